@@ -1,0 +1,173 @@
+"""MacAllocation and MacPool as values: what is written to the API server and read from it.
+
+Field names are those of `crds/macallocation.yaml`, in snake case.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+import msgspec
+
+from crds.mac import MacAddress
+from crds.networks import Attachment
+
+API_VERSION = "kubemacpool.io/v1beta1"
+
+
+class State(StrEnum):
+    """`spec.state`: who may get the address, and who must not lose it."""
+
+    DECLARED = "Declared"
+    PENDING = "Pending"
+    BOUND = "Bound"
+
+
+class Source(StrEnum):
+    """`spec.source`: where the address came from."""
+
+    POOL = "Pool"
+    REQUESTED = "Requested"
+    ADOPTED = "Adopted"
+    DECLARED = "Declared"
+
+
+class _Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """Camel case on the wire, and what has its default is left out."""
+
+
+class Owner(_Wire, frozen=True):
+    """`spec.owner`: the object that the address belongs to.
+
+    Identity is `uid`. `name` is None while the API server has not generated it, and `interface` and
+    `network` are for people.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str | None = None
+    uid: str | None = None
+    interface: str | None = None
+    network: str | None = None
+
+    def is_namesake(self, other: Owner) -> bool:
+        """Whether both are of one kind, namespace and name; no generated name is like another."""
+        return self.name is not None and self.at == other.at
+
+    @property
+    def at(self) -> tuple[str, str, str | None]:
+        """Kind, namespace and name: two objects cannot have the same at one time."""
+        return self.kind, self.namespace, self.name
+
+    def __str__(self) -> str:
+        name = self.name or "(name not generated yet)"
+        return f"{self.kind} {self.namespace}/{name}" + (
+            f" (interface {self.interface})" if self.interface else ""
+        )
+
+
+class Reservation(_Wire, frozen=True):
+    """`spec.reservedFor`: the only object that may take a Declared address."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def admits(self, owner: Owner) -> bool:
+        """Whether `owner` is the object it was declared for."""
+        return (self.kind, self.namespace, self.name) == owner.at
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+class Allocation(_Wire, frozen=True):
+    """`spec` of a MacAllocation."""
+
+    mac: MacAddress
+    state: State = State.DECLARED
+    source: Source = Source.DECLARED
+    pool: str | None = None
+    owner: Owner | None = None
+    request: str | None = None
+    declared: bool = False
+    shared: bool = False
+    reserved_for: Reservation | None = None
+
+    def is_free_for(self, owner: Owner) -> bool:
+        """Whether it is Declared, and `owner` may take it."""
+        return self.state is State.DECLARED and (
+            self.reserved_for is None or self.reserved_for.admits(owner)
+        )
+
+
+class Conflict(Owner, frozen=True):
+    """One of `status.conflicts`: somebody else who carries the address."""
+
+    since: str = ""
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False):
+    """An allocation as the API server has it; `uid` and `version` name this one state of it."""
+
+    allocation: Allocation
+    uid: str
+    version: str
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def mac(self) -> MacAddress:
+        """Its address."""
+        return self.allocation.mac
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """An object as it was when it was read, and the addresses that it carries.
+
+    `terminal` (Succeeded, Failed) carries nothing any more: `attachments` is empty then.
+    """
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    version: str
+    terminal: bool = False
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def at(self) -> tuple[str, str, str]:
+        """Kind, namespace and name."""
+        return self.kind, self.namespace, self.name
+
+    def carries(self, mac: MacAddress) -> bool:
+        """Whether `mac` is one of its addresses."""
+        return any(attachment.mac == mac for attachment in self.attachments)
+
+    def as_owner(self, mac: MacAddress) -> Owner:
+        """It, as the owner of `mac`; the interface is the one that carries it."""
+        where = next((one for one in self.attachments if one.mac == mac), None)
+        return Owner(
+            api_version=self.api_version,
+            kind=self.kind,
+            namespace=self.namespace,
+            name=self.name,
+            uid=self.uid,
+            interface=where.interface if where else None,
+            network=where.network if where else None,
+        )
+
+
+def encode_hook(value: object) -> str:
+    """Write what msgspec does not know: MacAddress."""
+    if isinstance(value, MacAddress):
+        return str(value)
+    raise NotImplementedError(type(value))
+
+
+def decode_hook(kind: type, value: object) -> MacAddress:
+    """Read what msgspec does not know: MacAddress."""
+    if kind is MacAddress and isinstance(value, str):
+        return MacAddress.parse(value)
+    raise NotImplementedError(kind)

@@ -1,0 +1,109 @@
+"""EUI-48 addresses and ranges of them, as values without I/O.
+
+Law: two spellings of one address are one value, so that no lock is taken under two names.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import NoReturn
+
+# The spellings that Go's net.ParseMAC, and so Multus and the CNI plugins, read as six octets.
+_SPELLINGS = (
+    re.compile(r"[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}", re.ASCII),
+    re.compile(r"[0-9a-fA-F]{2}(?:-[0-9a-fA-F]{2}){5}", re.ASCII),
+    re.compile(r"[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2}", re.ASCII),
+)
+_SEPARATORS = str.maketrans("", "", ":-.")
+_SHOWN_LENGTH = 64
+
+
+class MalformedMac(ValueError):
+    """The text is no EUI-48 address that one interface could own."""
+
+
+@total_ordering
+class MacAddress:
+    """One EUI-48 address, held as the integer 0 <= bits < 2**48.
+
+    Spelling ends at `parse`: two spellings of one address are one value. Not a dataclass, because
+    msgspec writes the fields of those, and an address is written as its spelling.
+    """
+
+    __slots__ = ("bits",)
+    bits: int
+
+    def __init__(self, bits: int) -> None:
+        object.__setattr__(self, "bits", bits)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{name} of an address never changes")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MacAddress) and self.bits == other.bits
+
+    def __lt__(self, other: MacAddress) -> bool:
+        return self.bits < other.bits
+
+    def __hash__(self) -> int:
+        return self.bits
+
+    def __repr__(self) -> str:
+        return f"MacAddress({self})"
+
+    @classmethod
+    def parse(cls, text: str) -> MacAddress:
+        """Read 02:00:00:00:00:2a, 02-00-00-00-00-2a or 0200.0000.002a, in any case."""
+        if not any(spelling.fullmatch(text) for spelling in _SPELLINGS):
+            raise MalformedMac(
+                f"{shown(text)} is not a MAC address: write six octets, such as 02:00:00:00:00:2a"
+            )
+        return cls(int(text.translate(_SEPARATORS), 16))
+
+    @classmethod
+    def parse_unicast(cls, text: str) -> MacAddress:
+        """Read an address that an interface can own: neither zero nor a group address."""
+        mac = cls.parse(text)
+        if not mac.bits:
+            raise MalformedMac(f"{mac} is the zero address: no interface can own it")
+        if mac.is_group:
+            raise MalformedMac(
+                f"{mac} is a group address (its first octet is odd): no interface can own it;"
+                f" use an even first octet, such as 02"
+            )
+        return mac
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the Group bit is set (RFC 9542, 2.1); no interface may own such an address."""
+        return bool(self.bits >> 40 & 1)
+
+    @property
+    def name(self) -> str:
+        """The name of its MacAllocation: 02-00-00-00-00-2a."""
+        return self.bits.to_bytes(6).hex("-")
+
+    def __str__(self) -> str:
+        return self.bits.to_bytes(6).hex(":")
+
+
+@dataclass(frozen=True, slots=True)
+class MacRange:
+    """All addresses from `start` to `end`, both included."""
+
+    start: MacAddress
+    end: MacAddress
+
+    def __post_init__(self) -> None:
+        if self.start > self.end:
+            raise MalformedMac(f"the range starts at {self.start}, after its end {self.end}")
+
+    def __str__(self) -> str:
+        return f"{self.start} - {self.end}"
+
+
+def shown(text: str) -> str:
+    """Text from outside, quoted, printable and short enough for a message."""
+    return repr(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "...")

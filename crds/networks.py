@@ -1,0 +1,219 @@
+"""The annotation `k8s.v1.cni.cncf.io/networks`: read as Multus reads it, written without a trace.
+
+Law: an edit changes the members it names and not one other byte. Source: Kubernetes Network Custom
+Resource Definition De-facto Standard (NPWG) v1.3, 4.1; Multus reads the list with Go's
+encoding/json, which matches member names in any case and lets the last of several win.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from json.decoder import scanstring  # type: ignore[attr-defined] # the scanner of JSONDecoder
+from typing import Any, NoReturn
+
+from crds.mac import MacAddress, MalformedMac, shown
+
+ANNOTATION = "k8s.v1.cni.cncf.io/networks"
+
+_JSON_MARKS = frozenset('[{"')  # Multus: whatever holds one of these is JSON, the rest a comma list
+_SPACE = " \t\n\r"
+
+
+class BadAnnotation(ValueError):
+    """The annotation cannot be read; the message says where, and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One network selection element; `None` is a member that is absent or empty.
+
+    `mac` is as its author wrote it. `position` counts from 1, as Multus does when it names the
+    interface that has no name of its own (net1, net2, ...).
+    """
+
+    position: int
+    name: str
+    namespace: str | None = None
+    interface: str | None = None
+    mac: str | None = None
+    guid: str | None = None
+
+    @property
+    def device(self) -> str:
+        """The name that the interface will have inside the pod."""
+        return self.interface or f"net{self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """An address that an object says it carries, and where."""
+
+    mac: MacAddress
+    interface: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """One member of an element in the text: its value stands at text[start:end]."""
+
+    value: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """A whole annotation: its text, its elements, and where each of their members stands."""
+
+    text: str
+    elements: tuple[Element, ...] = ()
+    _members: tuple[dict[str, _Member], ...] = ()
+    _ends: tuple[int, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Networks:
+        """Read a JSON list; the short comma list has no elements, since it holds no address."""
+        if not _JSON_MARKS & set(text):
+            return cls(text)
+        try:
+            return _List(text).read()
+        except RecursionError:
+            raise BadAnnotation("it is nested too deeply") from None
+
+    def written(self, edits: dict[int, dict[str, str]]) -> str:
+        """Return the text with `edits` (element position -> member -> value) written in."""
+        pieces: list[tuple[int, int, str]] = []
+        for position, members in edits.items():
+            known = self._members[position - 1]
+            added = ""
+            for name, value in members.items():
+                if name in known:
+                    pieces.append((known[name].start, known[name].end, json.dumps(value)))
+                else:
+                    added += f",{json.dumps(name)}:{json.dumps(value)}"
+            pieces.append((self._ends[position - 1], self._ends[position - 1], added))
+        text = self.text
+        for start, end, piece in sorted(pieces, reverse=True):
+            text = text[:start] + piece + text[end:]
+        return text
+
+
+def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
+    """Return what a stored pod of `namespace` carries; what cannot be read carries nothing."""
+    if text is None:
+        return ()
+    try:
+        elements = Networks.parse(text).elements
+    except BadAnnotation:
+        return ()
+    found = []
+    for element in elements:
+        try:
+            mac = MacAddress.parse_unicast(element.mac or "")
+        except MalformedMac:
+            continue
+        found.append(attachment(element, mac, namespace))
+    return tuple(found)
+
+
+def attachment(element: Element, mac: MacAddress, namespace: str) -> Attachment:
+    """Return `element` of a pod in `namespace`, with its address read."""
+    return Attachment(mac, element.device, f"{element.namespace or namespace}/{element.name}")
+
+
+class _List:
+    """Reads a list of objects and remembers where each member stands."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.elements: list[Element] = []
+        self.members: list[dict[str, _Member]] = []
+        self.ends: list[int] = []
+        # Numbers are never used: float bounds the work on those of a million digits.
+        self.decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=float)
+
+    def read(self) -> Networks:
+        self._expect("[", "a list of networks")
+        if self._peek() != "]":
+            self._element()
+            while self._peek() == ",":
+                self.at += 1
+                self._element()
+        self._expect("]", "',' or ']'")
+        if self._peek():
+            self._fail("nothing more")
+        return Networks(self.text, tuple(self.elements), tuple(self.members), tuple(self.ends))
+
+    def _element(self) -> None:
+        self._expect("{", 'an element such as {"name": "ovs-conf"}')
+        members: dict[str, _Member] = {}
+        while self._peek() != "}":
+            if members:
+                self._expect(",", "',' or '}'")
+            name, member = self._member()
+            members[name.casefold()] = member
+        self.ends.append(self.at)
+        self.at += 1
+        self.members.append(members)
+        self.elements.append(_element(len(self.members), members))
+
+    def _member(self) -> tuple[str, _Member]:
+        self._expect('"', "a member name in double quotes")
+        try:
+            name, self.at = scanstring(self.text, self.at, True)  # noqa: FBT003 # positional only
+        except json.JSONDecodeError:
+            self._fail("a member name that ends")
+        self._expect(":", "':'")
+        self._peek()
+        start = self.at
+        try:
+            value, self.at = self.decoder.raw_decode(self.text, start)
+        except (json.JSONDecodeError, _NoConstant):
+            self._fail("a value")
+        return name, _Member(value, start, self.at)
+
+    def _peek(self) -> str:
+        while self.at < len(self.text) and self.text[self.at] in _SPACE:
+            self.at += 1
+        return self.text[self.at : self.at + 1]
+
+    def _expect(self, mark: str, what: str) -> None:
+        if self._peek() != mark:
+            self._fail(what)
+        self.at += 1
+
+    def _fail(self, what: str) -> NoReturn:
+        there = self.text[self.at : self.at + 20]
+        found = f"found {shown(there)}" if there else "it ends there"
+        raise BadAnnotation(f"at character {self.at + 1} {what} should stand, but {found}")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _NoConstant(name)
+
+
+class _NoConstant(ValueError):
+    """NaN or Infinity, which JSON does not have."""
+
+
+def _element(position: int, members: dict[str, _Member]) -> Element:
+    def text(name: str) -> str | None:
+        value = members[name].value if name in members else None
+        if value is not None and not isinstance(value, str):
+            raise BadAnnotation(f"element {position}: its {name} is not a string")
+        return value or None
+
+    name = text("name")
+    if name is None:
+        raise BadAnnotation(f"element {position} has no name: it must name its network")
+    return Element(
+        position,
+        name,
+        text("namespace"),
+        text("interface"),
+        text("mac"),
+        text("infiniband-guid"),
+    )

@@ -1,0 +1,181 @@
+"""The resources that the pool reads: where they are, and how their JSON becomes values.
+
+Only the fields that are used are decoded; what else an object holds costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from crds.allocation import Allocation, Carrier, Conflict, Stored, decode_hook
+from crds.mac import MacAddress, MacRange
+from crds.networks import ANNOTATION, carried
+from crds.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource(Generic[T]):
+    """A resource: the paths of all, of one, and the reader of one object's JSON."""
+
+    group: str  # "/api/v1" or "/apis/GROUP/VERSION"
+    plural: str
+    read: Callable[[bytes], T]
+
+    @property
+    def everywhere(self) -> str:
+        """The path of all of them, in every namespace."""
+        return f"{self.group}/{self.plural}"
+
+    def one(self, name: str, namespace: str | None = None) -> str:
+        """The path of one; names come from objects, so they are quoted."""
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
+        return f"{self.group}{within}/{self.plural}/{quote(name, safe='')}"
+
+
+class _Annotations(msgspec.Struct):
+    networks: str | None = msgspec.field(default=None, name=ANNOTATION)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    annotations: _Annotations = msgspec.field(default_factory=_Annotations)
+
+
+class _PodStatus(msgspec.Struct):
+    phase: str = ""
+
+
+class _Pod(msgspec.Struct):
+    metadata: _Metadata
+    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
+
+
+class _AllocationStatus(msgspec.Struct):
+    conflicts: tuple[Conflict, ...] = ()
+
+
+class _MacAllocation(msgspec.Struct):
+    metadata: _Metadata
+    spec: Allocation
+    status: _AllocationStatus = msgspec.field(default_factory=_AllocationStatus)
+
+
+class _Named(msgspec.Struct):
+    metadata: _Metadata
+
+
+class _Block(msgspec.Struct):
+    start: MacAddress
+    end: MacAddress | None = None
+
+    def as_range(self) -> MacRange:
+        return MacRange(self.start, self.end or self.start)
+
+
+class _PoolSpec(msgspec.Struct):
+    ranges: tuple[_Block, ...] = ()
+    reserved: tuple[_Block, ...] = ()
+
+
+class Condition(msgspec.Struct, frozen=True, rename="camel"):
+    """One of `status.conditions` (metav1.Condition)."""
+
+    type: str
+    status: str
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str = ""
+
+
+class PoolStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """`status` of a MacPool."""
+
+    size: int = 0
+    allocated: int = 0
+    free: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+    def says(self, kind: str) -> bool:
+        """Whether condition `kind` is True."""
+        return any(one.type == kind and one.status == "True" for one in self.conditions)
+
+
+class _MacPool(msgspec.Struct):
+    metadata: _Metadata
+    spec: _PoolSpec = msgspec.field(default_factory=_PoolSpec)
+    status: PoolStatus = msgspec.field(default_factory=PoolStatus)
+
+
+class SeenPool(msgspec.Struct, frozen=True):
+    """A MacPool as it was when it was read."""
+
+    pool: Pool
+    status: PoolStatus
+
+
+_pod = msgspec.json.Decoder(_Pod)
+_allocation = msgspec.json.Decoder(_MacAllocation, dec_hook=decode_hook)
+_named = msgspec.json.Decoder(_Named)
+_macpool = msgspec.json.Decoder(_MacPool, dec_hook=decode_hook)
+
+
+def read_pod(raw: bytes) -> Carrier:
+    """Read a pod; one that has Succeeded or Failed carries nothing any more."""
+    pod = _pod.decode(raw)
+    meta = pod.metadata
+    terminal = pod.status.phase in {"Succeeded", "Failed"}
+    return Carrier(
+        api_version="v1",
+        kind="Pod",
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        version=meta.resource_version,
+        terminal=terminal,
+        attachments=() if terminal else carried(meta.annotations.networks, meta.namespace),
+    )
+
+
+def read_allocation(raw: bytes) -> Stored:
+    """Read a MacAllocation."""
+    one = _allocation.decode(raw)
+    return Stored(one.spec, one.metadata.uid, one.metadata.resource_version, one.status.conflicts)
+
+
+def read_name(raw: bytes) -> MacAddress:
+    """Read no more of a MacAllocation than the address that is its name."""
+    return MacAddress.parse(_named.decode(raw).metadata.name)
+
+
+def read_pool(raw: bytes) -> SeenPool:
+    """Read a MacPool."""
+    one = _macpool.decode(raw)
+    return SeenPool(
+        Pool(
+            one.metadata.name,
+            tuple(block.as_range() for block in one.spec.ranges),
+            tuple(block.as_range() for block in one.spec.reserved),
+        ),
+        one.status,
+    )
+
+
+PODS = Resource("/api/v1", "pods", read_pod)
+ALLOCATIONS = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation)
+ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_name)
+POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
+
+# The kinds that can own an address. An owner of any other kind is never judged gone.
+KINDS: dict[str, Resource[Carrier]] = {"Pod": PODS}

@@ -1,0 +1,222 @@
+"""Allocations and their owners, as ports and as calls to the API server.
+
+Law: every update is a compare-and-swap on uid and resourceVersion, every delete has both as
+preconditions, and a create is the lock. Foreign errors end here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import msgspec
+
+from crds.allocation import (
+    API_VERSION,
+    Allocation,
+    Carrier,
+    Conflict,
+    Owner,
+    Stored,
+    encode_hook,
+)
+from crds.client import Api, ApiError, Unreachable
+from crds.resources import ALLOCATIONS, KINDS, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from crds.mac import MacAddress
+
+T = TypeVar("T")
+
+_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+
+
+class AlreadyAllocated(Exception):
+    """Somebody's create of the same address came first (409 AlreadyExists)."""
+
+
+class Changed(Exception):
+    """The allocation is no longer as it was read: nothing was written."""
+
+
+class StoreUnavailable(Exception):
+    """The API server did not do it, or did not say whether it did."""
+
+
+class Allocations(Protocol):
+    """The MacAllocations of the cluster. Every method may raise StoreUnavailable."""
+
+    async def create(self, allocation: Allocation) -> Stored:
+        """Take the address, or raise AlreadyAllocated."""
+
+    async def get(self, mac: MacAddress) -> Stored | None:
+        """Read it now."""
+
+    async def replace(self, stored: Stored, by: Allocation) -> Stored:
+        """Write `by` where the allocation is still `stored`, or raise Changed."""
+
+    async def delete(self, stored: Stored) -> None:
+        """Delete it where it is still `stored`, or raise Changed."""
+
+    async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
+        """Write `status.conflicts` where it is still `stored`, or raise Changed."""
+
+    async def list(self) -> list[Stored]:
+        """All of them, at one moment after the call."""
+
+
+class Objects(Protocol):
+    """The objects that can carry addresses. Every method may raise StoreUnavailable."""
+
+    async def get(self, owner: Owner) -> Carrier | None:
+        """Read the object of that kind, namespace and name now, whatever its UID.
+
+        Raises UnknownKind for a kind that this version cannot look up.
+        """
+
+    async def list(self) -> list[Carrier]:
+        """All that exist in every namespace, at one moment after the call."""
+
+
+class UnknownKind(Exception):
+    """No object of this kind can be looked up, so none is ever found gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAllocations:
+    """MacAllocations through the API server."""
+
+    api: Api
+
+    async def create(self, allocation: Allocation) -> Stored:
+        """See Allocations.create."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "MacAllocation",
+            "metadata": {"name": allocation.mac.name},
+            "spec": allocation,
+        }
+        try:
+            return await _read(self.api.post(ALLOCATIONS.everywhere, _json(body)))
+        except ApiError as error:
+            if error.status == _CONFLICT and error.reason == "AlreadyExists":
+                raise AlreadyAllocated(str(allocation.mac)) from error
+            raise _unavailable(error) from error
+
+    async def get(self, mac: MacAddress) -> Stored | None:
+        """See Allocations.get."""
+        try:
+            return await _read(self.api.get(ALLOCATIONS.one(mac.name)))
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise _unavailable(error) from error
+
+    async def replace(self, stored: Stored, by: Allocation) -> Stored:
+        """See Allocations.replace."""
+        return await self._swap(stored, ALLOCATIONS.one(stored.mac.name), {"spec": _whole(by)})
+
+    async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
+        """See Allocations.note."""
+        path = f"{ALLOCATIONS.one(stored.mac.name)}/status"
+        return await self._swap(stored, path, {"status": {"conflicts": conflicts}})
+
+    async def delete(self, stored: Stored) -> None:
+        """See Allocations.delete."""
+        preconditions = {"uid": stored.uid, "resourceVersion": stored.version}
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
+        try:
+            await self.api.delete(ALLOCATIONS.one(stored.mac.name), _json(body))
+        except ApiError as error:
+            raise _refused(stored, error) from error
+        except Unreachable as error:
+            raise StoreUnavailable(str(error)) from error
+
+    async def list(self) -> list[Stored]:
+        """See Allocations.list."""
+        return await _list(self.api, ALLOCATIONS)
+
+    async def _swap(self, stored: Stored, path: str, change: dict[str, Any]) -> Stored:
+        # A merge patch keeps what we do not know of (labels, others' fields); the resourceVersion
+        # in it makes the API server refuse it on any other state of the object.
+        change["metadata"] = {"uid": stored.uid, "resourceVersion": stored.version}
+        try:
+            return await _read(self.api.merge(path, _json(change)))
+        except ApiError as error:
+            raise _refused(stored, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObjects:
+    """Pods, and later VMs and VMIs, through the API server."""
+
+    api: Api
+
+    async def get(self, owner: Owner) -> Carrier | None:
+        """See Objects.get."""
+        resource = KINDS.get(owner.kind)
+        if resource is None or owner.name is None:
+            raise UnknownKind(owner.kind)
+        try:
+            raw = await self.api.get(resource.one(owner.name, owner.namespace))
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise _unavailable(error) from error
+        except Unreachable as error:
+            raise StoreUnavailable(str(error)) from error
+        return resource.read(raw)
+
+    async def list(self) -> list[Carrier]:
+        """See Objects.list."""
+        found: list[Carrier] = []
+        for resource in KINDS.values():
+            found += await _list(self.api, resource)
+        return found
+
+
+async def _read(call: Awaitable[bytes]) -> Stored:
+    try:
+        return ALLOCATIONS.read(await call)
+    except Unreachable as error:
+        raise StoreUnavailable(str(error)) from error
+
+
+async def _list(api: Api, resource: Resource[T]) -> list[T]:
+    try:
+        items, _ = await api.list(resource.everywhere)
+    except (ApiError, Unreachable) as error:
+        raise StoreUnavailable(str(error)) from error
+    return [resource.read(item) for item in items]
+
+
+def _refused(stored: Stored, error: ApiError) -> Exception:
+    # 422 on metadata.uid: the same resourceVersion on another object, as after an etcd restore.
+    gone = error.status in {_NOT_FOUND, _CONFLICT}
+    if gone or (error.status == _INVALID and "metadata.uid" in error.message):
+        return Changed(f"{stored.mac}: {error.message}")
+    return _unavailable(error)
+
+
+def _unavailable(error: ApiError) -> StoreUnavailable:
+    return StoreUnavailable(f"the API server answered {error}")
+
+
+def _whole(allocation: Allocation) -> dict[str, Any]:
+    """Every field of the spec by name: a merge patch removes what it is told is null."""
+    spec: dict[str, Any] = _nulls(Allocation) | msgspec.to_builtins(
+        allocation, enc_hook=encode_hook
+    )
+    if allocation.owner is not None:
+        spec["owner"] = _nulls(Owner) | spec["owner"]
+    return spec
+
+
+def _nulls(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return dict.fromkeys(kind.__struct_encode_fields__)
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=encode_hook)

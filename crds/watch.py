@@ -1,0 +1,103 @@
+"""Following a resource: a list, then its watch, for ever, with every gap closed by a new list.
+
+Law: a view is told of everything that exists after a list (`reset`), and then of each change in
+order. Events missed between a cut and an expired version are closed by the next list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+import msgspec
+
+from crds.client import Api, ApiError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crds.resources import Resource
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_GONE = 410
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
+
+
+class View(Protocol[T]):
+    """What is kept of a followed resource. Called on the event loop, never awaited."""
+
+    def reset(self, everything: list[T]) -> None:
+        """Take what a list brought for all there is."""
+
+    def put(self, item: T) -> None:
+        """Take a new or changed one."""
+
+    def drop(self, item: T) -> None:
+        """Forget a deleted one."""
+
+
+class _Version(msgspec.Struct):
+    version: str = msgspec.field(default="", name="resourceVersion")
+
+
+class _Versioned(msgspec.Struct):
+    metadata: _Version
+
+
+class _Event(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+_event = msgspec.json.Decoder(_Event)
+_versioned = msgspec.json.Decoder(_Versioned)
+
+
+class Follower(Generic[T]):
+    """Keeps `view` up to date with `resource`; `run` never returns."""
+
+    def __init__(self, api: Api, resource: Resource[T], view: View[T]) -> None:
+        self.api = api
+        self.resource = resource
+        self.view = view
+        self.path = resource.everywhere
+        self.query: Mapping[str, str] = {}
+        self.synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """List and watch until cancelled; failures are logged and tried again, ever more slowly."""
+        wait_s = _FIRST_WAIT_S
+        version = ""
+        while True:
+            try:
+                if not version:
+                    items, version = await self.api.list(self.path)
+                    self.view.reset([self.resource.read(item) for item in items])
+                    self.synced.set()
+                async for line in self.api.watch(self.path, version, self.query):
+                    wait_s = _FIRST_WAIT_S
+                    version = self._take(line) or version
+            except (ApiError, Unreachable, msgspec.DecodeError) as error:
+                # Only a new list tells what an expired version or an unreadable event left out.
+                if isinstance(error, msgspec.DecodeError) or (
+                    isinstance(error, ApiError) and error.status == _GONE
+                ):
+                    version = ""
+                _log.warning("following %s: %s", self.resource.plural, error)
+                await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
+                wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _take(self, line: bytes) -> str:
+        event = _event.decode(line)
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                self.view.put(self.resource.read(event.object))
+            case "DELETED":
+                self.view.drop(self.resource.read(event.object))
+            case "ERROR":
+                raise ApiError(_GONE, "Expired", bytes(event.object).decode(errors="replace"))
+        return _versioned.decode(event.object).metadata.version
