@@ -1,0 +1,1 @@
+"""End-to-end tests: they speak Kubernetes only, as a user does, and import none of our programs."""

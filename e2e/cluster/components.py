@@ -1,0 +1,93 @@
+"""How each component is started: its arguments, and the URL that says it is ready."""
+
+from pathlib import Path
+
+from e2e.cluster.plan import Plan
+
+AUTHORITY = "kube-apiserver/apiserver.crt"  # the API server signs it itself, at its first start
+
+
+def argv(name: str, plan: Plan, state: Path) -> list[str]:
+    """Return the command line of the component `name`."""
+    arguments = {
+        "etcd": _etcd,
+        "kube-apiserver": _apiserver,
+        "kube-controller-manager": _controller_manager,
+        "kube-scheduler": _scheduler,
+    }[name](plan, state)
+    return [plan.binaries[name], *arguments]
+
+
+def ready_url(name: str, plan: Plan) -> str:
+    """Return the URL that answers 200 when the component `name` is ready."""
+    scheme = "http" if name == "etcd" else "https"
+    path = "/healthz" if name == "kube-controller-manager" else "/readyz"
+    return f"{scheme}://127.0.0.1:{plan.ports[name]}{path}"
+
+
+def _etcd(plan: Plan, state: Path) -> list[str]:
+    client = f"http://127.0.0.1:{plan.ports['etcd']}"
+    peer = f"http://127.0.0.1:{plan.ports['etcd-peer']}"
+    return [
+        f"--data-dir={state / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--unsafe-no-fsync",  # survives kill -9, not a power cut: enough for a test bed
+        "--log-level=warn",
+    ]
+
+
+def _apiserver(plan: Plan, state: Path) -> list[str]:
+    arguments = [
+        f"--etcd-servers=http://127.0.0.1:{plan.ports['etcd']}",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",  # it would refuse a loopback address, every 10 s
+        f"--secure-port={plan.ports['kube-apiserver']}",
+        f"--cert-dir={state / 'kube-apiserver'}",
+        f"--token-auth-file={state / 'tokens.csv'}",
+        "--authorization-mode=Node,RBAC",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-signing-key-file={state / 'service-account.key'}",
+        f"--service-account-key-file={state / 'service-account.key'}",
+        # Without aggregator routing a webhook's Service is dialled by its ClusterIP, and a
+        # loopback one is an address that the webhook itself can listen on: no kube-proxy, no root.
+        f"--service-cluster-ip-range={plan.service_network}",
+        "--enable-aggregator-routing=false",
+        "--kubelet-preferred-address-types=InternalIP",  # node names are in no DNS
+        "--allow-privileged=true",
+    ]
+    if plan.audit:
+        arguments += [
+            f"--audit-policy-file={state / 'audit-policy.yaml'}",
+            f"--audit-log-path={state / 'audit.log'}",
+        ]
+    return arguments
+
+
+def _controller_manager(plan: Plan, state: Path) -> list[str]:
+    return [
+        *_client("kube-controller-manager", plan, state),
+        "--use-service-account-credentials=true",
+        f"--service-account-private-key-file={state / 'service-account.key'}",
+        f"--root-ca-file={state / AUTHORITY}",
+        "--kube-api-qps=200",  # the default of 20 makes tests wait, not fail
+        "--kube-api-burst=400",
+    ]
+
+
+def _scheduler(plan: Plan, state: Path) -> list[str]:
+    return _client("kube-scheduler", plan, state)
+
+
+def _client(name: str, plan: Plan, state: Path) -> list[str]:
+    return [
+        f"--kubeconfig={state / name}.kubeconfig",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={plan.ports[name]}",
+        f"--cert-dir={state / name}",
+        "--leader-elect=false",  # alone, and back at once after a kill
+    ]

@@ -1,0 +1,53 @@
+"""Waits until a process answers that it is ready; says why when it does not."""
+
+import http.client
+import ssl
+import time
+from urllib.parse import urlsplit
+
+from e2e.cluster.processes import Process, tail
+
+READY_S = 60.0  # a start takes 5 s on two idle cores; a loaded machine is allowed ten times that
+_POLL_S = 0.05
+_ANSWER_S = 5.0
+
+
+class NotReady(Exception):
+    """A process ended early or stayed silent; the message ends with its log's tail."""
+
+
+def wait_ready(process: Process, url: str, deadline_s: float = READY_S) -> None:
+    """Return when a GET of `url` answers 200; raise NotReady when that does not happen."""
+    deadline = time.monotonic() + deadline_s
+    while not answers(url):
+        if not process.alive:
+            raise NotReady(f"{process.name} ended before it was ready.\n{tail(process.log)}")
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"{process.name} did not answer 200 at {url} within {deadline_s:.0f} s.\n"
+                f"{tail(process.log)}"
+            )
+        time.sleep(_POLL_S)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` answers 200 now; whose certificate it shows does not matter here."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        unverified = ssl.create_default_context()
+        unverified.check_hostname = False
+        unverified.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=_ANSWER_S, context=unverified
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", parts.path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
