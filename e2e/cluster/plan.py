@@ -3,18 +3,14 @@
 import json
 import random
 import secrets
-import socket
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from e2e.cluster import release
 from e2e.cluster.kubeconfig import write_secret
 from e2e.cluster.locate import find
+from e2e.cluster.ports import free_ports
 
-# Below the range that the kernel takes outgoing connections' ports from (32768 and up): a component
-# that is down for a moment finds its port free when it comes back.
-_PORTS = range(20_000, 32_000)
 _FILE = "cluster.json"
 
 
@@ -53,12 +49,13 @@ class Plan:
     def new(cls, *, lasting: bool, scheduler: bool, audit: bool) -> "Plan":
         """Choose; fetches the binaries first, which may take minutes."""
         names = [*release.CONTROL_PLANE, release.SCHEDULER] if scheduler else release.CONTROL_PLANE
+        listeners = ["etcd-peer", *names]
         users = ("admin", "system:kube-controller-manager", "system:kube-scheduler")
         return cls(
             lasting=lasting,
             audit=audit,
             binaries={name: str(path) for name, path in find(names).items()},
-            ports=_free_ports(["etcd-peer", *names]),
+            ports=dict(zip(listeners, free_ports(len(listeners)), strict=True)),
             tokens={user: secrets.token_urlsafe(24) for user in users},
             service_network=_loopback_network(),
         )
@@ -71,20 +68,3 @@ def _loopback_network() -> str:
     like lie outside.
     """
     return f"127.{random.randint(64, 250)}.{random.randint(0, 255)}.0/24"  # noqa: S311 - no secret
-
-
-def _free_ports(names: list[str]) -> dict[str, int]:
-    """Ports that nobody listens on now; somebody may be quicker, which `up` notices."""
-    with ExitStack() as held:
-        ports: dict[str, int] = {}
-        for port in random.sample(_PORTS, len(_PORTS)):
-            probe = held.enter_context(socket.socket())
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports[names[len(ports)]] = port
-            if len(ports) == len(names):
-                return ports
-    raise AssertionError(f"no {len(names)} free ports in {_PORTS}")

@@ -106,6 +106,8 @@ def start(
     Unless `lasting`, the kernel kills it when the *thread* that called this ends (prctl(2),
     PR_SET_PDEATHSIG): call it from a thread that lives on, such as the main one.
     """
+    if any(process.name == name and process.alive for process in recorded(state)):
+        raise RuntimeError(f"{name} already runs in {state}")
     command = list(argv) if lasting else leashed(argv)
     log = state / f"{name}.log"
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND

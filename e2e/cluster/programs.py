@@ -1,0 +1,121 @@
+"""Our two programs as processes beside the cluster, with the rights that their pods would have.
+
+The release manifest must be applied first: it brings the service accounts, their roles and the
+Service on whose ClusterIP the webhook listens.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster import kubeconfig, processes
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.ports import free_ports
+from e2e.cluster.readiness import READY_S, wait_ready
+
+NAMESPACE = "kubemacpool-system"
+SERVICE = "kubemacpool-service"
+WEBHOOK_PORT = 8000
+_CHECKOUT = Path(__file__).parents[2]
+_CREDENTIAL_LIFE = "720h"  # outlives any test bed; `renew_token` is for tests
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One running program; stop, kill, pause and resume are `process`'s."""
+
+    process: processes.Process
+    ready_url: str
+
+    def wait_ready(self, deadline_s: float = READY_S) -> None:
+        """Wait until `ready_url` answers 200; NotReady shows the end of its log."""
+        wait_ready(self.process, self.ready_url, deadline_s)
+
+
+def start(  # noqa: PLR0913 - a process has these many sides
+    cluster: ControlPlane,
+    name: str,
+    argv: Sequence[str],
+    *,
+    account: str,
+    ready_url: str,
+    env: Mapping[str, str] | None = None,
+) -> Program:
+    """Start `python ARGV...` as the service account `account`; the log is `<state>/<name>.log`.
+
+    Returns at once: a webhook is ready only after a controller, so start both, then wait. In a
+    lasting cluster the program lasts, too, until `cluster-down`.
+    """
+    renew_token(cluster, account)
+    config = cluster.state / f"{account}.kubeconfig"
+    token = _token_file(cluster, account)
+    server, authority = cluster.plan.server, cluster.authority
+    kubeconfig.write_with_token_file(config, server, authority, account, token)
+    pod = {"POD_NAME": name, "POD_NAMESPACE": NAMESPACE}
+    bed = {"KUBECONFIG": str(config), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    process = processes.start(
+        name,
+        [sys.executable, *argv],
+        state=cluster.state,
+        env=processes.environment(**{**pod, **bed, **(env or {})}),
+        lasting=cluster.plan.lasting,
+    )
+    return Program(process, ready_url)
+
+
+def start_webhook(
+    cluster: ControlPlane,
+    name: str = "webhook-1",
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+) -> Program:
+    """Start one replica on the Service's address, which all share, and on one of its own."""
+    own = f"127.0.0.1:{free_ports(1)[0]}"
+    shared = f"{service_address(cluster)}:{WEBHOOK_PORT}"
+    argv = ["-m", "webhook", "--listen-addr", shared, "--listen-addr", own, *flags]
+    return start(
+        cluster,
+        name,
+        argv,
+        account="kubemacpool-webhook",
+        ready_url=f"https://{own}/readyz",
+        env=env,
+    )
+
+
+def start_controller(
+    cluster: ControlPlane,
+    name: str = "controller-1",
+    *flags: str,
+    env: Mapping[str, str] | None = None,
+) -> Program:
+    """Start one replica of the controller, its health on an address of its own."""
+    own = f"127.0.0.1:{free_ports(1)[0]}"
+    return start(
+        cluster,
+        name,
+        ["-m", "controller", "--listen-addr", own, *flags],
+        account="kubemacpool-controller",
+        ready_url=f"http://{own}/readyz",
+        env=env,
+    )
+
+
+def service_address(cluster: ControlPlane) -> str:
+    """The ClusterIP at which the API server calls the webhook."""
+    return cluster.kubectl(
+        "get", "service", SERVICE, "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}"
+    )
+
+
+def renew_token(cluster: ControlPlane, account: str) -> None:
+    """Put a fresh bound token where the account's kubeconfig points."""
+    token = cluster.kubectl(
+        "create", "token", account, "-n", NAMESPACE, f"--duration={_CREDENTIAL_LIFE}"
+    )
+    kubeconfig.write_secret(_token_file(cluster, account), token.strip())
+
+
+def _token_file(cluster: ControlPlane, account: str) -> Path:
+    return cluster.state / f"{account}.token"

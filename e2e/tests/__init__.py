@@ -1,0 +1,1 @@
+"""Tests of the test bed, and of the programs on it."""
