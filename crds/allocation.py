@@ -6,6 +6,7 @@ Field names are those of `crds/macallocation.yaml`, in snake case.
 from __future__ import annotations
 
 from enum import StrEnum
+
 import msgspec
 
 from crds.mac import MacAddress

@@ -116,15 +116,18 @@ class Api:
         """Delete under the `preconditions` of a DeleteOptions body."""
         await self._call("DELETE", path, body)
 
-    async def list(self, path: str) -> tuple[list[msgspec.Raw], str]:
+    async def list(
+        self, path: str, selection: Mapping[str, str] | None = None
+    ) -> tuple[list[msgspec.Raw], str]:
         """Everything there is at one moment after the call, and the resourceVersion to watch from.
 
         No resourceVersion is asked for, so that the answer is consistent (KEP-2340). A continuation
         that has expired proves nothing: the list starts again.
         """
+        first = {**(selection or {}), "limit": str(PAGE)}
         while True:
             items: list[msgspec.Raw] = []
-            query = {"limit": str(PAGE)}
+            query = first
             try:
                 while True:
                     raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
@@ -132,7 +135,7 @@ class Api:
                     items += page.items
                     if not page.metadata.more:
                         return items, page.metadata.version
-                    query = {"limit": str(PAGE), "continue": page.metadata.more}
+                    query = {**first, "continue": page.metadata.more}
             except ApiError as error:
                 if error.status != _GONE or "continue" not in query:
                     raise

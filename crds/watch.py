@@ -60,12 +60,20 @@ _versioned = msgspec.json.Decoder(_Versioned)
 class Follower(Generic[T]):
     """Keeps `view` up to date with `resource`; `run` never returns."""
 
-    def __init__(self, api: Api, resource: Resource[T], view: View[T]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource[T],
+        view: View[T],
+        path: str | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> None:
+        """Follow all of `resource`, or those at `path` that `query` (selectors) lets through."""
         self.api = api
         self.resource = resource
         self.view = view
-        self.path = resource.everywhere
-        self.query: Mapping[str, str] = {}
+        self.path = path or resource.everywhere
+        self.query = query or {}
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
@@ -75,7 +83,7 @@ class Follower(Generic[T]):
         while True:
             try:
                 if not version:
-                    items, version = await self.api.list(self.path)
+                    items, version = await self.api.list(self.path, self.query)
                     self.view.reset([self.resource.read(item) for item in items])
                     self.synced.set()
                 async for line in self.api.watch(self.path, version, self.query):

@@ -1,0 +1,107 @@
+"""Wires the webhook: `python -m webhook --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import random
+import signal
+import ssl
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from crds.client import Api
+from crds.resources import ALLOCATED, POOLS
+from crds.store import ApiAllocations, ApiObjects
+from crds.watch import Follower
+from webhook.certificate import SECRETS, Serving
+from webhook.claims import DryAllocations, Synchronous
+from webhook.handlers import Handlers
+from webhook.pools import Pools
+from webhook.server import application, serve
+from webhook.taken import Taken
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
+
+_log = logging.getLogger("webhook")
+_TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    uvloop.run(_run(_arguments()))
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    async with Api("kubemacpool-webhook") as api, asyncio.TaskGroup() as tasks:
+
+        async def relist() -> list[MacAddress]:
+            return [ALLOCATED.read(item) for item in (await api.list(ALLOCATED.everywhere))[0]]
+
+        taken, pools = Taken(relist), Pools()
+        serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
+        allocations, objects = ApiAllocations(api), ApiObjects(api)
+        draw = random.SystemRandom().randrange
+        handlers = Handlers(
+            pools.in_force,
+            Synchronous(allocations, objects, taken, draw),
+            Synchronous(DryAllocations(allocations), objects, taken, draw),
+        )
+        followed = Follower(api, ALLOCATED, taken)
+
+        def lacks() -> list[str]:
+            missing = [] if followed.synced.is_set() else ["the allocations are not listed yet"]
+            missing += [] if serving.is_ready else ["there is no serving certificate yet"]
+            return missing + pools.lacks()
+
+        secret = Follower(
+            api,
+            SECRETS,
+            serving,
+            f"/api/v1/namespaces/{arguments.namespace}/secrets",
+            {"fieldSelector": "metadata.name=kubemacpool-service"},
+        )
+        followers = (followed, Follower(api, POOLS, pools), secret)
+        running = [tasks.create_task(follower.run()) for follower in followers]
+        runner = await serve(application(handlers, lacks), arguments.listen_addr, serving.tls)
+        _log.info("listening on %s", arguments.listen_addr)
+        await stop.wait()
+        _log.info("stopping: finishing the requests under way")
+        await runner.cleanup()
+        for task in running:
+            task.cancel()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="webhook", description=__doc__)
+    parser.add_argument(
+        "--listen-addr",
+        type=_address,
+        action="append",
+        metavar="HOST:PORT",
+        help="where to serve admission, /healthz and /readyz; may be repeated (default :8000)",
+    )
+    parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
+    parser.add_argument("--tls-min-version", choices=_TLS_VERSIONS, default="VersionTLS12")
+    parser.add_argument("--tls-cipher-suites", help="OpenSSL names joined by ':' (TLS 1.2)")
+    arguments = parser.parse_args()
+    arguments.listen_addr = arguments.listen_addr or [("0.0.0.0", 8000)]
+    return arguments
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "0.0.0.0", int(port)
+
+
+if __name__ == "__main__":
+    main()

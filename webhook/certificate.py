@@ -1,0 +1,104 @@
+"""The serving certificate, taken from its Secret while it changes, without a restart.
+
+Law: a pair that does not fit never replaces one that serves. Loading into a live SSLContext breaks
+every later handshake when key and certificate do not match; so each pair gets a context of its own,
+and `sni_callback` (also called without SNI) hands each new connection the newest.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import ssl
+from dataclasses import dataclass
+
+import msgspec
+
+from crds.resources import Resource
+
+_log = logging.getLogger(__name__)
+
+
+class _Data(msgspec.Struct):
+    certificate: str = msgspec.field(default="", name="tls.crt")
+    key: str = msgspec.field(default="", name="tls.key")
+
+
+class _Secret(msgspec.Struct):
+    data: _Data = msgspec.field(default_factory=_Data)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pair:
+    """Certificate chain and private key, PEM. Its repr is silent: keys never reach a log."""
+
+    certificate: bytes
+    key: bytes
+
+
+def read_secret(raw: bytes) -> Pair:
+    """Read a Secret of type kubernetes.io/tls."""
+    data = msgspec.json.decode(raw, type=_Secret).data
+    return Pair(base64.b64decode(data.certificate), base64.b64decode(data.key))
+
+
+SECRETS = Resource("/api/v1", "secrets", read_secret)
+
+
+class Serving:
+    """The TLS side of the server (a View for the Follower of its one Secret)."""
+
+    def __init__(self, minimum: ssl.TLSVersion, ciphers: str | None) -> None:
+        self._minimum = minimum
+        self._ciphers = ciphers
+        self._newest: ssl.SSLContext | None = None
+        self.tls = self._context()
+        self.tls.sni_callback = self._hand_over
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a handshake can succeed."""
+        return self._newest is not None
+
+    def reset(self, everything: list[Pair]) -> None:
+        """See View.reset."""
+        for pair in everything:
+            self.put(pair)
+
+    def put(self, item: Pair) -> None:
+        """Serve with `item` from the next connection on, where its two halves fit."""
+        context = self._context()
+        try:
+            _load(context, item)
+        except (ssl.SSLError, ValueError) as error:
+            _log.error("the serving certificate in the Secret does not work: %s", error)
+        else:
+            self._newest = context
+            _log.info("serving certificate loaded")
+
+    def drop(self, item: Pair) -> None:
+        """Keep serving: the controller will write a new Secret."""
+
+    def _context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = self._minimum
+        if self._ciphers:
+            context.set_ciphers(self._ciphers)
+        return context
+
+    def _hand_over(
+        self, connection: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext
+    ) -> int | None:
+        if self._newest is None:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+        connection.context = self._newest
+        return None
+
+
+def _load(context: ssl.SSLContext, pair: Pair) -> None:
+    """Load through a file in memory: the ssl module reads files only, and the disk is read-only."""
+    descriptor = os.memfd_create("serving-certificate")
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        file.write(pair.key + b"\n" + pair.certificate)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")

@@ -1,0 +1,187 @@
+"""How an address is had: one port, and its synchronous implementation, the reference.
+
+Law: an address that this returns is named by a MacAllocation that exists already (create is the
+lock), and a claim that fails deletes what it created itself, and nothing else (rule 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from crds.allocation import Allocation, Conflict, Owner, State, Stored
+from crds.store import AlreadyAllocated, Changed, StoreUnavailable, UnknownKind
+from webhook.requested import Taken, fresh, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from crds.store import Allocations, Objects
+    from webhook.admission import Want
+    from webhook.taken import TakenView
+
+_log = logging.getLogger(__name__)
+
+# Every lost race means that somebody wrote in between; more than a few in one request is a quarrel.
+_RACES = 5
+
+
+class PoolExhausted(Exception):
+    """The pool has no free address, by a list made after the request came."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__(
+            f"pool {pool} is exhausted: all of its {pool.size} addresses are in use;"
+            f" widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config, or delete"
+            f" what is no longer needed (kubectl get macallocations shows the owners)"
+        )
+
+
+class MacTaken(Exception):
+    """Somebody else has the requested address; the message names the holder and the remedy."""
+
+
+class Claims(Protocol):
+    """Where addresses come from."""
+
+    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
+        """Claim all of `wants`, or none, for the admission request of UID `request`.
+
+        Raises PoolExhausted, MacTaken, or StoreUnavailable.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claimed address; `created` is the allocation that this claim made, where it made one."""
+
+    mac: MacAddress
+    created: Stored | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Synchronous:
+    """Creates each allocation inside the request; several of one request at the same time."""
+
+    allocations: Allocations
+    objects: Objects
+    taken: TakenView
+    draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
+
+    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
+        """See Claims.take."""
+        results = await asyncio.gather(
+            *(self._one(want, pool, request) for want in wants), return_exceptions=True
+        )
+        claims = [result for result in results if isinstance(result, Claim)]
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if not failures:
+            return tuple(claim.mac for claim in claims)
+        await asyncio.gather(*(self._undo(claim) for claim in claims))
+        raise failures[0]
+
+    async def _one(self, want: Want, pool: Pool, request: str) -> Claim:
+        if want.requested is not None:
+            return await self._requested(want.requested, want, pool, request)
+        return await self._any(want, pool, request)
+
+    async def _any(self, want: Want, pool: Pool, request: str) -> Claim:
+        """Walk the pool from a chance start; only a fresh list can say that it is exhausted."""
+        if not pool.size:
+            raise PoolExhausted(pool)
+        start = self.draw(pool.size)
+        for known in (self.taken.known, None):
+            names = known if known is not None else await self.taken.fresh()
+            for mac in pool.walk(start):
+                if mac in names:
+                    continue
+                try:
+                    created = await self.allocations.create(fresh(mac, want, pool, request))
+                except AlreadyAllocated:
+                    continue  # another replica, or another request, was first: the next one
+                return Claim(mac, created)
+        raise PoolExhausted(pool)
+
+    async def _requested(self, mac: MacAddress, want: Want, pool: Pool, request: str) -> Claim:
+        for _ in range(_RACES):
+            try:
+                return Claim(mac, await self.allocations.create(fresh(mac, want, pool, request)))
+            except AlreadyAllocated:
+                found = await self.allocations.get(mac)
+            if found is None:
+                continue
+            verdict = judge(found.allocation, want, request)
+            if isinstance(verdict, Taken):
+                raise MacTaken(await self._why(found.allocation, want))
+            try:
+                await self.allocations.replace(found, verdict)
+            except Changed:
+                continue
+            return Claim(mac)
+        raise MacTaken(f"{mac} is being claimed and released by others right now: retry")
+
+    async def _why(self, found: Allocation, want: Want) -> str:
+        """Say who has it and what helps; the owner is looked up only for this message."""
+        where = f"interface {want.owner.interface} asks for {found.mac}"
+        remedy = "choose another address, or leave out the mac and get one from the pool"
+        if found.state is State.DECLARED:
+            return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
+        if found.state is State.PENDING:
+            return f"{where}, which {found.owner} is getting or giving back: retry in a minute"
+        if found.owner is not None and await self._is_gone(found.owner, found.mac):
+            return f"{where}, which was {found.owner}'s and is being released: retry in a minute"
+        return (
+            f"{where}, which belongs to {found.owner}: {remedy}"
+            f" (kubectl get macallocation {found.mac.name})"
+        )
+
+    async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
+        try:
+            carrier = await self.objects.get(owner)
+        except (UnknownKind, StoreUnavailable):
+            return False
+        return carrier is None or carrier.terminal or not carrier.carries(mac)
+
+    async def _undo(self, claim: Claim) -> None:
+        if claim.created is None:
+            return
+        try:
+            await self.allocations.delete(claim.created)
+        except (Changed, StoreUnavailable) as error:
+            _log.info("left for the controller to collect: %s: %s", claim.mac, error)
+
+
+@dataclass(frozen=True, slots=True)
+class DryAllocations:
+    """The store of a dry run: it reads for real and writes nothing (AdmissionRequest.dryRun)."""
+
+    real: Allocations
+
+    async def create(self, allocation: Allocation) -> Stored:
+        """Say what a create would have said."""
+        if await self.real.get(allocation.mac) is not None:
+            raise AlreadyAllocated(str(allocation.mac))
+        return Stored(allocation, "", "")
+
+    async def get(self, mac: MacAddress) -> Stored | None:
+        """Read it now."""
+        return await self.real.get(mac)
+
+    async def replace(self, stored: Stored, by: Allocation) -> Stored:
+        """Write nothing."""
+        return Stored(by, stored.uid, stored.version)
+
+    async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
+        """Write nothing."""
+        return Stored(stored.allocation, stored.uid, stored.version, conflicts)
+
+    async def delete(self, stored: Stored) -> None:
+        """Write nothing."""
+
+    async def list(self) -> list[Stored]:
+        """All of them."""
+        return await self.real.list()

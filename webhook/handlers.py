@@ -1,0 +1,55 @@
+"""From a review to a verdict: plan, claim, write in. Nobody here knows how an address is had."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crds.store import StoreUnavailable
+from webhook import admission
+from webhook.admission import Allowed, Denied, Review
+from webhook.claims import Claims, MacTaken, PoolExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crds.pool import Pool
+
+_log = logging.getLogger(__name__)
+
+# The API server waits 10 s (timeoutSeconds); a refusal that says why must leave before that.
+DEADLINE_S = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """`pool` returns what is in force now, or None where nothing may be given out yet."""
+
+    pool: Callable[[], Pool | None]
+    claims: Claims
+    dry_claims: Claims
+
+    async def mutate(self, review: Review) -> Allowed | Denied:
+        """Claim what the object lacks, and say how to write it in."""
+        plan = admission.plan(review)
+        if isinstance(plan, Denied):
+            return plan
+        if not plan.wants:
+            return admission.settled(plan, ())
+        pool = self.pool()
+        if pool is None:
+            return Denied(f"{review.owner}: kubemacpool is not ready yet: retry in a minute", 503)
+        claims = self.dry_claims if review.dry_run else self.claims
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                macs = await claims.take(plan.wants, pool, review.uid)
+        except (PoolExhausted, MacTaken) as error:
+            return Denied(f"{review.owner}: {error}")
+        except (StoreUnavailable, TimeoutError) as error:
+            said = str(error) or f"no answer within {DEADLINE_S:g} s"
+            return Denied(f"{review.owner}: no address could be stored ({said}): retry", 503)
+        if not review.dry_run:
+            _log.info("%s: %s", review.owner, ", ".join(map(str, macs)))
+        return admission.settled(plan, macs)

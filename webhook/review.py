@@ -1,0 +1,121 @@
+"""AdmissionReview (admission.k8s.io/v1) on the wire: the parser at the edge, and the answer."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from crds.allocation import Owner
+from crds.networks import ANNOTATION
+from webhook.admission import Allowed, Denied, Review
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PATH = f"/metadata/annotations/{ANNOTATION.replace('~', '~0').replace('/', '~1')}"
+
+
+class BadReview(ValueError):
+    """The body is no AdmissionReview that could be answered."""
+
+
+class _Annotations(msgspec.Struct):
+    networks: str | None = msgspec.field(default=None, name=ANNOTATION)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    uid: str | None = None
+    annotations: _Annotations | None = None
+
+
+class _Object(msgspec.Struct):
+    metadata: _Metadata
+
+
+class _Kind(msgspec.Struct):
+    group: str
+    version: str
+    kind: str
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    uid: str
+    kind: _Kind
+    operation: str
+    namespace: str = ""
+    dry_run: bool = False
+    object: _Object | None = None
+    old_object: _Object | None = None
+
+
+class _Review(msgspec.Struct, rename="camel"):
+    api_version: str
+    kind: str
+    request: _Request | None = None
+
+
+_decoder = msgspec.json.Decoder(_Review)
+
+
+def read(body: bytes) -> Review:
+    """Read a review of a pod's CREATE or UPDATE, or raise BadReview."""
+    try:
+        review = _decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadReview(f"not an AdmissionReview: {error}") from error
+    if (review.api_version, review.kind) != ("admission.k8s.io/v1", "AdmissionReview"):
+        raise BadReview(
+            f"this is {review.api_version} {review.kind}: only admission.k8s.io/v1 is spoken here"
+        )
+    request = review.request
+    if request is None or not request.uid:
+        raise BadReview("the review has no request.uid, so no answer could be matched to it")
+    if request.object is None:
+        raise BadReview(f"the review holds no object: {request.operation} is not served here")
+    new, old = request.object.metadata, request.old_object and request.old_object.metadata
+    return Review(
+        uid=request.uid,
+        dry_run=request.dry_run,
+        owner=Owner(
+            api_version=_api_version(request.kind),
+            kind=request.kind.kind,
+            namespace=request.namespace,
+            name=new.name or None,
+        ),
+        networks=_networks(new),
+        object_uid=old.uid if old else None,
+        old_networks=_networks(old) if old else None,
+    )
+
+
+def write(uid: str, verdict: Allowed | Denied) -> bytes:
+    """Return the answer to the request of that UID, with one JSON patch operation (RFC 6902)."""
+    response: dict[str, object] = {"uid": uid, "allowed": isinstance(verdict, Allowed)}
+    match verdict:
+        case Allowed(networks, warnings):
+            if networks is not None:
+                patch = [{"op": "replace", "path": _PATH, "value": networks}]
+                response["patchType"] = "JSONPatch"
+                response["patch"] = base64.b64encode(msgspec.json.encode(patch)).decode()
+            if warnings:
+                response["warnings"] = warnings
+        case Denied(message, code):
+            response["status"] = {"code": code, "message": message, "reason": _REASONS[code]}
+    return msgspec.json.encode(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+    )
+
+
+# metav1.StatusReason for the codes that Denied uses.
+_REASONS: Mapping[int, str] = {400: "BadRequest", 403: "Forbidden", 503: "ServiceUnavailable"}
+
+
+def _networks(metadata: _Metadata) -> str | None:
+    return metadata.annotations.networks if metadata.annotations else None
+
+
+def _api_version(kind: _Kind) -> str:
+    return f"{kind.group}/{kind.version}" if kind.group else kind.version

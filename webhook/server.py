@@ -1,0 +1,70 @@
+"""The HTTPS server: bodies bounded, one line of why where it is not ready, nothing else decided."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from webhook import review as wire
+from webhook.review import BadReview
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+
+    from webhook.handlers import Handlers
+
+_log = logging.getLogger(__name__)
+
+# A review holds object and oldObject: the API server takes requests of up to 3 MiB (--max-request-
+# body), so both with their escapes stay under 8 MiB.
+MOST_BYTES = 8 << 20
+# An admission request that began is answered within its 10 s.
+_SHUTDOWN_S = 10.0
+
+
+def application(handlers: Handlers, lacks: Callable[[], Sequence[str]]) -> web.Application:
+    """Build the server; `lacks` says what is missing before it can serve."""
+
+    async def mutate(request: web.Request) -> web.Response:
+        if missing := lacks():
+            return web.Response(status=503, text="not ready: " + "; ".join(missing))
+        try:
+            review = wire.read(await request.read())
+        except BadReview as error:
+            _log.warning("%s from %s: %s", request.path, request.remote, error)
+            return web.Response(status=400, text=str(error))
+        verdict = await handlers.mutate(review)
+        return web.Response(body=wire.write(review.uid, verdict), content_type="application/json")
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def readyz(_: web.Request) -> web.Response:
+        missing = lacks()
+        return web.Response(
+            status=503 if missing else 200, text="\n".join(missing) if missing else "ok"
+        )
+
+    app = web.Application(client_max_size=MOST_BYTES)
+    app.add_routes(
+        [
+            web.post("/mutate-pods", mutate),
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+        ]
+    )
+    return app
+
+
+async def serve(
+    app: web.Application, addresses: Sequence[tuple[str, int]], tls: ssl.SSLContext
+) -> web.AppRunner:
+    """Listen on all `addresses`; several processes may share one (SO_REUSEPORT)."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handle_signals=False)
+    await runner.setup()
+    for host, port in addresses:
+        await web.TCPSite(runner, host, port, ssl_context=tls, reuse_port=True).start()
+    return runner
