@@ -1,0 +1,93 @@
+# The commands of this project; `make` alone prints them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+IMAGE ?= kubemacpool:latest
+BASE ?= python:3.13-slim
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: venv ## Watch it work: a real control plane, the release manifest, pods with addresses
+	@python -m e2e.demo
+
+.PHONY: check
+check: venv format-check lint types layers manifest-check test ## All that CI runs
+
+.PHONY: venv
+venv: $(VENV)/.filled ## Create .venv with the locked requirements
+
+$(VENV)/.filled: requirements-dev.txt
+	@echo "Filling $(VENV) from requirements-dev.txt (about half a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: format
+format: venv ## Format the code
+	@ruff format . && ruff check --fix --quiet .
+
+.PHONY: format-check
+format-check: venv
+	@ruff format --check .
+
+.PHONY: lint
+lint: venv ## Ruff, all rules but the excused ones
+	@ruff check .
+
+.PHONY: types
+types: venv ## mypy, strict
+	@mypy
+
+.PHONY: layers
+layers: venv ## Import Linter: who may import whom
+	@lint-imports
+
+.PHONY: test
+test: venv ## Unit, contract and e2e tests, on a real control plane
+	@coverage run -m pytest
+	@coverage report --skip-covered --skip-empty | tail -25
+
+.PHONY: unit
+unit: venv ## Only the tests that need no control plane (seconds)
+	@pytest -q -m "not cluster" crds webhook controller
+
+.PHONY: e2e
+e2e: venv ## Only the tests that speak to a cluster through kubectl
+	@pytest e2e
+
+.PHONY: bench
+bench: venv ## Measure what the webhook adds to a pod's creation, side by side in one run
+	@python -m bench
+
+.PHONY: cluster-up
+cluster-up: venv ## Bring up a lasting control plane (KUBEVIRT_PROVIDER=external: use KUBECONFIG's)
+	@python -m e2e.cluster up
+
+.PHONY: cluster-down
+cluster-down: venv ## End what cluster-up and demo started
+	@python -m e2e.cluster down
+
+.PHONY: manifest
+manifest: venv ## Generate deploy/kubemacpool.yaml, the one-file release manifest
+	@python -m deploy build
+
+.PHONY: manifest-check
+manifest-check: venv
+	@python -m deploy check
+
+.PHONY: image
+image: ## Build the image of both programs
+	docker build --build-arg BASE=$(BASE) -t $(IMAGE) .
+
+.PHONY: lock
+lock: venv ## Renew requirements.txt and requirements-dev.txt, with hashes
+	@pip install --quiet uv
+	@uv pip compile -q --upgrade --generate-hashes --universal --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.txt
+	@uv pip compile -q --upgrade --generate-hashes --universal --no-emit-index-url --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt

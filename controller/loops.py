@@ -1,0 +1,85 @@
+"""The controller's loop over addresses: marked ones are settled, many at once, each by one task.
+
+Law: an address that is marked while it is being settled is settled once more, and one that could
+not be settled (the API server away) is tried again, ever more slowly, and never forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from crds.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from crds.mac import MacAddress
+
+_log = logging.getLogger(__name__)
+
+# How many addresses are worked on at once: most of them wait for a list that they share.
+_AT_ONCE = 256
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
+
+
+class Marks:
+    """The addresses to look at, each once, in the order of their marking."""
+
+    def __init__(self) -> None:
+        self._marked: dict[MacAddress, None] = {}
+        self._busy: set[MacAddress] = set()
+        self._failures: dict[MacAddress, int] = {}
+        self._some = asyncio.Event()
+        self._settled = asyncio.Condition()
+
+    def mark(self, mac: MacAddress) -> None:
+        """Look at `mac`."""
+        self._marked[mac] = None
+        self._some.set()
+
+    def mark_later(self, mac: MacAddress, in_s: float) -> None:
+        """Look at `mac` in so many seconds; several such calls are several looks."""
+        asyncio.get_running_loop().call_later(in_s, self.mark, mac)
+
+    async def idle(self) -> None:
+        """Wait until nothing is marked and nothing under way or waiting for its next try."""
+        async with self._settled:
+            await self._settled.wait_for(lambda: not (self._marked or self._busy or self._failures))
+
+    async def run(self, settle: Callable[[MacAddress], Awaitable[None]]) -> None:
+        """Settle what is marked, until cancelled."""
+        places = asyncio.Semaphore(_AT_ONCE)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._some.wait()
+                self._some.clear()
+                for mac in [mac for mac in self._marked if mac not in self._busy]:
+                    await places.acquire()
+                    self._marked.pop(mac, None)
+                    self._busy.add(mac)
+                    tasks.create_task(self._one(mac, settle, places))
+
+    async def _one(
+        self,
+        mac: MacAddress,
+        settle: Callable[[MacAddress], Awaitable[None]],
+        places: asyncio.Semaphore,
+    ) -> None:
+        try:
+            await settle(mac)
+        except StoreUnavailable as error:
+            failures = self._failures[mac] = self._failures.get(mac, 0) + 1
+            wait_s = min(_FIRST_RETRY_S * 2 ** (failures - 1), _LONGEST_RETRY_S)
+            _log.warning("%s: %s; trying again in %g s", mac, error, wait_s)
+            self.mark_later(mac, wait_s)
+        else:
+            self._failures.pop(mac, None)
+        finally:
+            places.release()
+            self._busy.discard(mac)
+            if mac in self._marked:
+                self._some.set()
+            async with self._settled:
+                self._settled.notify_all()

@@ -1,0 +1,141 @@
+"""Keeps MacPool `default`: its ranges from the ConfigMap, its status from the allocations."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from controller import configuration
+from controller.configuration import CONFIG_MAP, INVALID, BadRange
+from crds.allocation import API_VERSION, encode_hook
+from crds.client import Api, ApiError
+from crds.resources import POOLS
+
+if TYPE_CHECKING:
+    from controller.settling import Clock
+    from controller.views import AllocationView
+    from crds.mac import MacRange
+    from crds.pool import Pool
+    from crds.resources import SeenPool
+
+_log = logging.getLogger(__name__)
+_DEFAULT = "default"
+_NOT_FOUND = 404
+
+
+class _ConfigMap(msgspec.Struct):
+    data: dict[str, str] = {}
+
+
+@dataclass(slots=True)
+class PoolKeeper:
+    """`adopted` is set by the wiring once the first full adoption pass is over."""
+
+    api: Api
+    namespace: str
+    known: AllocationView
+    clock: Clock
+    adopted: bool = False
+    seen: SeenPool | None = None
+    _problem: BadRange | None = field(default=None, init=False)
+    _counted: tuple[int, Pool] | None = field(default=None, init=False)
+    _allocated: int = field(default=0, init=False)
+
+    def in_force(self) -> Pool | None:
+        """Return the pool as it was last read."""
+        return self.seen.pool if self.seen else None
+
+    async def configure(self) -> None:
+        """Bring the ConfigMap's range into force, or say why not. Raises ApiError, Unreachable."""
+        wanted = configuration.parse(await self._config())
+        problem = wanted if isinstance(wanted, BadRange) else None
+        self.seen = await self._read()
+        if problem is None or self.seen is None:
+            self.seen = await self._apply(None if isinstance(wanted, BadRange) else wanted)
+        if problem is not None and problem != self._problem:
+            _log.error("%s", problem.message)
+            await self._event(problem)
+        self._problem = problem
+        await self.report()
+
+    async def report(self) -> None:
+        """Write the status where it has changed. Raises ApiError, Unreachable."""
+        if self.seen is None:
+            return
+        status = configuration.status_of(
+            self.seen.pool,
+            self._count(self.seen.pool),
+            configuration.conditions(
+                self.seen.status, self._problem, adopted=self.adopted, now=self.clock.now()
+            ),
+        )
+        if status == self.seen.status:
+            return
+        raw = await self.api.merge(f"{POOLS.one(_DEFAULT)}/status", _json({"status": status}))
+        self.seen = POOLS.read(raw)
+
+    async def _config(self) -> dict[str, str] | None:
+        try:
+            raw = await self.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return msgspec.json.decode(raw, type=_ConfigMap).data
+
+    async def _read(self) -> SeenPool | None:
+        try:
+            return POOLS.read(await self.api.get(POOLS.one(_DEFAULT)))
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    async def _apply(self, block: MacRange | None) -> SeenPool:
+        """Write `spec.ranges` and nothing else: `spec.reserved` belongs to whoever wrote it."""
+        ranges = [{"start": block.start, "end": block.end}] if block else []
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "MacPool",
+            "metadata": {"name": _DEFAULT},
+            "spec": {"ranges": ranges},
+        }
+        return POOLS.read(await self.api.apply(POOLS.one(_DEFAULT), _json(body)))
+
+    async def _event(self, problem: BadRange) -> None:
+        """Warn on the ConfigMap, where `kubectl describe` shows it (events.k8s.io/v1)."""
+        now = self.clock.now()
+        body = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{CONFIG_MAP}.", "namespace": self.namespace},
+            "eventTime": now,
+            "type": "Warning",
+            "reason": INVALID,
+            "action": "Configure",
+            "note": problem.message[:1024],
+            "reportingController": "kubemacpool.io/controller",
+            "reportingInstance": "kubemacpool-controller",
+            "regarding": {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "namespace": self.namespace,
+                "name": CONFIG_MAP,
+            },
+        }
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        await self.api.post(path, _json(body))
+
+    def _count(self, pool: Pool) -> int:
+        """Count the allocations in `pool`, again only where something has changed."""
+        if self._counted != (self.known.changes, pool):
+            self._allocated = sum(mac in pool for mac in self.known.macs())
+            self._counted = self.known.changes, pool
+        return self._allocated
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=encode_hook)

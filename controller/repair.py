@@ -1,0 +1,79 @@
+"""Repair: what the watch may have missed is read again, and every address is looked at.
+
+Invariant: after a repair, every address that an object carries has an allocation bound to it, and
+every allocation that nobody can have any more is on its way out. Cases:
+  - an allocation that the view lacks, has in another state, or has although it is gone;
+  - an object that the view lacks, has with other addresses, or has although it is gone;
+  - all else only needs to be looked at once more, which costs no call where it is as it should be.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.views import AllocationView, CarrierView
+    from crds.allocation import Carrier, Stored
+    from crds.mac import MacAddress
+    from crds.store import Allocations, Objects
+
+_log = logging.getLogger(__name__)
+
+REPAIR_EVERY_S = 600.0
+
+
+def suspect_allocations(listed: list[Stored], known: AllocationView) -> set[MacAddress]:
+    """Return the addresses whose allocation the view has otherwise than the list."""
+    versions = {stored.mac: (stored.uid, stored.version) for stored in listed}
+    seen = {
+        mac: (entry.stored.uid, entry.stored.version)
+        for mac in known.macs()
+        if (entry := known.get(mac))
+    }
+    return {mac for mac, _ in versions.items() ^ seen.items()}
+
+
+def suspect_carriers(listed: list[Carrier], known: CarrierView) -> dict[str, Carrier]:
+    """Return the objects that the view has otherwise than the list, by UID."""
+    there = {one.uid: one for one in listed if one.attachments}
+    suspects = {
+        uid: one
+        for uid, one in there.items()
+        if (seen := known.get(uid)) is None or seen.attachments != one.attachments
+    }
+    for uid in known.uids():
+        if uid not in there and (seen := known.get(uid)):
+            suspects[uid] = seen
+    return suspects
+
+
+async def repair(
+    allocations: Allocations,
+    objects: Objects,
+    known: AllocationView,
+    carriers: CarrierView,
+    mark: Callable[[MacAddress], None],
+) -> None:
+    """Do it once. Raises StoreUnavailable."""
+    listed = await allocations.list()
+    found = await objects.list()
+    # The list and the watch are never of one moment, so most suspects are only news: a read tells.
+    for mac in suspect_allocations(listed, known):
+        stored = await allocations.get(mac)
+        if stored is None:
+            known.forget(mac)
+        else:
+            known.put(stored)
+    for uid, suspect in suspect_carriers(found, carriers).items():
+        live = await objects.get(suspect.as_owner(suspect.attachments[0].mac))
+        if live is None or live.uid != uid:
+            carriers.drop(suspect)
+        if live is not None:
+            carriers.put(live)
+    macs = {*known.macs(), *carriers.macs()}
+    for mac in macs:
+        mark(mac)
+    _log.info("repair: %d allocations, %d addresses in all", len(listed), len(macs))

@@ -1,0 +1,153 @@
+"""Settles addresses: gathers the world of one, asks `binding.decide`, reads or writes, until done.
+
+Law: whatever was read is acted on within ACT_WITHIN_S or read again, and a write that finds the
+allocation changed is forgotten: the change itself brings the address back here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from controller.binding import (
+    Create,
+    Delete,
+    Get,
+    List,
+    Note,
+    Nothing,
+    Replace,
+    Wait,
+    World,
+    decide,
+)
+from crds.store import AlreadyAllocated, Changed, UnknownKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.views import AllocationView, CarrierView
+    from crds.allocation import Carrier
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from crds.store import Allocations, Objects
+
+_log = logging.getLogger(__name__)
+
+# Q: an admission request is stored, refused or lost at the latest so long after it began.
+# kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
+QUIET_S = 60.0
+# A decision must not outlive the state it was taken on by much (an etcd restore in between).
+ACT_WITHIN_S = 10.0
+
+
+class Clock(Protocol):
+    """Time, from outside."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back and go on during a suspend."""
+
+    def now(self) -> str:
+        """Return the time for people (RFC 3339)."""
+
+
+@dataclass(slots=True)
+class Settler:
+    """The only writer of what has been allocated before; `pool` returns what is in force."""
+
+    allocations: Allocations
+    objects: Objects
+    known: AllocationView
+    carriers: CarrierView
+    pool: Callable[[], Pool | None]
+    clock: Clock
+    again: Callable[[MacAddress, float], None]  # settle it again, so many seconds from now
+    quiet_s: float = QUIET_S
+    _everyone: _Everyone = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._everyone = _Everyone(self.objects)
+
+    async def settle(self, mac: MacAddress) -> None:
+        """Take `mac` as far as it can be taken now. Raises StoreUnavailable."""
+        began_s = self.clock.monotonic_s()
+        entry = self.known.get(mac)
+        pool = self.pool()
+        world = World(
+            mac=mac,
+            stored=entry.stored if entry else None,
+            seen=self.carriers.of(mac),
+            quiet=entry is not None and began_s - entry.since_s >= self.quiet_s,
+            pool=pool.name if pool is not None and mac in pool else None,
+            now=self.clock.now(),
+        )
+        while True:
+            action = decide(world)
+            match action:
+                case Nothing():
+                    return
+                case Wait():
+                    since_s = entry.since_s if entry else began_s
+                    self.again(mac, max(0.0, since_s + self.quiet_s - began_s))
+                    return
+                case Get(owner):
+                    try:
+                        live = await self.objects.get(owner)
+                    except UnknownKind:
+                        return  # nobody can prove that it is gone, so it stays
+                    world = replace(world, live={**world.live, owner.at: live})
+                case List():
+                    everyone = await self._everyone.now()
+                    world = replace(world, everyone=everyone.get(mac, ()))
+                case Create() | Replace() | Delete() | Note():
+                    if self.clock.monotonic_s() - began_s > ACT_WITHIN_S:
+                        self.again(mac, 0.0)
+                    else:
+                        await self._write(world, action)
+                    return
+                case _:
+                    assert_never(action)
+
+    async def _write(self, world: World, action: Create | Replace | Delete | Note) -> None:
+        """Write; the views learn of it from the watch, as they learn of everybody's writes."""
+        try:
+            match action, world.stored:
+                case Create(allocation), _:
+                    await self.allocations.create(allocation)
+                    _log.info("adopted %s for %s", world.mac, allocation.owner)
+                case Replace(by), stored if stored:
+                    await self.allocations.replace(stored, by)
+                    _log.info("%s is %s: %s", world.mac, by.state, by.owner or "free")
+                case Delete(), stored if stored:
+                    await self.allocations.delete(stored)
+                    _log.info("released %s of %s", world.mac, stored.allocation.owner)
+                case Note(conflicts), stored if stored:
+                    await self.allocations.note(stored, conflicts)
+                    _log.warning("%s is carried by %d others, too", world.mac, len(conflicts))
+        except (AlreadyAllocated, Changed) as lost:
+            _log.debug("somebody wrote first: %s", lost)
+
+
+class _Everyone:
+    """All carriers by address; who comes while a list is under way shares the next one."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._next: asyncio.Future[dict[MacAddress, tuple[Carrier, ...]]] | None = None
+        self._listing = asyncio.Lock()
+
+    async def now(self) -> dict[MacAddress, tuple[Carrier, ...]]:
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._list())
+        return await asyncio.shield(self._next)
+
+    async def _list(self) -> dict[MacAddress, tuple[Carrier, ...]]:
+        async with self._listing:
+            self._next = None  # whoever comes from here on needs a list that begins later
+            carriers: dict[MacAddress, tuple[Carrier, ...]] = {}
+            for one in await self._objects.list():
+                for attachment in one.attachments:
+                    carriers[attachment.mac] = (*carriers.get(attachment.mac, ()), one)
+            return carriers

@@ -1,0 +1,129 @@
+"""What the watch has shown, kept for quick answers: allocations by address, carriers by address.
+
+Law: a view is a hint. It tells what to look at; a release is decided on live reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crds.allocation import Carrier, Stored
+    from crds.mac import MacAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An allocation, and when (own monotonic clock, s) this state of it was first seen."""
+
+    stored: Stored
+    since_s: float
+
+
+class AllocationView:
+    """All allocations (a View); `mark` is told every address that changed."""
+
+    def __init__(self, clock: Callable[[], float], mark: Callable[[MacAddress], None]) -> None:
+        self._entries: dict[MacAddress, Entry] = {}
+        self._clock = clock
+        self._mark = mark
+        self.changes = 0
+
+    def get(self, mac: MacAddress) -> Entry | None:
+        """Return what is known of `mac`."""
+        return self._entries.get(mac)
+
+    def macs(self) -> Iterable[MacAddress]:
+        """All addresses that have an allocation."""
+        return self._entries.keys()
+
+    def reset(self, everything: list[Stored]) -> None:
+        """Take a list for all there is; quiet starts anew, for what went between is unknown."""
+        touched = set(self._entries)
+        now_s = self._clock()
+        self._entries = {stored.mac: Entry(stored, now_s) for stored in everything}
+        self._touch(touched | self._entries.keys())
+
+    def put(self, item: Stored) -> None:
+        """See View.put."""
+        known = self._entries.get(item.mac)
+        if known and (known.stored.uid, known.stored.version) == (item.uid, item.version):
+            return
+        self._entries[item.mac] = Entry(item, self._clock())
+        self._touch((item.mac,))
+
+    def drop(self, item: Stored) -> None:
+        """See View.drop."""
+        self.forget(item.mac)
+
+    def forget(self, mac: MacAddress) -> None:
+        """It is known to be gone."""
+        if self._entries.pop(mac, None) is not None:
+            self._touch((mac,))
+
+    def _touch(self, macs: Iterable[MacAddress]) -> None:
+        self.changes += 1
+        for mac in macs:
+            self._mark(mac)
+
+
+class CarrierView:
+    """The objects that carry addresses (a View); those that carry none are not kept."""
+
+    def __init__(self, mark: Callable[[MacAddress], None]) -> None:
+        self._by_uid: dict[str, Carrier] = {}
+        self._by_mac: dict[MacAddress, dict[str, Carrier]] = {}
+        self._mark = mark
+
+    def of(self, mac: MacAddress) -> tuple[Carrier, ...]:
+        """Return who carries `mac`, longest known first."""
+        return tuple(self._by_mac.get(mac, {}).values())
+
+    def macs(self) -> Iterable[MacAddress]:
+        """All addresses that somebody carries."""
+        return self._by_mac.keys()
+
+    def get(self, uid: str) -> Carrier | None:
+        """Return what is known of the object of that UID."""
+        return self._by_uid.get(uid)
+
+    def uids(self) -> Iterable[str]:
+        """All objects that carry an address."""
+        return self._by_uid.keys()
+
+    def reset(self, everything: list[Carrier]) -> None:
+        """See View.reset."""
+        here = {one.uid for one in everything}
+        for uid in [uid for uid in self._by_uid if uid not in here]:
+            self._remove(uid)
+        for one in everything:
+            self.put(one)
+
+    def put(self, item: Carrier) -> None:
+        """See View.put."""
+        known = self._by_uid.get(item.uid)
+        if known is not None and known.attachments == item.attachments:
+            return
+        if known is not None:
+            self._remove(item.uid)
+        if item.attachments:
+            self._by_uid[item.uid] = item
+        for attachment in item.attachments:
+            self._by_mac.setdefault(attachment.mac, {})[item.uid] = item
+            self._mark(attachment.mac)
+
+    def drop(self, item: Carrier) -> None:
+        """See View.drop."""
+        self._remove(item.uid)
+
+    def _remove(self, uid: str) -> None:
+        known = self._by_uid.pop(uid, None)
+        for attachment in known.attachments if known else ():
+            carriers = self._by_mac.get(attachment.mac, {})
+            carriers.pop(uid, None)
+            if not carriers:
+                self._by_mac.pop(attachment.mac, None)
+            self._mark(attachment.mac)
