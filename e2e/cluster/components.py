@@ -20,14 +20,13 @@ def argv(name: str, plan: Plan, state: Path) -> list[str]:
 
 def ready_url(name: str, plan: Plan) -> str:
     """Return the URL that answers 200 when the component `name` is ready."""
-    scheme = "http" if name == "etcd" else "https"
     path = "/healthz" if name == "kube-controller-manager" else "/readyz"
-    return f"{scheme}://127.0.0.1:{plan.ports[name]}{path}"
+    return plan.url(name) + path
 
 
 def _etcd(plan: Plan, state: Path) -> list[str]:
-    client = f"http://127.0.0.1:{plan.ports['etcd']}"
-    peer = f"http://127.0.0.1:{plan.ports['etcd-peer']}"
+    client = plan.url("etcd")
+    peer = plan.url("etcd-peer")
     return [
         f"--data-dir={state / 'etcd'}",
         f"--listen-client-urls={client}",
@@ -42,9 +41,9 @@ def _etcd(plan: Plan, state: Path) -> list[str]:
 
 def _apiserver(plan: Plan, state: Path) -> list[str]:
     arguments = [
-        f"--etcd-servers=http://127.0.0.1:{plan.ports['etcd']}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
+        f"--etcd-servers={plan.url('etcd')}",
+        f"--bind-address={plan.address}",
+        f"--advertise-address={plan.address}",
         "--endpoint-reconciler-type=none",  # it would refuse a loopback address, every 10 s
         f"--secure-port={plan.ports['kube-apiserver']}",
         f"--cert-dir={state / 'kube-apiserver'}",
@@ -86,7 +85,7 @@ def _scheduler(plan: Plan, state: Path) -> list[str]:
 def _client(name: str, plan: Plan, state: Path) -> list[str]:
     return [
         f"--kubeconfig={state / name}.kubeconfig",
-        "--bind-address=127.0.0.1",
+        f"--bind-address={plan.address}",
         f"--secure-port={plan.ports[name]}",
         f"--cert-dir={state / name}",
         "--leader-elect=false",  # alone, and back at once after a kill

@@ -23,7 +23,7 @@ class Plan:
     binaries: dict[str, str]
     ports: dict[str, int]
     tokens: dict[str, str]
-    service_network: str
+    address: str  # of every component: no other cluster has it
 
     @property
     def components(self) -> list[str]:
@@ -34,7 +34,17 @@ class Plan:
     @property
     def server(self) -> str:
         """The API server's URL."""
-        return f"https://127.0.0.1:{self.ports['kube-apiserver']}"
+        return self.url("kube-apiserver")
+
+    @property
+    def service_network(self) -> str:
+        """The range of ClusterIPs: loopback addresses, on which any process may listen."""
+        return f"{self.address.removesuffix('.1')}.128/25"
+
+    def url(self, listener: str) -> str:
+        """Where a component listens; etcd speaks plain HTTP."""
+        scheme = "http" if listener.startswith("etcd") else "https"
+        return f"{scheme}://{self.address}:{self.ports[listener]}"
 
     def save(self, state: Path) -> None:
         """Keep it for later commands."""
@@ -50,21 +60,22 @@ class Plan:
         """Choose; fetches the binaries first, which may take minutes."""
         names = [*release.CONTROL_PLANE, release.SCHEDULER] if scheduler else release.CONTROL_PLANE
         listeners = ["etcd-peer", *names]
+        address = _loopback_address()
         users = ("admin", "system:kube-controller-manager", "system:kube-scheduler")
         return cls(
             lasting=lasting,
             audit=audit,
             binaries={name: str(path) for name, path in find(names).items()},
-            ports=dict(zip(listeners, free_ports(len(listeners)), strict=True)),
+            ports=dict(zip(listeners, free_ports(address, len(listeners)), strict=True)),
             tokens={user: secrets.token_urlsafe(24) for user in users},
-            service_network=_loopback_network(),
+            address=address,
         )
 
 
-def _loopback_network() -> str:
-    """A /24 of loopback addresses for Services: any process may listen on them, without root.
+def _loopback_address() -> str:
+    """The first address of a random loopback /24; on Linux a process may listen on all of them.
 
     One of 47,872, so two clusters on one machine do not meet; systemd-resolved's 127.0.0.53 and the
     like lie outside.
     """
-    return f"127.{random.randint(64, 250)}.{random.randint(0, 255)}.0/24"  # noqa: S311 - no secret
+    return f"127.{random.randint(64, 250)}.{random.randint(0, 255)}.1"  # noqa: S311 - no secret

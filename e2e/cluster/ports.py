@@ -1,4 +1,4 @@
-"""Chooses ports on loopback."""
+"""Chooses ports on a loopback address."""
 
 import random
 import socket
@@ -9,15 +9,15 @@ from contextlib import ExitStack
 _PORTS = range(20_000, 32_000)
 
 
-def free_ports(count: int) -> list[int]:
-    """`count` ports that nobody listens on now; somebody may still be quicker than the caller."""
+def free_ports(address: str, count: int) -> list[int]:
+    """`count` ports that are free on `address` now; somebody may be quicker than the caller."""
     with ExitStack() as held:
         ports: list[int] = []
         for port in random.sample(_PORTS, len(_PORTS)):
             probe = held.enter_context(socket.socket())
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((address, port))
             except OSError:
                 continue
             ports.append(port)

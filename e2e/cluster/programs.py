@@ -71,7 +71,7 @@ def start_webhook(
     env: Mapping[str, str] | None = None,
 ) -> Program:
     """Start one replica on the Service's address, which all share, and on one of its own."""
-    own = f"127.0.0.1:{free_ports(1)[0]}"
+    own = _own_listener(cluster)
     shared = f"{service_address(cluster)}:{WEBHOOK_PORT}"
     argv = ["-m", "webhook", "--listen-addr", shared, "--listen-addr", own, *flags]
     return start(
@@ -91,7 +91,7 @@ def start_controller(
     env: Mapping[str, str] | None = None,
 ) -> Program:
     """Start one replica of the controller, its health on an address of its own."""
-    own = f"127.0.0.1:{free_ports(1)[0]}"
+    own = _own_listener(cluster)
     return start(
         cluster,
         name,
@@ -115,6 +115,11 @@ def renew_token(cluster: ControlPlane, account: str) -> None:
         "create", "token", account, "-n", NAMESPACE, f"--duration={_CREDENTIAL_LIFE}"
     )
     kubeconfig.write_secret(_token_file(cluster, account), token.strip())
+
+
+def _own_listener(cluster: ControlPlane) -> str:
+    address = cluster.plan.address
+    return f"{address}:{free_ports(address, 1)[0]}"
 
 
 def _token_file(cluster: ControlPlane, account: str) -> Path:

@@ -3,9 +3,13 @@
 import http.client
 import ssl
 import time
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from e2e.cluster.processes import Process, tail
+
+T = TypeVar("T")
 
 READY_S = 60.0  # a start takes 5 s on two idle cores; a loaded machine is allowed ten times that
 _POLL_S = 0.05
@@ -51,3 +55,12 @@ def answers(url: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def eventually(condition: Callable[[], T], what: str, deadline_s: float = READY_S) -> T:
+    """Ask `condition` again and again; return its first true answer, fail after the deadline."""
+    deadline = time.monotonic() + deadline_s
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"not within {deadline_s:.0f} s: {what}"
+        time.sleep(_POLL_S)
+    return answer
