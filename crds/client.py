@@ -67,9 +67,13 @@ _page = msgspec.json.Decoder(_Page)
 
 @dataclass(slots=True)
 class Api:
-    """One API server and a pool of kept connections to it; use as `async with Api() as api`."""
+    """One API server and a pool of kept connections to it; use as `async with Api() as api`.
+
+    `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
+    """
 
     user_agent: str
+    kubeconfig: str | None = None
     _configuration: Any = None
     _session: aiohttp.ClientSession = field(init=False)
 
@@ -206,8 +210,9 @@ class Api:
 
     def _configure(self) -> None:
         self._configuration = kubernetes.client.Configuration()
+        where = {"config_file": self.kubeconfig} if self.kubeconfig else {}
         kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
-            client_configuration=self._configuration
+            client_configuration=self._configuration, **where
         )
 
     def _url(self, path: str) -> str:

@@ -1,0 +1,33 @@
+"""A real API server with our CRDs, one for the session; what needs it asks for `api`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.client import Api
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+pytest.register_assert_rewrite("crds.tests.contract", "crds.tests.contract_objects")
+
+_CRDS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    with ephemeral() as cluster:
+        for crd in ("macallocation", "macpool"):
+            cluster.kubectl.apply((_CRDS / f"{crd}.yaml").read_text())
+            cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd}s.kubemacpool.io")
+        yield cluster
+
+
+@pytest.fixture
+async def api(control_plane: ControlPlane) -> AsyncIterator[Api]:
+    async with Api("kubemacpool-tests", str(control_plane.kubeconfig)) as api:
+        yield api

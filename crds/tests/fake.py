@@ -1,0 +1,208 @@
+"""An API server in memory: MacAllocations and pods under etcd's one revision, behind both ports.
+
+Law: it answers as the real one does (`contract.py` runs on both), and what goes wrong is what a
+test asks for: `gate` is awaited before each effect, `answer` after it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from crds.allocation import Allocation, Carrier, Conflict, State, Stored
+from crds.networks import ANNOTATION
+from crds.resources import PODS
+from crds.store import AlreadyAllocated, Changed, StoreUnavailable
+from crds.tests.fake_ports import FakeAllocations, FakeClient, FakeObjects
+from crds.tests.fake_watch import FakeWatch
+from crds.tests.gates import Call, Gate, let_through
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
+    from crds.watch import View
+
+
+class ObjectExists(Exception):
+    """There is an object of this kind, namespace and name already."""
+
+
+@dataclass(slots=True)
+class FakeCluster:
+    """All that is stored. What has no `await` is the test's own hand and passes no gate."""
+
+    gate: Gate = let_through  # may hold, fail or crash a call that has done nothing yet
+    answer: Gate = let_through  # likewise when it is done: an error here is a lost answer
+    calls: list[Call] = field(default_factory=list)
+    revision: int = 0
+    allocated: dict[MacAddress, Stored] = field(default_factory=dict)
+    labels: dict[MacAddress, dict[str, str]] = field(default_factory=dict)
+    pods: dict[tuple[str, str], Carrier] = field(default_factory=dict)  # by namespace and name
+    _manifests: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _uids: int = 0
+    _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, MacAddress]] = field(
+        default_factory=list
+    )
+    _pod_watches: list[FakeWatch[Carrier, Carrier]] = field(default_factory=list)
+
+    def client(self, name: str) -> FakeClient:
+        """Give the two ports as one program has them; gates see its `name`."""
+        return FakeClient(FakeAllocations(self, name), FakeObjects(self, name))
+
+    @property
+    def allocations(self) -> FakeAllocations:
+        """The port of a client named test."""
+        return self.client("test").allocations
+
+    @property
+    def objects(self) -> FakeObjects:
+        """The port of a client named test."""
+        return self.client("test").objects
+
+    def create_pod(
+        self,
+        namespace: str,
+        name: str | None = None,
+        networks: str | None = None,
+        *,
+        generate_name: str = "pod-",
+    ) -> Carrier:
+        """Store a pod; without a name it gets one that begins with `generate_name`."""
+        uid = self._uid()
+        key = namespace, name or f"{generate_name}{self._uids:05x}"
+        if key in self.pods:
+            raise ObjectExists(f"Pod {key[0]}/{key[1]}")
+        self._manifests[key] = {"uid": uid, "phase": "Pending"}
+        if networks is not None:
+            self._manifests[key]["networks"] = networks
+        return self._store_pod(key)
+
+    def networks_of(self, namespace: str, name: str) -> str | None:
+        """Return the annotation of a stored pod."""
+        return self._manifests[namespace, name].get("networks")
+
+    def annotate(self, namespace: str, name: str, networks: str) -> Carrier:
+        """Change the annotation of a stored pod."""
+        self._manifests[namespace, name]["networks"] = networks
+        return self._store_pod((namespace, name))
+
+    def set_phase(self, namespace: str, name: str, phase: str) -> Carrier:
+        """Set `status.phase` of a stored pod."""
+        self._manifests[namespace, name]["phase"] = phase
+        return self._store_pod((namespace, name))
+
+    def delete_pod(self, namespace: str, name: str) -> None:
+        """Delete a stored pod, at once."""
+        del self._manifests[namespace, name]
+        gone = replace(self.pods.pop((namespace, name)), version=self._version())
+        for watch in self._pod_watches:
+            watch.see(gone, there=False)
+
+    def label(self, mac: MacAddress, key: str, value: str) -> Stored:
+        """Label a stored allocation, as other tools do."""
+        self.labels.setdefault(mac, {})[key] = value
+        return self._store(self.allocated[mac])
+
+    def follow_allocations(
+        self, view: View[Stored], *, lag: bool = False
+    ) -> FakeWatch[Stored, Stored]:
+        """Keep `view` up to date with the allocations."""
+        watch = FakeWatch(view, lambda: list(self.allocated.values()), lambda one: one, lag=lag)
+        self._allocation_watches.append(watch)
+        return watch
+
+    def follow_names(
+        self, view: View[MacAddress], *, lag: bool = False
+    ) -> FakeWatch[Stored, MacAddress]:
+        """Keep `view` up to date with the addresses of the allocations."""
+        watch = FakeWatch(view, lambda: list(self.allocated.values()), lambda one: one.mac, lag=lag)
+        self._allocation_watches.append(watch)
+        return watch
+
+    def follow_pods(self, view: View[Carrier], *, lag: bool = False) -> FakeWatch[Carrier, Carrier]:
+        """Keep `view` up to date with the pods."""
+        watch = FakeWatch(view, lambda: list(self.pods.values()), lambda one: one, lag=lag)
+        self._pod_watches.append(watch)
+        return watch
+
+    def _create(self, allocation: Allocation) -> Stored:
+        _validate(allocation)
+        if allocation.mac in self.allocated:
+            raise AlreadyAllocated(str(allocation.mac))
+        return self._store(Stored(allocation, self._uid(), ""))
+
+    def _replace(self, stored: Stored, by: Allocation) -> Stored:
+        now = self._current(stored)
+        _validate(by)
+        if by.mac != now.mac:
+            raise _invalid("the address of an allocation cannot change")
+        # A patch that changes nothing writes nothing.
+        return now if now.allocation == by else self._store(replace(now, allocation=by))
+
+    def _note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
+        now = self._current(stored)
+        known = tuple(replace(one, network=None) for one in conflicts)  # the CRD has no network
+        return now if now.conflicts == known else self._store(replace(now, conflicts=known))
+
+    def _delete(self, stored: Stored) -> None:
+        gone = replace(self._current(stored), version=self._version())
+        del self.allocated[stored.mac]
+        self.labels.pop(stored.mac, None)
+        for watch in self._allocation_watches:
+            watch.see(gone, there=False)
+
+    def _current(self, stored: Stored) -> Stored:
+        now = self.allocated.get(stored.mac)
+        if now is None or (now.uid, now.version) != (stored.uid, stored.version):
+            raise Changed(f"{stored.mac} is not as it was read")
+        return now
+
+    def _store(self, stored: Stored) -> Stored:
+        stored = replace(stored, version=self._version())
+        self.allocated[stored.mac] = stored
+        for watch in self._allocation_watches:
+            watch.see(stored, there=True)
+        return stored
+
+    def _store_pod(self, key: tuple[str, str]) -> Carrier:
+        manifest = self._manifests[key]
+        metadata: dict[str, object] = {
+            "namespace": key[0],
+            "name": key[1],
+            "uid": manifest["uid"],
+            "resourceVersion": self._version(),
+        }
+        if "networks" in manifest:
+            metadata["annotations"] = {ANNOTATION: manifest["networks"]}
+        raw = json.dumps({"metadata": metadata, "status": {"phase": manifest["phase"]}})
+        self.pods[key] = PODS.read(raw.encode())
+        for watch in self._pod_watches:
+            watch.see(self.pods[key], there=True)
+        return self.pods[key]
+
+    def _version(self) -> str:
+        self.revision += 1
+        return str(self.revision)
+
+    def _uid(self) -> str:
+        self._uids += 1
+        return f"uid-{self._uids}"
+
+
+def _validate(allocation: Allocation) -> None:
+    """Refuse what the rules of the CRD refuse."""
+    owner = allocation.owner
+    if allocation.mac.is_group or not allocation.mac.bits:
+        raise _invalid(f"{allocation.mac} belongs to no interface")
+    if allocation.state is State.BOUND and (owner is None or owner.uid is None):
+        raise _invalid("a Bound allocation needs spec.owner with its uid")
+    if allocation.state is State.PENDING and owner is None:
+        raise _invalid("a Pending allocation needs spec.owner")
+    if allocation.state is State.DECLARED and owner is not None:
+        raise _invalid("a Declared allocation has no owner")
+
+
+def _invalid(message: str) -> StoreUnavailable:
+    return StoreUnavailable(f"the API server answered 422 Invalid: {message}")

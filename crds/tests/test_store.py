@@ -1,0 +1,101 @@
+"""The real store keeps the contract on a real API server, its lists read in pages of two."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from crds import client
+from crds.client import Api, ApiError
+from crds.networks import ANNOTATION
+from crds.resources import ALLOCATIONS, PODS
+from crds.store import ApiAllocations, ApiObjects
+from crds.tests.contract import AllocationsContract
+from crds.tests.contract_objects import ObjectsContract
+from crds.watch import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crds.allocation import Carrier, Stored
+    from crds.mac import MacAddress
+    from crds.watch import View
+
+_AT_ONCE = b'{"gracePeriodSeconds":0}'
+
+
+class ApiWorld:
+    """The contract's world around an API server."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.allocations = ApiAllocations(api)
+        self.objects = ApiObjects(api)
+        self.following: list[asyncio.Task[None]] = []
+        self.pods: set[str] = set()
+
+    async def create_pod(self, name: str, networks: str | None = None) -> Carrier:
+        self.pods.add(name)
+        annotations = {} if networks is None else {ANNOTATION: networks}
+        pod = {
+            "metadata": {"name": name, "annotations": annotations},
+            "spec": {"containers": [{"name": "c", "image": "i"}]},
+        }
+        return PODS.read(await self.api.post("/api/v1/namespaces/default/pods", _json(pod)))
+
+    async def set_phase(self, name: str, phase: str) -> None:
+        path = f"{PODS.one(name, 'default')}/status"
+        await self.api.merge(path, _json({"status": {"phase": phase}}))
+
+    async def annotate(self, name: str, networks: str) -> None:
+        change = {"metadata": {"annotations": {ANNOTATION: networks}}}
+        await self.api.merge(PODS.one(name, "default"), _json(change))
+
+    async def delete_pod(self, name: str) -> None:
+        await self.api.delete(PODS.one(name, "default"), _AT_ONCE)
+
+    async def label(self, mac: MacAddress, key: str, value: str) -> None:
+        change = {"metadata": {"labels": {key: value}}}
+        await self.api.merge(ALLOCATIONS.one(mac.name), _json(change))
+
+    async def labels(self, mac: MacAddress) -> dict[str, str]:
+        raw = await self.api.get(ALLOCATIONS.one(mac.name))
+        labels: dict[str, str] = json.loads(raw)["metadata"]["labels"]
+        return labels
+
+    async def follow(self, view: View[Stored]) -> None:
+        follower = Follower(self.api, ALLOCATIONS, view)
+        self.following.append(asyncio.create_task(follower.run()))
+
+    async def clear(self) -> None:
+        for task in self.following:
+            task.cancel()
+        if self.following:
+            await asyncio.wait(self.following)
+        await self.api.delete(ALLOCATIONS.everywhere, b"{}")
+        for name in self.pods:
+            try:
+                await self.delete_pod(name)
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+
+
+@pytest.mark.usefixtures("_small_pages")
+class TestApiStore(AllocationsContract, ObjectsContract):
+    @pytest.fixture
+    def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client, "PAGE", 2)
+
+    @pytest.fixture
+    async def world(self, api: Api) -> AsyncIterator[ApiWorld]:
+        world = ApiWorld(api)
+        yield world
+        await world.clear()
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode()
