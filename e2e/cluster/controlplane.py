@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from e2e.cluster import components, kubeconfig, processes
+from e2e.cluster.files import write_private
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.plan import Plan
 from e2e.cluster.readiness import NotReady, answers, wait_ready
@@ -145,9 +146,9 @@ def _write_files(cluster: ControlPlane, audit_policy: str) -> None:
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
     )
-    kubeconfig.write_secret(state / "service-account.key", pem.decode())
+    write_private(state / "service-account.key", pem.decode())
     rows = [f"{token},{user},{user},{_GROUPS.get(user, '')}" for user, token in plan.tokens.items()]
-    kubeconfig.write_secret(state / "tokens.csv", "\n".join(rows))
+    write_private(state / "tokens.csv", "\n".join(rows))
     for user, token in plan.tokens.items():
         path = state / f"{user.removeprefix('system:')}.kubeconfig"
         path = cluster.kubeconfig if user == "admin" else path

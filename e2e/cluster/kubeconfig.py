@@ -1,7 +1,8 @@
 """Writes kubeconfigs: one cluster, one user, one context."""
 
-import os
 from pathlib import Path
+
+from e2e.cluster.files import write_private
 
 _TEMPLATE = """\
 apiVersion: v1
@@ -34,14 +35,6 @@ def write_with_token_file(path: Path, server: str, authority: Path, user: str, f
     _write(path, server, authority, user, f"tokenFile: {file}")
 
 
-def write_secret(path: Path, text: str) -> None:
-    """Replace a file at once, readable by us alone."""
-    fresh = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
-
-
 def _write(path: Path, server: str, authority: Path, user: str, credential: str) -> None:
     text = _TEMPLATE.format(server=server, authority=authority, user=user, credential=credential)
-    write_secret(path, text)
+    write_private(path, text)

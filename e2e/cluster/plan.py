@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from e2e.cluster import release
-from e2e.cluster.kubeconfig import write_secret
+from e2e.cluster.files import write_private
 from e2e.cluster.locate import find
 from e2e.cluster.ports import free_ports
 
@@ -48,7 +48,7 @@ class Plan:
 
     def save(self, state: Path) -> None:
         """Keep it for later commands."""
-        write_secret(state / _FILE, json.dumps(asdict(self), indent=2))
+        write_private(state / _FILE, json.dumps(asdict(self), indent=2))
 
     @classmethod
     def load(cls, state: Path) -> "Plan":

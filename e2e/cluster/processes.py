@@ -10,8 +10,11 @@ import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from e2e.cluster.files import write_private
 
 STOP_GRACE_S = 20.0
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -125,16 +128,16 @@ def start(
     _, boot, born_ticks = _stat(pid)
     record = _record(state, name)
     record.parent.mkdir(exist_ok=True)
-    record.write_text(json.dumps({"pid": pid, "boot": boot, "born_ticks": born_ticks}))
+    write_private(record, json.dumps({"pid": pid, "boot": boot, "born_ticks": born_ticks}))
     return Process(name, state, pid, boot, born_ticks)
 
 
 def recorded(state: Path) -> list[Process]:
     """Every process that was started in `state` and not ended by us, the newest first."""
-    found = [
-        Process(record.stem, state, **json.loads(record.read_text()))
-        for record in (state / "processes").glob("*.json")
-    ]
+    found = []
+    for record in (state / "processes").glob("*.json"):
+        with suppress(FileNotFoundError):  # ended and forgotten this very moment
+            found.append(Process(record.stem, state, **json.loads(record.read_text())))
     return sorted(found, key=lambda process: (process.born_ticks, process.pid), reverse=True)
 
 

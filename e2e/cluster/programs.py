@@ -11,6 +11,7 @@ from pathlib import Path
 
 from e2e.cluster import kubeconfig, processes
 from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.files import write_private
 from e2e.cluster.ports import free_ports
 from e2e.cluster.readiness import READY_S, wait_ready
 
@@ -114,7 +115,7 @@ def renew_token(cluster: ControlPlane, account: str) -> None:
     token = cluster.kubectl(
         "create", "token", account, "-n", NAMESPACE, f"--duration={_CREDENTIAL_LIFE}"
     )
-    kubeconfig.write_secret(_token_file(cluster, account), token.strip())
+    write_private(_token_file(cluster, account), token.strip())
 
 
 def _own_listener(cluster: ControlPlane) -> str:

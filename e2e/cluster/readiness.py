@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 READY_S = 60.0  # a start takes 5 s on two idle cores; a loaded machine is allowed ten times that
 _POLL_S = 0.05
-_ANSWER_S = 5.0
+_ANSWER_S = 2.0
 
 
 class NotReady(Exception):
