@@ -1,5 +1,7 @@
 """Says on stderr what goes on, so that nobody stares at a silent terminal."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,6 +54,7 @@ def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: 
             stderr=output,
             env=dict(env),
             cwd=cwd,
+            start_new_session=True,
         ) as child,
     ):
         try:
@@ -59,7 +62,7 @@ def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: 
                 _wait(child)
                 progress.tick()
         except BaseException:
-            child.kill()
+            os.killpg(child.pid, signal.SIGKILL)  # compilers, too
             raise
     if child.returncode:
         raise CommandFailed(f"{' '.join(argv)} failed:\n{processes.tail(log)}")

@@ -23,38 +23,20 @@ class NotReady(Exception):
 def wait_ready(process: Process, url: str, deadline_s: float = READY_S) -> None:
     """Return when a GET of `url` answers 200; raise NotReady when that does not happen."""
     deadline = time.monotonic() + deadline_s
-    while not answers(url):
+    while refusal := _refusal(url):
         if not process.alive:
             raise NotReady(f"{process.name} ended before it was ready.\n{tail(process.log)}")
         if time.monotonic() > deadline:
             raise NotReady(
-                f"{process.name} did not answer 200 at {url} within {deadline_s:.0f} s.\n"
+                f"{process.name} was not ready at {url} within {deadline_s:.0f} s: {refusal}\n"
                 f"{tail(process.log)}"
             )
         time.sleep(_POLL_S)
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of `url` answers 200 now; whose certificate it shows does not matter here."""
-    parts = urlsplit(url)
-    assert parts.hostname
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        unverified = ssl.create_default_context()
-        unverified.check_hostname = False
-        unverified.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(
-            parts.hostname, parts.port, timeout=_ANSWER_S, context=unverified
-        )
-    else:
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_ANSWER_S)
-    try:
-        connection.request("GET", parts.path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    """Whether a GET of `url` answers 200 now."""
+    return not _refusal(url)
 
 
 def eventually(condition: Callable[[], T], what: str, deadline_s: float = READY_S) -> T:
@@ -64,3 +46,29 @@ def eventually(condition: Callable[[], T], what: str, deadline_s: float = READY_
         assert time.monotonic() < deadline, f"not within {deadline_s:.0f} s: {what}"
         time.sleep(_POLL_S)
     return answer
+
+
+def _refusal(url: str) -> str:
+    """Why a GET of `url` does not answer 200, or nothing; no certificate is verified here."""
+    parts = urlsplit(url)
+    assert parts.hostname
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unverified.check_hostname = False
+        unverified.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=_ANSWER_S, context=unverified
+        )
+    else:
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_ANSWER_S)
+    try:
+        connection.request("GET", parts.path)
+        answer = connection.getresponse()
+        if answer.status == http.HTTPStatus.OK:
+            return ""
+        return f"{answer.status} {answer.read().decode(errors='replace').strip()}"
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
