@@ -41,7 +41,8 @@ def build(names: Sequence[str], into: Path) -> None:
     minutes = (shared + sum(_SECONDS[name] for name in ordered)) / 60
     say(
         f"Building {', '.join(ordered)} from Go modules: about {minutes:.0f} min on two cores with "
-        f"an empty build cache, once; the result stays in {into}."
+        f"an empty build cache, once; the result stays in {into}. If you have them already, stop "
+        f"this and set KUBEBUILDER_ASSETS to their folder."
     )
     go = _toolchain()
     for count, name in enumerate(ordered, 1):

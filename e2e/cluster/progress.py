@@ -65,7 +65,7 @@ def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: 
             os.killpg(child.pid, signal.SIGKILL)  # compilers, too
             raise
     if child.returncode:
-        raise CommandFailed(f"{' '.join(argv)} failed:\n{processes.tail(log)}")
+        raise CommandFailed(f"{work} failed.\n{processes.tail(log)}")
     progress.done()
 
 
