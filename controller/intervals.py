@@ -1,0 +1,105 @@
+"""How long certificates last: Go durations from the environment, under the names that users know.
+
+Law: a value that cannot be meant (no unit, negative, under a second) stops the program with the
+variable's name and an example. Certificates hold whole seconds (RFC 5280, 4.1.2.5).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class BadInterval(ValueError):
+    """A variable holds no interval; the message names it and shows a good one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervals:
+    """When certificates are replaced, and how long an old one stays valid beside its successor.
+
+    The defaults are the documented ones: a year for the CA, half a year for the serving pair.
+    """
+
+    ca_rotate: timedelta = timedelta(hours=8760)
+    # As long again: whoever still trusts only the old CA has a year to notice.
+    ca_overlap: timedelta = timedelta(hours=8760)
+    cert_rotate: timedelta = timedelta(hours=4380)
+    # A day for a replacement that fails to be repaired by people.
+    cert_overlap: timedelta = timedelta(hours=24)
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """Read CA_ROTATE_INTERVAL and its like; CA_OVERLAP_INTERVAL defaults to the former."""
+        ca_rotate = _positive(environ, "CA_ROTATE_INTERVAL", cls().ca_rotate)
+        return cls(
+            ca_rotate=ca_rotate,
+            ca_overlap=_interval(environ, "CA_OVERLAP_INTERVAL", ca_rotate),
+            cert_rotate=_positive(environ, "CERT_ROTATE_INTERVAL", cls().cert_rotate),
+            cert_overlap=_interval(environ, "CERT_OVERLAP_INTERVAL", cls().cert_overlap),
+        )
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse what Go's time.ParseDuration takes, such as 4380h0m0s; ValueError for anything else.
+
+    Finer than a microsecond is cut off. The bound is Go's: an int64 of nanoseconds, 292 years.
+    """
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError("not a Go duration")
+    parts = _PART.finditer(found["parts"] or "")
+    nanoseconds = sum(
+        (Fraction(part["amount"]) * _UNITS[part["unit"]] for part in parts), Fraction()
+    )
+    if nanoseconds >= 1 << 63:
+        raise ValueError("longer than 292 years")
+    microseconds = timedelta(microseconds=int(nanoseconds // 1000))
+    return -microseconds if found["sign"] == "-" else microseconds
+
+
+# Both micro signs, as in Go: U+00B5 and the Greek mu U+03BC.
+_UNITS = {
+    "ns": 1,
+    "us": 10**3,
+    "\u00b5s": 10**3,
+    "\u03bcs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_PIECE = rf"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:{'|'.join(_UNITS)})"
+_DURATION = re.compile(rf"(?P<sign>[-+]?)(?:0|(?P<parts>(?:{_PIECE})+))")
+_PART = re.compile(rf"(?P<amount>[0-9.]+)(?P<unit>{'|'.join(_UNITS)})")
+_SHORTEST = timedelta(seconds=1)
+
+
+def _positive(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    value = _interval(environ, name, default)
+    if value < _SHORTEST:
+        raise _bad(environ, name, "it must be at least 1s", default)
+    return value
+
+
+def _interval(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    if name not in environ:
+        return default
+    try:
+        value = parse_duration(environ[name])
+    except ValueError as error:
+        raise _bad(environ, name, str(error), default) from error
+    if value < timedelta():
+        raise _bad(environ, name, "it must not be negative", default)
+    return value
+
+
+def _bad(environ: Mapping[str, str], name: str, why: str, example: timedelta) -> BadInterval:
+    hours = example // timedelta(hours=1)
+    return BadInterval(f'{name}="{environ[name]}": {why}; write, for example, {name}={hours}h0m0s')
