@@ -7,9 +7,11 @@ not be settled (the API server away) is tried again, ever more slowly, and never
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from crds.client import ApiError, Unreachable
 from crds.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -43,10 +45,10 @@ class Marks:
         """Look at `mac` in so many seconds; several such calls are several looks."""
         asyncio.get_running_loop().call_later(in_s, self.mark, mac)
 
-    async def idle(self) -> None:
-        """Wait until nothing is marked and nothing under way or waiting for its next try."""
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait until `done`, asked after every address that was looked at."""
         async with self._settled:
-            await self._settled.wait_for(lambda: not (self._marked or self._busy or self._failures))
+            await self._settled.wait_for(done)
 
     async def run(self, settle: Callable[[MacAddress], Awaitable[None]]) -> None:
         """Settle what is marked, until cancelled."""
@@ -83,3 +85,33 @@ class Marks:
                 self._some.set()
             async with self._settled:
                 self._settled.notify_all()
+
+
+class Subjects:
+    """What is kept as a whole, such as the pool: looked at when marked, and every so often."""
+
+    def __init__(self) -> None:
+        self._marked: dict[str, asyncio.Event] = {}
+
+    def mark(self, subject: str) -> None:
+        """Look at `subject`."""
+        self._event(subject).set()
+
+    async def keep(
+        self, subject: str, look: Callable[[], Awaitable[None]], at_least_every_s: float
+    ) -> None:
+        """Look at it now, when it is marked, and every so often; failures are tried again."""
+        event, retry_s = self._event(subject), _FIRST_RETRY_S
+        while True:
+            event.clear()
+            try:
+                await look()
+                wait_s, retry_s = at_least_every_s, _FIRST_RETRY_S
+            except (ApiError, Unreachable, StoreUnavailable) as error:
+                wait_s, retry_s = retry_s, min(2 * retry_s, _LONGEST_RETRY_S)
+                _log.warning("%s: %s; trying again in %g s", subject, error, wait_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), wait_s)
+
+    def _event(self, subject: str) -> asyncio.Event:
+        return self._marked.setdefault(subject, asyncio.Event())

@@ -1,0 +1,175 @@
+"""Wires the controller: `python -m controller --help`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from controller import handlers
+from controller.certify import Certifier
+from controller.handlers import Subject
+from controller.health import Health
+from controller.intervals import BadInterval, Intervals
+from controller.leadership import LeaseLost, identity, lead
+from controller.loops import Marks, Subjects
+from controller.poolkeeper import PoolKeeper
+from controller.repair import REPAIR_EVERY_S, repair
+from controller.settling import QUIET_S, Settler
+from controller.views import AllocationView, CarrierView
+from crds.client import Api
+from crds.resources import ALLOCATIONS, PODS
+from crds.store import ApiAllocations, ApiObjects
+from crds.watch import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_log = logging.getLogger("controller")
+# A certificate is looked at so often even if nothing changes: it is due some day.
+_CERTIFICATES_EVERY_S = 3600.0
+# How old the numbers in MacPool's status may be.
+_STATUS_EVERY_S = 5.0
+
+
+class SystemClock:
+    """The clocks of this machine."""
+
+    def monotonic_s(self) -> float:
+        """See settling.Clock."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def now(self) -> str:
+        """See settling.Clock."""
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM, or until the Lease is lost."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        intervals = Intervals.read(os.environ)
+    except BadInterval as bad:
+        sys.exit(f"controller: {bad}")
+    return uvloop.run(_run(_arguments(argv), intervals))
+
+
+async def _run(arguments: argparse.Namespace, intervals: Intervals) -> int:
+    health = Health()
+    runner = await health.serve(*arguments.listen_addr)
+    leading = asyncio.ensure_future(
+        lead(
+            lambda: _work(arguments, intervals, health),
+            namespace=arguments.namespace,
+            identity=identity(os.environ),
+        )
+    )
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, leading.cancel)
+    try:
+        await leading
+    except LeaseLost as lost:
+        _log.error("ending, to begin anew as a standby: %s", lost)  # no surprise
+        return 1
+    except asyncio.CancelledError:
+        _log.info("stopped")
+    finally:
+        await runner.cleanup()
+    return 0
+
+
+async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Health) -> None:
+    """All that the active replica does."""
+    clock, marks, subjects = SystemClock(), Marks(), Subjects()
+    health.lacks = "addresses already in use are not adopted yet"
+    known = AllocationView(clock.monotonic_s, marks.mark)
+    carriers = CarrierView(marks.mark)
+    async with Api("kubemacpool-controller") as api, asyncio.TaskGroup() as tasks:
+        allocations, objects = ApiAllocations(api), ApiObjects(api)
+        keeper = PoolKeeper(api, arguments.namespace, known, clock)
+        certifier = Certifier(api, arguments.namespace, intervals, lambda: datetime.now(UTC))
+        settler = Settler(
+            allocations,
+            objects,
+            known,
+            carriers,
+            keeper.in_force,
+            clock,
+            marks.mark_later,
+            arguments.quiet_s,
+        )
+
+        async def mend() -> None:
+            await repair(allocations, objects, known, carriers, marks.mark)
+
+        kept = (
+            (Subject.CERTIFICATES, certifier.settle, _CERTIFICATES_EVERY_S),
+            (Subject.POOL, keeper.configure, REPAIR_EVERY_S),
+            ("status", keeper.report, _STATUS_EVERY_S),
+        )
+        for subject, look, every_s in kept:
+            tasks.create_task(subjects.keep(subject, look, every_s))
+        tasks.create_task(handlers.follow(subjects.mark, namespace=arguments.namespace))
+        following = Follower(api, ALLOCATIONS, known), Follower(api, PODS, carriers)
+        for follower in following:
+            tasks.create_task(follower.run())
+            # Allocations before objects: what a list of objects lacks is then no news.
+            await follower.synced.wait()
+        tasks.create_task(marks.run(settler.settle))
+        await _adopted(marks, known, carriers)
+        keeper.adopted, health.lacks = True, ""
+        subjects.mark(Subject.POOL)
+        await asyncio.sleep(REPAIR_EVERY_S)
+        tasks.create_task(subjects.keep("repair", mend, REPAIR_EVERY_S))
+
+
+async def _adopted(marks: Marks, known: AllocationView, carriers: CarrierView) -> None:
+    """Wait until every address found in use at the start has an allocation."""
+    without = {mac for mac in carriers.macs() if known.get(mac) is None}
+    _log.info("adopting %d addresses found in use", len(without))
+
+    def done() -> bool:
+        left = {mac for mac in without if known.get(mac) is None and carriers.of(mac)}
+        without.intersection_update(left)
+        return not left
+
+    await marks.until(done)
+    _log.info("every address in use has an allocation")
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="controller", description=__doc__)
+    parser.add_argument(
+        "--listen-addr",
+        type=_address,
+        default=("0.0.0.0", 8080),
+        metavar="HOST:PORT",
+        help="where to serve /healthz and /readyz (default :8080)",
+    )
+    parser.add_argument("--namespace", default="kubemacpool-system")
+    parser.add_argument(
+        "--quiet-s",
+        type=float,
+        default=QUIET_S,
+        help="Q of the protocol, in seconds; shorter only in tests (default %(default)g)",
+    )
+    return parser.parse_args(argv)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host or "0.0.0.0", int(port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
