@@ -169,6 +169,6 @@ def encode_hook(value: object) -> str:
 
 def decode_hook(kind: type, value: object) -> MacAddress:
     """Read what msgspec does not know: MacAddress."""
-    if kind is MacAddress and isinstance(value, str):
-        return MacAddress.parse(value)
+    if kind is MacAddress:
+        return MacAddress.parse(str(value))  # what is no string is no spelling of one either
     raise NotImplementedError(kind)

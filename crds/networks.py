@@ -2,12 +2,14 @@
 
 Law: an edit changes the members it names and not one other byte. Source: Kubernetes Network Custom
 Resource Definition De-facto Standard (NPWG) v1.3, 4.1; Multus reads the list with Go's
-encoding/json, which matches member names in any case and lets the last of several win.
+encoding/json, which matches member names in any case, lets the last of several win that is not
+null, and reads half of a surrogate pair as U+FFFD.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined] # the scanner of JSONDecoder
 from typing import Any, NoReturn
@@ -18,6 +20,9 @@ ANNOTATION = "k8s.v1.cni.cncf.io/networks"
 
 _JSON_MARKS = frozenset('[{"')  # Multus: whatever holds one of these is JSON, the rest a comma list
 _SPACE = " \t\n\r"
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+# What a MacAllocation holds, and more than any network or interface can have.
+_LONGEST = {"name": 253, "namespace": 63, "interface": 253}
 
 
 class BadAnnotation(ValueError):
@@ -154,7 +159,9 @@ class _List:
             if members:
                 self._expect(",", "',' or '}'")
             name, member = self._member()
-            members[name.casefold()] = member
+            name = _folded(name)
+            if member.value is not None or name not in members:
+                members[name] = member
         self.ends.append(self.at)
         self.at += 1
         self.members.append(members)
@@ -191,6 +198,12 @@ class _List:
         raise BadAnnotation(f"at character {self.at + 1} {what} should stand, but {found}")
 
 
+def _folded(name: str) -> str:
+    """Fold the case of each character, as Go does; `casefold` alone makes two of some."""
+    folded = ((character, character.casefold()) for character in name)
+    return "".join(fold if len(fold) == 1 else character for character, fold in folded)
+
+
 def _no_constant(name: str) -> NoReturn:
     raise _NoConstant(name)
 
@@ -204,7 +217,12 @@ def _element(position: int, members: dict[str, _Member]) -> Element:
         value = members[name].value if name in members else None
         if value is not None and not isinstance(value, str):
             raise BadAnnotation(f"element {position}: its {name} is not a string")
-        return value or None
+        if value and len(value) > _LONGEST.get(name, len(value)):
+            raise BadAnnotation(
+                f"element {position}: its {name} has {len(value)} characters:"
+                f" it can have up to {_LONGEST[name]}"
+            )
+        return _HALF_PAIR.sub("\ufffd", value) if value else None
 
     name = text("name")
     if name is None:

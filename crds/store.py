@@ -21,7 +21,7 @@ from crds.allocation import (
     encode_hook,
 )
 from crds.client import Api, ApiError, Unreachable
-from crds.resources import ALLOCATIONS, KINDS, Resource
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -99,7 +99,7 @@ class ApiAllocations:
             "spec": allocation,
         }
         try:
-            return await _read(self.api.post(ALLOCATIONS.everywhere, _json(body)))
+            return await _read(self.api.post(ALLOCATIONS.everywhere, _json(body)), ALLOCATIONS)
         except ApiError as error:
             if error.status == _CONFLICT and error.reason == "AlreadyExists":
                 raise AlreadyAllocated(str(allocation.mac)) from error
@@ -108,7 +108,7 @@ class ApiAllocations:
     async def get(self, mac: MacAddress) -> Stored | None:
         """See Allocations.get."""
         try:
-            return await _read(self.api.get(ALLOCATIONS.one(mac.name)))
+            return await _read(self.api.get(ALLOCATIONS.one(mac.name)), ALLOCATIONS)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
@@ -134,6 +134,10 @@ class ApiAllocations:
         except Unreachable as error:
             raise StoreUnavailable(str(error)) from error
 
+    async def names(self) -> list[MacAddress]:
+        """List no more than the addresses, at one moment after the call."""
+        return await _list(self.api, ALLOCATED)
+
     async def list(self) -> list[Stored]:
         """See Allocations.list."""
         return await _list(self.api, ALLOCATIONS)
@@ -143,7 +147,7 @@ class ApiAllocations:
         # in it makes the API server refuse it on any other state of the object.
         change["metadata"] = {"uid": stored.uid, "resourceVersion": stored.version}
         try:
-            return await _read(self.api.merge(path, _json(change)))
+            return await _read(self.api.merge(path, _json(change)), ALLOCATIONS)
         except ApiError as error:
             raise _refused(stored, error) from error
 
@@ -160,14 +164,11 @@ class ApiObjects:
         if resource is None or owner.name is None:
             raise UnknownKind(owner.kind)
         try:
-            raw = await self.api.get(resource.one(owner.name, owner.namespace))
+            return await _read(self.api.get(resource.one(owner.name, owner.namespace)), resource)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise _unavailable(error) from error
-        except Unreachable as error:
-            raise StoreUnavailable(str(error)) from error
-        return resource.read(raw)
 
     async def list(self) -> list[Carrier]:
         """See Objects.list."""
@@ -177,19 +178,19 @@ class ApiObjects:
         return found
 
 
-async def _read(call: Awaitable[bytes]) -> Stored:
+async def _read(call: Awaitable[bytes], resource: Resource[T]) -> T:
     try:
-        return ALLOCATIONS.read(await call)
-    except Unreachable as error:
+        return resource.read(await call)
+    except (Unreachable, ValueError) as error:  # ValueError: what came cannot be read
         raise StoreUnavailable(str(error)) from error
 
 
 async def _list(api: Api, resource: Resource[T]) -> list[T]:
     try:
         items, _ = await api.list(resource.everywhere)
-    except (ApiError, Unreachable) as error:
+        return [resource.read(item) for item in items]
+    except (ApiError, Unreachable, ValueError) as error:
         raise StoreUnavailable(str(error)) from error
-    return [resource.read(item) for item in items]
 
 
 def _refused(stored: Stored, error: ApiError) -> Exception:

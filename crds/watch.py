@@ -89,9 +89,10 @@ class Follower(Generic[T]):
                 async for line in self.api.watch(self.path, version, self.query):
                     wait_s = _FIRST_WAIT_S
                     version = self._take(line) or version
-            except (ApiError, Unreachable, msgspec.DecodeError) as error:
-                # Only a new list tells what an expired version or an unreadable event left out.
-                if isinstance(error, msgspec.DecodeError) or (
+            except (ApiError, Unreachable, ValueError) as error:
+                # Only a new list tells what an expired version or an unreadable event (ValueError)
+                # left out.
+                if isinstance(error, ValueError) or (
                     isinstance(error, ApiError) and error.status == _GONE
                 ):
                     version = ""

@@ -8,7 +8,6 @@ import logging
 import random
 import signal
 import ssl
-from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -22,9 +21,6 @@ from webhook.handlers import Handlers
 from webhook.pools import Pools
 from webhook.server import application, serve
 from webhook.taken import Taken
-
-if TYPE_CHECKING:
-    from crds.mac import MacAddress
 
 _log = logging.getLogger("webhook")
 _TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
@@ -43,13 +39,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     async with Api("kubemacpool-webhook") as api, asyncio.TaskGroup() as tasks:
-
-        async def relist() -> list[MacAddress]:
-            return [ALLOCATED.read(item) for item in (await api.list(ALLOCATED.everywhere))[0]]
-
-        taken, pools = Taken(relist), Pools()
-        serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
         allocations, objects = ApiAllocations(api), ApiObjects(api)
+        taken, pools = Taken(allocations.names), Pools()
+        serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
         draw = random.SystemRandom().randrange
         handlers = Handlers(
             pools.in_force,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.client import Api
+from crds.tests.api_server import ApiServer, serving
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 
 if TYPE_CHECKING:
@@ -30,4 +31,21 @@ def control_plane() -> Iterator[ControlPlane]:
 @pytest.fixture
 async def api(control_plane: ControlPlane) -> AsyncIterator[Api]:
     async with Api("kubemacpool-tests", str(control_plane.kubeconfig)) as api:
+        yield api
+
+
+@pytest.fixture
+def server() -> ApiServer:
+    return ApiServer()
+
+
+@pytest.fixture
+async def kubeconfig(server: ApiServer, tmp_path: Path) -> AsyncIterator[Path]:
+    async with serving(server, tmp_path) as path:
+        yield Path(path)
+
+
+@pytest.fixture
+async def scripted(kubeconfig: Path) -> AsyncIterator[Api]:
+    async with Api("kubemacpool-tests", str(kubeconfig)) as api:
         yield api

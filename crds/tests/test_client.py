@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.client import Api, ApiError, Unreachable
+from crds.store import ApiAllocations, ApiObjects, StoreUnavailable
+from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
+from crds.tests.world import MAC, PENDING, POD
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crds.tests.api_server import Answer
+
+
+async def test_a_list_is_all_its_pages(scripted: Api, server: ApiServer) -> None:
+    server.script += [page(1, 2, more="a"), page(3, more="b"), page(version="9")]
+
+    items, version = await scripted.list("/things", {"fieldSelector": "x=y"})
+
+    assert [json.loads(bytes(item)) for item in items] == [1, 2, 3]
+    assert version == "9"
+    selected = {"fieldSelector": "x=y"}
+    assert server.queries == [
+        selected,
+        {**selected, "continue": "a"},
+        {**selected, "continue": "b"},
+    ]
+
+
+async def test_a_list_whose_continuation_expired_starts_again(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [page(1, 2, more="a"), refuses(410, "Expired"), page(2, 3, version="9")]
+
+    items, version = await scripted.list("/things")
+
+    assert [json.loads(bytes(item)) for item in items] == [2, 3]
+    assert version == "9"
+    assert server.queries == [{}, {"continue": "a"}, {}]
+
+
+async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServer) -> None:
+    server.script += [page(1, more="a"), refuses(500, "InternalError", "etcd is away")]
+
+    with pytest.raises(ApiError, match="etcd is away"):
+        await scripted.list("/things")
+
+
+async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [page()]
+
+    await scripted.list("/things")
+
+    assert set(server.asked[0].query) == {"limit"}
+
+
+async def test_a_call_is_made_again_while_the_api_server_says_not_now(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [refuses(429, "TooManyRequests", Retry_After="0")] * 2 + [says(201, "{}")]
+
+    assert await scripted.post("/things", b"{}") == b"{}"
+
+    assert len(server.asked) == 3
+
+
+async def test_a_replaced_token_is_read_again_once(
+    scripted: Api, server: ApiServer, kubeconfig: Path
+) -> None:
+    server.script += [refuses(401, "Unauthorized"), says(200, "{}"), refuses(401, "Unauthorized")]
+    renew_token(kubeconfig)
+
+    await scripted.get("/things/one")
+
+    tokens = [asked.headers["Authorization"] for asked in server.asked]
+    assert tokens == ["Bearer t-1", "Bearer t-2"]
+
+
+async def test_a_token_that_stays_refused_is_an_error(scripted: Api, server: ApiServer) -> None:
+    server.script += [refuses(401, "Unauthorized", "who?")] * 2
+
+    with pytest.raises(ApiError, match="401 Unauthorized: who"):
+        await scripted.get("/things/one")
+
+
+async def test_a_refusal_that_is_no_status_is_quoted(scripted: Api, server: ApiServer) -> None:
+    server.script += [says(502, "<html>Bad Gateway</html>" + "x" * 1000)]
+
+    with pytest.raises(ApiError) as refused:
+        await scripted.get("/things/one")
+
+    assert refused.value.status == 502
+    assert refused.value.message.startswith("<html>Bad Gateway")
+    assert len(refused.value.message) == 200
+
+
+async def test_an_answer_that_never_came_is_unreachable(scripted: Api, server: ApiServer) -> None:
+    server.script += [hangs_up]
+
+    with pytest.raises(Unreachable, match="POST /things: "):
+        await scripted.post("/things", b"{}")
+
+    assert len(server.asked) == 1  # it may have been carried out: it is not sent again
+
+
+async def test_writes_name_their_manager(scripted: Api, server: ApiServer) -> None:
+    server.script += [says(200, "{}")] * 3
+
+    await scripted.post("/things", b"{}")
+    await scripted.merge("/things/one", b"{}")
+    await scripted.apply("/things/one", b"{}")
+
+    assert [asked.query["fieldManager"] for asked in server.asked] == ["kubemacpool"] * 3
+    assert [asked.headers["Content-Type"] for asked in server.asked] == [
+        "application/json",
+        "application/merge-patch+json",
+        "application/apply-patch+yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refuses(500, "InternalError", "etcd is away"),
+        refuses(403, "Forbidden", "you may not"),
+        refuses(409, "Conflict", "the namespace is being deleted"),
+        hangs_up,
+    ],
+    ids=["500", "403", "409", "hangs up"],
+)
+async def test_a_create_without_a_clear_answer_is_unavailable(
+    scripted: Api, server: ApiServer, answer: Answer
+) -> None:
+    server.script.append(answer)
+
+    with pytest.raises(StoreUnavailable):
+        await ApiAllocations(scripted).create(PENDING)
+
+
+@pytest.mark.parametrize("body", ["", "{}", "<html>", '{"metadata":{"name":"x"},"spec":{}}'])
+async def test_an_allocation_that_cannot_be_read_is_unavailable(
+    scripted: Api, server: ApiServer, body: str
+) -> None:
+    server.script += [says(200, body)] * 2 + [page({"metadata": {"name": "x"}, "spec": {}})]
+    allocations = ApiAllocations(scripted)
+
+    with pytest.raises(StoreUnavailable):
+        await allocations.create(PENDING)
+    with pytest.raises(StoreUnavailable):
+        await allocations.get(MAC)
+    with pytest.raises(StoreUnavailable):
+        await allocations.list()
+
+
+@pytest.mark.parametrize("body", ["", "{}", "<html>"])
+async def test_an_object_that_cannot_be_read_is_unavailable(
+    scripted: Api, server: ApiServer, body: str
+) -> None:
+    server.script += [says(200, body), page({"metadata": {}})]
+    objects = ApiObjects(scripted)
+
+    with pytest.raises(StoreUnavailable):
+        await objects.get(POD)
+    with pytest.raises(StoreUnavailable):
+        await objects.list()
+
+
+def renew_token(kubeconfig: Path) -> None:
+    kubeconfig.write_text(kubeconfig.read_text().replace("t-1", "t-2"))

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from crds.networks import BadAnnotation, Networks
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", 'at character 2 an element such as {"name": "ovs-conf"} should stand, but it ends'),
+        ("{}", "at character 1 a list of networks should stand, but found '{}'"),
+        ('"ovs"', "at character 1 a list of networks should stand, but found '\"ovs\"'"),
+        ("[null]", "at character 2 an element such as"),
+        ("[[]]", "at character 2 an element such as"),
+        ('["ovs"]', "at character 2 an element such as"),
+        ("[1]", "at character 2 an element such as"),
+        ('[{"name":"a"},]', "at character 15 an element such as"),
+        ('[{"name":"a"}', "at character 14 ',' or ']' should stand, but it ends there"),
+        ('[{"name":"a"}{"name":"b"}]', "at character 14 ',' or ']' should stand"),
+        ('[{"name":"a"}]]', "at character 15 nothing more should stand, but found ']'"),
+        ('[{"name":"a"}] {}', "nothing more should stand"),
+        ('[{"name":"a",}]', "at character 14 a member name in double quotes should stand"),
+        ("[{'name':'a'}]", "at character 3 a member name in double quotes should stand"),
+        ('[{name:"a"}]', "a member name in double quotes should stand"),
+        ('[{"name"}]', "at character 9 ':' should stand"),
+        ('[{"name":}]', "at character 10 a value should stand"),
+        ('[{"name":"a" "mac":"b"}]', "at character 14 ',' or '}' should stand"),
+        ('[{"name":"a', "at character 10 a value should stand"),
+        ('[{"name', "a member name that ends should stand"),
+        ('[{"name":"a\tb"}]', "a value should stand"),
+        ('[{"name":"a\x00b"}]', "a value should stand"),
+        ('[{"na\nme":"a"}]', "a member name that ends should stand"),
+        ('[{"name":"\\x41"}]', "a value should stand"),
+        ('[{"name":"\\u12"}]', "a value should stand"),
+        ('[{"name":"a","x":NaN}]', "a value should stand, but found 'NaN}]'"),
+        ('[{"name":"a","x":-Infinity}]', "a value should stand"),
+        ('[{"name":"a","x":[Infinity]}]', "a value should stand"),
+        ('[{"name":"a","x":01}]', "',' or '}' should stand"),
+        ('[{"name":"a","x":+1}]', "a value should stand"),
+        ('[{"name":"a","x":True}]', "a value should stand"),
+        ('[{"name":"a"/* why */}]', "',' or '}' should stand"),
+        ('\ufeff[{"name":"a"}]', "at character 1 a list of networks should stand"),
+        ('[\u00a0{"name":"a"}]', "at character 2 an element such as"),
+        ("[{}]", "element 1 has no name: it must name its network"),
+        ('[{"name":"a"},{"mac":"02:00:00:00:00:2a"}]', "element 2 has no name"),
+        ('[{"name":null}]', "element 1 has no name"),
+        ('[{"name":""}]', "element 1 has no name"),
+        ('[{"name":7}]', "element 1: its name is not a string"),
+        ('[{"name":"a","mac":2}]', "element 1: its mac is not a string"),
+        ('[{"name":"a","MAC":["02"]}]', "element 1: its mac is not a string"),
+        ('[{"name":"a","namespace":{}}]', "element 1: its namespace is not a string"),
+        ('[{"name":"a","interface":true}]', "element 1: its interface is not a string"),
+        ('[{"name":"a","infiniband-guid":1e9}]', "element 1: its infiniband-guid is not a string"),
+        ('[{"name":"%s"}]' % ("a" * 254), "its name has 254 characters: it can have up to 253"),
+        ('[{"name":"a","namespace":"%s"}]' % ("a" * 64), "its namespace has 64 characters"),
+        ('[{"name":"a","interface":"%s"}]' % ("a" * 254), "its interface has 254 characters"),
+        (f'[{{"name":"a","x":{DEEP}}}]', "it is nested too deeply"),
+        ('[{"name":"a","x":%s}]' % ('{"a":' * 100_000), "it is nested too deeply"),
+        (DEEP, "at character 2 an element such as"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_what_multus_cannot_read_is_refused_with_the_place(text: str, says: str) -> None:
+    with pytest.raises(BadAnnotation) as refused:
+        Networks.parse(text)
+
+    assert says in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1" * 1_000_000, "-1.5e999999999", "0." + "0" * 100_000 + "1", "[]", "{}", '"\\ud83d\\ude00"'],
+    ids=["huge", "exponent", "tiny", "list", "object", "pair"],
+)
+def test_what_other_members_hold_is_nobody_s_business(value: str) -> None:
+    text = f'[{{"x":{value},"name":"a"}}]'
+
+    networks = Networks.parse(text)
+
+    assert networks.written({1: {"mac": "m"}}) == f'[{{"x":{value},"name":"a","mac":"m"}}]'

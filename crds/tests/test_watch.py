@@ -1,0 +1,217 @@
+"""The gaps that a Follower must close, forced one by one. Its plain course is in the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from crds import watch
+from crds.resources import ALLOCATED, ALLOCATIONS
+from crds.tests.api_server import ApiServer, hangs_up, page, refuses, streams
+from crds.tests.world import Story
+from crds.watch import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crds.client import Api
+    from crds.mac import MacAddress
+    from crds.resources import Resource
+    from crds.tests.api_server import Answer
+    from crds.watch import View
+
+T = TypeVar("T")
+
+A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+EXPIRED = {
+    "type": "ERROR",
+    "object": {"kind": "Status", "code": 410, "message": "too old resource version"},
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_FIRST_WAIT_S", 0.0)
+
+
+def allocation(mac: str, version: int) -> dict[str, object]:
+    metadata = {"name": mac.replace(":", "-"), "uid": mac, "resourceVersion": str(version)}
+    return {"metadata": metadata, "spec": {"mac": mac}}
+
+
+def event(kind: str, mac: str, version: int) -> bytes:
+    return json.dumps({"type": kind, "object": allocation(mac, version)}).encode() + b"\n"
+
+
+class _Names:
+    """A view that keeps what the first list brought."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.came = asyncio.Event()
+
+    def reset(self, everything: list[MacAddress]) -> None:
+        self.names = [str(mac) for mac in everything]
+        self.came.set()
+
+    def put(self, item: MacAddress) -> None: ...
+
+    def drop(self, item: MacAddress) -> None: ...
+
+
+@asynccontextmanager
+async def following(api: Api, view: View[T], resource: Resource[T]) -> AsyncIterator[Follower[T]]:
+    follower = Follower(api, resource, view)
+    task = asyncio.create_task(follower.run())
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+
+async def test_a_watch_that_ends_goes_on_where_it_was(scripted: Api, server: ApiServer) -> None:
+    server.script += [
+        page(version="5"),
+        streams(event("ADDED", A, 6)),
+        streams(event("ADDED", B, 7)),
+    ]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(3)
+
+    assert told == [("reset", ()), ("put", (f"{A} Declared",)), ("put", (f"{B} Declared",))]
+    assert server.queries[1:3] == [{"resourceVersion": "5"}, {"resourceVersion": "6"}]
+
+
+async def test_a_bookmark_moves_the_place_to_go_on_from(scripted: Api, server: ApiServer) -> None:
+    bookmark = b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"80"}}}\n'
+    server.script += [page(version="5"), streams(bookmark), streams(event("ADDED", A, 81))]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        await story.until(2)
+
+    assert server.queries[2] == {"resourceVersion": "80"}
+
+
+async def test_a_cut_connection_loses_nothing(scripted: Api, server: ApiServer) -> None:
+    server.script += [
+        page(version="5"),
+        streams(event("ADDED", A, 6), event("MODIFIED", A, 7)[:30], cut=True),
+        hangs_up,
+        streams(event("MODIFIED", A, 7), event("DELETED", A, 8)),
+    ]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(4)
+
+    assert [verb for verb, _ in told] == ["reset", "put", "put", "drop"]
+    assert {"resourceVersion": "6"} in server.queries
+
+
+@pytest.mark.parametrize(
+    "expired",
+    [streams(json.dumps(EXPIRED).encode() + b"\n"), refuses(410, "Expired")],
+    ids=["as an event", "as an answer"],
+)
+async def test_an_expired_version_is_made_good_by_a_list(
+    scripted: Api, server: ApiServer, expired: Answer
+) -> None:
+    server.script += [
+        page(allocation(A, 4), version="5"),
+        expired,
+        page(allocation(B, 8), version="9"),
+        streams(event("DELETED", B, 10)),
+    ]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(3)
+
+    assert told == [("reset", (f"{A} Declared",)), ("reset", (f"{B} Declared",)), ("drop", (B,))]
+    assert server.queries[:4] == [{}, {"resourceVersion": "5"}, {}, {"resourceVersion": "9"}]
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        b"{\n",
+        b"\n",
+        b'{"type":"ADDED"}\n',
+        b'{"type":"ADDED","object":{"metadata":{"resourceVersion":"6"}}}\n',
+        event("ADDED", "03:00", 6),
+    ],
+    ids=["half a text", "nothing", "no object", "no spec", "no address"],
+)
+async def test_an_event_that_cannot_be_read_is_made_good_by_a_list(
+    scripted: Api, server: ApiServer, unreadable: bytes
+) -> None:
+    server.script += [page(version="5"), streams(unreadable), page(allocation(A, 6), version="7")]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(2)
+
+    assert told == [("reset", ()), ("reset", (f"{A} Declared",))]
+
+
+async def test_a_name_that_is_no_address_is_made_good_by_a_list(
+    scripted: Api, server: ApiServer
+) -> None:
+    wrong = allocation(A, 6) | {"metadata": {"name": "nonsense", "resourceVersion": "6"}}
+    server.script += [page(wrong, version="6"), page(allocation(A, 7), version="7")]
+    taken = _Names()
+
+    async with following(scripted, taken, ALLOCATED):
+        await asyncio.wait_for(taken.came.wait(), 20)
+
+    assert taken.names == [A]
+
+
+async def test_a_refused_watch_is_asked_for_again_from_the_same_place(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [
+        page(version="5"),
+        refuses(500, "InternalError"),
+        streams(event("ADDED", A, 6)),
+    ]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(2)
+
+    assert [verb for verb, _ in told] == ["reset", "put"]
+    assert server.queries[1:3] == [{"resourceVersion": "5"}] * 2
+
+
+async def test_it_is_synced_once_a_list_has_come(scripted: Api, server: ApiServer) -> None:
+    server.script += [refuses(503, "ServiceUnavailable"), hangs_up, page(version="5")]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS) as follower:
+        assert not follower.synced.is_set()
+        await story.until(1)
+        assert follower.synced.is_set()
+
+
+async def test_events_are_told_however_the_stream_is_cut_into_pieces(
+    scripted: Api, server: ApiServer
+) -> None:
+    whole = event("ADDED", A, 6) + event("ADDED", B, 7) + event("DELETED", A, 8)
+    pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+    server.script += [page(version="5"), streams(*pieces)]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        told = await story.until(4)
+
+    assert [verb for verb, _ in told] == ["reset", "put", "put", "drop"]
