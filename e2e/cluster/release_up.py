@@ -1,0 +1,123 @@
+"""Puts the release on a cluster as users would: the manifest as it is, our programs beside it.
+
+Programs instead of the Deployments' pods, because no kubelet runs here: same service accounts, same
+rights. All who need a working pool (demo, e2e, bench) start it here.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster import processes
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.programs import Program, start_controller, start_webhook
+from e2e.cluster.readiness import eventually
+
+MANIFEST = Path(__file__).parents[2] / "deploy" / "kubemacpool.yaml"
+POLICY = "kubemacpool-protect-allocations"
+
+_CONTROLLER, _WEBHOOK = "controller-", "webhook-"  # what the names of our programs begin with
+_PROBED = "0e:0e:0e:0e:0e:0e"  # outside the manifest's range
+_DECLARED = f"""
+apiVersion: kubemacpool.io/v1beta1
+kind: MacAllocation
+metadata: {{name: {_PROBED.replace(":", "-")}}}
+spec: {{mac: "{_PROBED}"}}
+"""
+_POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: probe
+  annotations: {k8s.v1.cni.cncf.io/networks: '[{"name": "probe"}]'}
+spec: {containers: [{name: main, image: none}]}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The programs as they were started; one that a test starts later is its own to hold."""
+
+    controller: Program
+    webhooks: list[Program]
+
+
+@contextmanager
+def installed(
+    cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None
+) -> Iterator[Installed]:
+    """Give a cluster on which the pool works; afterwards end the programs, and leave the rest."""
+    try:
+        yield install(cluster, replicas=replicas, quiet_s=quiet_s)
+    finally:
+        stop(cluster)
+
+
+def install(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
+    """Apply the release, (re)start one controller and `replicas` webhooks; return when it works.
+
+    That is: all are ready, pods get addresses, and the policy protects allocations. `quiet_s` is
+    the controller's --quiet-s (its default: 60 s).
+    """
+    apply_release(cluster.kubectl)
+    stop(cluster)
+    flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
+    controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
+    webhooks = [start_webhook(cluster, f"{_WEBHOOK}{one}") for one in range(1, replicas + 1)]
+    for program in (controller, *webhooks):
+        program.wait_ready()
+    wait_in_force(cluster.kubectl)
+    return Installed(controller, webhooks)
+
+
+def apply_release(kubectl: Kubectl) -> None:
+    """Apply the one-file manifest; return when the API server knows our kinds."""
+    kubectl("apply", "-f", str(MANIFEST))
+    kinds = ("crd/macallocations.kubemacpool.io", "crd/macpools.kubemacpool.io")
+    kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+
+
+def stop(cluster: ControlPlane) -> None:
+    """End every controller-* and webhook-* that runs beside the cluster."""
+    for process in processes.recorded(cluster.state):
+        if process.name.startswith((_CONTROLLER, _WEBHOOK)):
+            process.stop()
+
+
+def wait_in_force(kubectl: Kubectl) -> None:
+    """Wait until the API server asks the webhook and the policy: it learns of both with a delay."""
+    namespace = f"kubemacpool-probe-{secrets.token_hex(4)}"
+    kubectl("create", "namespace", namespace)
+    try:
+        kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
+        kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s")
+        kubectl.apply(_DECLARED)
+        eventually(lambda: _serves(kubectl, namespace), "pods get addresses")
+        eventually(lambda: _protects(kubectl), "the policy protects allocations")
+    finally:
+        kubectl("delete", "macallocation", _PROBED.replace(":", "-"), "--ignore-not-found")
+        kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def _serves(kubectl: Kubectl, namespace: str) -> bool:
+    dry = ("create", "-f", "-", "-n", namespace, "--dry-run=server", "-o", "json")
+    asked = kubectl.run(*dry, stdin=_POD)
+    if asked.returncode:
+        return False
+    annotations: dict[str, str] = json.loads(asked.stdout)["metadata"]["annotations"]
+    return '"mac":' in annotations["k8s.v1.cni.cncf.io/networks"]
+
+
+def _protects(kubectl: Kubectl) -> bool:
+    """Whether an administrator is kept from giving a Declared address to somebody by hand."""
+    owner = {"apiVersion": "v1", "kind": "Pod", "namespace": "none"}
+    given = json.dumps({"spec": {"state": "Pending", "owner": owner}})
+    name = _PROBED.replace(":", "-")
+    asked = kubectl.run(
+        "patch", "macallocation", name, "--type=merge", "-p", given, "--dry-run=server"
+    )
+    return POLICY in asked.stderr
