@@ -58,12 +58,24 @@ def installed(
 
 
 def install(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
-    """Apply the release, (re)start one controller and `replicas` webhooks; return when it works.
-
-    That is: all are ready, pods get addresses, and the policy protects allocations. `quiet_s` is
-    the controller's --quiet-s (its default: 60 s).
-    """
+    """Apply the release and start the programs; return when the pool works."""
     apply_release(cluster.kubectl)
+    return start(cluster, replicas=replicas, quiet_s=quiet_s)
+
+
+def apply_release(kubectl: Kubectl) -> None:
+    """Apply the one-file manifest; return when the API server knows our kinds."""
+    kubectl("apply", "-f", str(MANIFEST))
+    kinds = ("crd/macallocations.kubemacpool.io", "crd/macpools.kubemacpool.io")
+    kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+
+
+def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
+    """(Re)start one controller and `replicas` webhooks where the release is applied.
+
+    Returns when all are ready, pods get addresses, and the policy protects allocations. `quiet_s`
+    is the controller's --quiet-s (its default: 60 s).
+    """
     stop(cluster)
     flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
     controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
@@ -72,13 +84,6 @@ def install(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None =
         program.wait_ready()
     wait_in_force(cluster.kubectl)
     return Installed(controller, webhooks)
-
-
-def apply_release(kubectl: Kubectl) -> None:
-    """Apply the one-file manifest; return when the API server knows our kinds."""
-    kubectl("apply", "-f", str(MANIFEST))
-    kinds = ("crd/macallocations.kubemacpool.io", "crd/macpools.kubemacpool.io")
-    kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
 
 
 def stop(cluster: ControlPlane) -> None:
