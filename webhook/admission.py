@@ -111,6 +111,7 @@ class _Planner:
         for element in old:
             self.old_by_key.setdefault(self._key(element), []).append(element)
         self.carried = {mac for mac in map(_mac_of, old) if mac}
+        self.former = self._formers()
         self.first: dict[MacAddress, Element] = {}
         self.claims: list[tuple[int, Want]] = []
         self.edits: list[tuple[int, tuple[tuple[str, str], ...]]] = []
@@ -132,7 +133,7 @@ class _Planner:
         )
 
     def _element(self, element: Element) -> None:
-        old = self._former(element)
+        old = self.former.get(element.position)
         members = {} if element.namespace else {"namespace": self.review.owner.namespace}
         if element.mac is not None:
             mac = _requested(element)
@@ -164,9 +165,17 @@ class _Planner:
                 f" leave out the mac and get one from the pool"
             )
 
-    def _former(self, element: Element) -> Element | None:
-        former = self.old_by_key.get(self._key(element))
-        return former.pop(0) if former else None
+    def _formers(self) -> dict[int, Element]:
+        """Pair new elements with old ones: first those of one address, the rest in their order."""
+        found: dict[int, Element] = {}
+        for by_address in (True, False):
+            for element in self.networks.elements:
+                left = self.old_by_key.get(self._key(element), [])
+                fits = (old for old in left if not by_address or _same_address(old, element))
+                if element.position not in found and (old := next(fits, None)):
+                    found[element.position] = old
+                    left.remove(old)
+        return found
 
     def _key(self, element: Element) -> tuple[str, str, str | None]:
         namespace = element.namespace or self.review.owner.namespace
@@ -192,6 +201,10 @@ def _mac_of(element: Element) -> MacAddress | None:
         return MacAddress.parse_unicast(element.mac or "")
     except MalformedMac:
         return None
+
+
+def _same_address(one: Element, other: Element) -> bool:
+    return one.mac is not None and _mac_of(one) == _mac_of(other)
 
 
 def _warnings(networks: Networks) -> tuple[str, ...]:

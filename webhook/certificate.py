@@ -101,4 +101,5 @@ def _load(context: ssl.SSLContext, pair: Pair) -> None:
     descriptor = os.memfd_create("serving-certificate")
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.write(pair.key + b"\n" + pair.certificate)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+        # A password, so that OpenSSL never asks the terminal for that of an encrypted key.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")

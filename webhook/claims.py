@@ -74,8 +74,11 @@ class Synchronous:
 
     async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
         """See Claims.take."""
+        # What one interface asks for or has picked is not for another of the same request: to the
+        # second, an allocation of its own pod's name would look like its own.
+        picked = {want.requested for want in wants if want.requested is not None}
         results = await asyncio.gather(
-            *(self._one(want, pool, request) for want in wants), return_exceptions=True
+            *(self._one(want, pool, request, picked) for want in wants), return_exceptions=True
         )
         claims = [result for result in results if isinstance(result, Claim)]
         failures = [result for result in results if isinstance(result, BaseException)]
@@ -84,12 +87,12 @@ class Synchronous:
         await asyncio.gather(*(self._undo(claim) for claim in claims))
         raise failures[0]
 
-    async def _one(self, want: Want, pool: Pool, request: str) -> Claim:
+    async def _one(self, want: Want, pool: Pool, request: str, picked: set[MacAddress]) -> Claim:
         if want.requested is not None:
             return await self._requested(want.requested, want, pool, request)
-        return await self._any(want, pool, request)
+        return await self._any(want, pool, request, picked)
 
-    async def _any(self, want: Want, pool: Pool, request: str) -> Claim:
+    async def _any(self, want: Want, pool: Pool, request: str, picked: set[MacAddress]) -> Claim:
         """Walk the pool from a chance start; only a fresh list can say that it is exhausted."""
         if not pool.size:
             raise PoolExhausted(pool)
@@ -97,11 +100,13 @@ class Synchronous:
         for known in (self.taken.known, None):
             names = known if known is not None else await self.taken.fresh()
             for mac in pool.walk(start):
-                if mac in names:
+                if mac in names or mac in picked:
                     continue
+                picked.add(mac)
                 try:
                     created = await self.allocations.create(fresh(mac, want, pool, request))
                 except AlreadyAllocated:
+                    picked.discard(mac)
                     continue  # another replica, or another request, was first: the next one
                 return Claim(mac, created)
         raise PoolExhausted(pool)
@@ -144,7 +149,7 @@ class Synchronous:
             carrier = await self.objects.get(owner)
         except (UnknownKind, StoreUnavailable):
             return False
-        return carrier is None or carrier.terminal or not carrier.carries(mac)
+        return carrier is None or not carrier.still_holds(mac, owner)
 
     async def _undo(self, claim: Claim) -> None:
         if claim.created is None:

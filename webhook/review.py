@@ -35,7 +35,7 @@ class _Object(msgspec.Struct):
     metadata: _Metadata
 
 
-class _Kind(msgspec.Struct):
+class _Kind(msgspec.Struct, frozen=True):
     group: str
     version: str
     kind: str
@@ -57,6 +57,7 @@ class _Review(msgspec.Struct, rename="camel"):
     request: _Request | None = None
 
 
+_POD = _Kind("", "v1", "Pod")
 _decoder = msgspec.json.Decoder(_Review)
 
 
@@ -64,7 +65,7 @@ def read(body: bytes) -> Review:
     """Read a review of a pod's CREATE or UPDATE, or raise BadReview."""
     try:
         review = _decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: malformed, or no UTF-8
         raise BadReview(f"not an AdmissionReview: {error}") from error
     if (review.api_version, review.kind) != ("admission.k8s.io/v1", "AdmissionReview"):
         raise BadReview(
@@ -73,8 +74,13 @@ def read(body: bytes) -> Review:
     request = review.request
     if request is None or not request.uid:
         raise BadReview("the review has no request.uid, so no answer could be matched to it")
-    if request.object is None:
-        raise BadReview(f"the review holds no object: {request.operation} is not served here")
+    if request.kind != _POD or request.operation not in {"CREATE", "UPDATE"}:
+        raise BadReview(
+            f"this is {request.operation} of {_api_version(request.kind)} {request.kind.kind}:"
+            f" only CREATE and UPDATE of v1 Pod are served here"
+        )
+    if request.object is None or not request.namespace:
+        raise BadReview("the review has no object or no namespace")
     new, old = request.object.metadata, request.old_object and request.old_object.metadata
     return Review(
         uid=request.uid,

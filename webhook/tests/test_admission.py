@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from crds.networks import ANNOTATION
+from webhook import admission, review
+from webhook.admission import Allowed, Want
+from webhook.tests.reviews import (
+    OWNER,
+    answered,
+    body,
+    created,
+    denied,
+    mac,
+    patched,
+    planned,
+    pod,
+    request,
+)
+
+
+def test_an_element_gets_its_namespace_and_an_address() -> None:
+    networks, wants = answered(created('[{"name":"ovs-conf"}]'))
+
+    assert networks == '[{"name":"ovs-conf","namespace":"shop","mac":"02:00:00:00:00:a0"}]'
+    assert wants == (Want(replace(OWNER, interface="net1", network="shop/ovs-conf")),)
+
+
+def test_a_namespace_that_is_given_stays() -> None:
+    networks, (want,) = answered(created('[{"name":"a","namespace":"other","interface":"eth1"}]'))
+
+    assert networks == (
+        '[{"name":"a","namespace":"other","interface":"eth1","mac":"02:00:00:00:00:a0"}]'
+    )
+    assert (want.owner.interface, want.owner.network) == ("eth1", "other/a")
+
+
+@pytest.mark.parametrize("empty", ["null", '""'])
+def test_empty_members_are_filled_in_where_they_stand(empty: str) -> None:
+    networks, _ = answered(created(f'[{{"mac":{empty},"namespace":{empty},"name":"a"}}]'))
+
+    assert networks == '[{"mac":"02:00:00:00:00:a0","namespace":"shop","name":"a"}]'
+
+
+def test_every_interface_gets_an_address_of_its_own() -> None:
+    text = '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:01"},{"name":"a"}]'
+
+    networks, wants = answered(created(text))
+
+    assert networks is not None
+    assert [one["mac"][-2:] for one in json.loads(networks)] == ["a0", "01", "a2"]
+    assert [want.owner.interface for want in wants] == ["net1", "net2", "net3"]
+    assert [want.requested for want in wants] == [None, mac(1), None]
+
+
+def test_a_pod_that_is_to_be_named_yet_is_served() -> None:
+    nameless = replace(OWNER, name=None)
+
+    _, (want,) = answered(created('[{"name":"a"}]', nameless))
+
+    assert want.owner.name is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "02:00:00:00:00:2a",
+        "02:00:00:00:00:2A",
+        "02-00-00-00-00-2a",
+        "02-00-00-00-00-2A",
+        "0200.0000.002a",
+    ],
+)
+def test_a_requested_address_stays_as_its_author_wrote_it(text: str) -> None:
+    networks, (want,) = answered(created(f'[{{"name":"a","mac":"{text}"}}]'))
+
+    assert want.requested == mac(0x2A)
+    assert networks == f'[{{"name":"a","mac":"{text}","namespace":"shop"}}]'
+
+
+def test_nothing_is_written_where_nothing_is_missing() -> None:
+    made = planned(created('[{"name":"a","namespace":"shop","mac":"02:00:00:00:00:2a"}]'))
+
+    assert admission.settled(made, (mac(0x2A),)) == Allowed()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("02:00:00:00:00", "'02:00:00:00:00' is not a MAC address"),
+        ("03:00:00:00:00:01", "03:00:00:00:00:01 is a group address"),
+        ("ff-ff-ff-ff-ff-ff", "ff:ff:ff:ff:ff:ff is a group address"),
+        ("00:00:00:00:00:00", "00:00:00:00:00:00 is the zero address"),
+        ("02:00:00:00:00:00:00:01", "is not a MAC address"),
+        (" 02:00:00:00:00:01", "is not a MAC address"),
+        ("\\u0000", "'\\x00' is not a MAC address"),
+    ],
+)
+def test_an_address_that_no_interface_can_have_is_denied(text: str, says: str) -> None:
+    message = denied(created(f'[{{"name":"a"}},{{"name":"b","mac":"{text}"}}]'))
+
+    assert message.startswith(f"Pod shop/web: annotation {ANNOTATION}: element 2 (b): ")
+    assert says in message
+
+
+@pytest.mark.parametrize("second", ["02:00:00:00:00:01", "02-00-00-00-00-01", "0200.0000.0001"])
+def test_an_address_twice_in_one_pod_is_denied(second: str) -> None:
+    message = denied(
+        created(f'[{{"name":"a","mac":"02:00:00:00:00:01"}},{{"name":"b","mac":"{second}"}}]')
+    )
+
+    assert "02:00:00:00:00:01 stands twice, in elements 1 (a) and 2 (b)" in message
+    assert "give each interface its own address, or leave out the mac" in message
+
+
+def test_an_element_that_asks_for_an_infiniband_guid_is_left_alone() -> None:
+    text = '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"},{"name":"a"}]'
+
+    networks, wants = answered(created(text))
+
+    assert networks == text.replace('"a"', '"a","namespace":"shop","mac":"02:00:00:00:00:a0"')
+    assert [want.owner.interface for want in wants] == ["net2"]
+
+
+def test_a_comma_list_is_left_alone_with_a_warning() -> None:
+    made = planned(created("ovs-conf, other/b@eth1"))
+
+    assert made.wants == ()
+    assert admission.settled(made, ()).networks is None
+    (warning,) = made.warnings
+    assert warning.startswith(f"{ANNOTATION} is a comma list: only the JSON form gets addresses")
+    assert warning.endswith('such as [{"name": "ovs-conf"}]')
+
+
+@pytest.mark.parametrize("networks", [None, "", "  ", "[]", " [ ] "])
+def test_a_pod_without_networks_needs_nothing(networks: str | None) -> None:
+    made = planned(created(networks))
+
+    assert (made.wants, made.edits, made.warnings) == ((), (), ())
+    assert admission.settled(made, ()) == Allowed()
+
+
+def test_as_many_interfaces_as_can_be_served_in_time_are_taken() -> None:
+    def of(count: int) -> str:
+        return json.dumps([{"name": "a"}] * count)
+
+    assert len(planned(created(of(128))).wants) == 128
+    assert "it has 129 elements: one pod can have up to 128" in denied(created(of(129)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[", "at character 2 an element such as"),
+        ("[{}]", "element 1 has no name"),
+        ('{"name":"a"}', "a list of networks should stand"),
+        ('[{"name":"a","mac":42}]', "element 1: its mac is not a string"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_denied(text: str, says: str) -> None:
+    message = denied(created(text))
+
+    assert message.startswith(f"Pod shop/web: annotation {ANNOTATION}: ")
+    assert says in message
+
+
+OURS = {"name", "namespace", "interface", "mac", "infiniband-guid"}
+EXTRAS = st.dictionaries(
+    st.text(min_size=1).filter(lambda key: key.casefold() not in OURS),
+    st.none() | st.booleans() | st.text() | st.lists(st.text(), max_size=2),
+    max_size=3,
+)
+
+
+@given(st.lists(EXTRAS, max_size=4), st.dictionaries(st.text("abc/~", min_size=1), st.text()))
+def test_the_patch_changes_the_annotation_and_nothing_else(
+    extras: list[dict[str, Any]], annotations: dict[str, str]
+) -> None:
+    elements = [{**extra, "name": f"n{number}"} for number, extra in enumerate(extras)]
+    new = pod(json.dumps(elements), **annotations)
+    asked = review.read(body(request(new)))
+    made = planned(asked)
+    given_out = [mac(number) for number in range(len(made.wants))]
+
+    stored = patched(new, review.write(asked.uid, admission.settled(made, given_out)))
+
+    written = json.loads(stored["metadata"]["annotations"][ANNOTATION], object_pairs_hook=list)
+    assert written == [
+        [*element.items(), ("namespace", "shop"), ("mac", str(address))]
+        for element, address in zip(elements, given_out, strict=True)
+    ]
+    stored["metadata"]["annotations"][ANNOTATION] = json.dumps(elements)
+    assert stored == new

@@ -1,0 +1,166 @@
+"""What an update of a running pod keeps, gets back, and gets new."""
+
+from __future__ import annotations
+
+import pytest
+
+from webhook.admission import Want
+from webhook.tests.reviews import UID, answered, denied, mac, updated
+
+A1 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:01"}'
+A2 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:02"}'
+B3 = '{"name":"b","namespace":"shop","mac":"02:00:00:00:00:03"}'
+
+
+def test_a_new_element_gets_an_address_and_the_others_keep_theirs() -> None:
+    networks, (want,) = answered(updated(f"[{A1}]", f'[{A1},{{"name":"b"}}]'))
+
+    assert networks == f'[{A1},{{"name":"b","namespace":"shop","mac":"02:00:00:00:00:a0"}}]'
+    assert want.object_uid == UID
+    assert (want.owner.interface, want.requested) == ("net2", None)
+
+
+def test_a_first_attachment_of_a_running_pod_gets_an_address() -> None:
+    networks, wants = answered(updated(None, '[{"name":"a"}]'))
+
+    assert networks == '[{"name":"a","namespace":"shop","mac":"02:00:00:00:00:a0"}]'
+    assert [want.object_uid for want in wants] == [UID]
+
+
+def test_a_manifest_applied_again_gets_back_what_it_had() -> None:
+    networks, wants = answered(updated(f"[{A1},{B3}]", '[{"name":"a"},{"name":"b"}]'))
+
+    assert networks == (
+        '[{"name":"a","namespace":"shop","mac":"02:00:00:00:00:01"},'
+        '{"name":"b","namespace":"shop","mac":"02:00:00:00:00:03"}]'
+    )
+    assert wants == ()
+
+
+@pytest.mark.parametrize("spelling", ["02-00-00-00-00-2A", "0200.0000.002a", "02:00:00:00:00:2A"])
+def test_what_it_had_comes_back_in_its_spelling(spelling: str) -> None:
+    old = f'[{{"name":"a","mac":"{spelling}"}}]'
+
+    networks, wants = answered(updated(old, '[{"name":"a"}]'))
+
+    assert networks == f'[{{"name":"a","namespace":"shop","mac":"{spelling}"}}]'
+    assert wants == ()
+
+
+def test_an_address_that_is_spelt_another_way_is_the_same() -> None:
+    new = A1.replace("02:00:00:00:00:01", "02-00-00-00-00-01")
+
+    networks, wants = answered(updated(f"[{A1}]", f"[{new}]"))
+
+    assert networks == f"[{new}]"
+    assert wants == ()
+
+
+def test_elements_are_recognised_in_another_order() -> None:
+    networks, wants = answered(updated(f"[{A1},{B3}]", '[{"name":"b"},{"name":"a"}]'))
+
+    assert networks is not None
+    assert networks.index("00:03") < networks.index("00:01")
+    assert wants == ()
+
+
+def test_interfaces_of_one_network_are_told_apart_by_their_name() -> None:
+    old = (
+        '[{"name":"a","interface":"eth1","mac":"02:00:00:00:00:01"},'
+        '{"name":"a","interface":"eth2","mac":"02:00:00:00:00:02"}]'
+    )
+
+    networks, wants = answered(updated(old, '[{"name":"a","interface":"eth2"}]'))
+
+    assert networks is not None
+    assert "02:00:00:00:00:02" in networks
+    assert wants == ()
+
+
+def test_alike_elements_get_back_theirs_in_order() -> None:
+    networks, wants = answered(updated(f"[{A1},{A2}]", '[{"name":"a"},{"name":"a"},{"name":"a"}]'))
+
+    assert networks is not None
+    assert [networks.index(end) for end in ("0:01", "0:02", "0:a0")] == sorted(
+        networks.index(end) for end in ("0:01", "0:02", "0:a0")
+    )
+    assert len(wants) == 1
+
+
+def test_of_alike_elements_the_one_that_kept_its_address_is_itself() -> None:
+    for new in (f'[{A2},{{"name":"a"}}]', f'[{{"name":"a"}},{A2}]'):
+        networks, wants = answered(updated(f"[{A1},{A2}]", new))
+
+        assert networks is not None
+        assert networks.count("02:00:00:00:00:01") == networks.count("02:00:00:00:00:02") == 1
+        assert wants == ()
+
+
+def test_a_changed_address_is_requested() -> None:
+    new = A1.replace("00:01", "00:2a")
+
+    networks, (want,) = answered(updated(f"[{A1}]", f"[{new}]"))
+
+    assert networks == f"[{new}]"
+    assert want == Want(want.owner, mac(0x2A), UID)
+
+
+def test_swapped_addresses_are_left_alone() -> None:
+    new = f"[{A1},{B3}]".replace("00:01", "00:xx").replace("00:03", "00:01").replace("xx", "03")
+
+    networks, wants = answered(updated(f"[{A1},{B3}]", new))
+
+    assert networks == new
+    assert wants == ()
+
+
+def test_an_address_that_comes_back_and_is_also_asked_for_is_denied() -> None:
+    message = denied(updated(f"[{A1}]", '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:01"}]'))
+
+    assert "02:00:00:00:00:01 stands twice, in elements 1 (a) and 2 (b)" in message
+
+
+def test_a_removed_element_needs_nothing() -> None:
+    networks, wants = answered(updated(f"[{A1},{B3}]", f"[{B3}]"))
+
+    assert (networks, wants) == (f"[{B3}]", ())
+
+
+def test_an_interface_that_runs_with_an_address_nobody_assigned_is_left_alone() -> None:
+    # As of a pod that was there before its namespace opted in.
+    networks, wants = answered(updated('[{"name":"a"}]', '[{"name":"a"},{"name":"b"}]'))
+
+    assert networks == '[{"name":"a"},{"name":"b","namespace":"shop","mac":"02:00:00:00:00:a0"}]'
+    assert len(wants) == 1
+
+
+def test_an_interface_that_ran_without_an_address_may_ask_for_one() -> None:
+    networks, (want,) = answered(updated('[{"name":"a"}]', f"[{A1}]"))
+
+    assert networks == f"[{A1}]"
+    assert want.requested == mac(1)
+
+
+@pytest.mark.parametrize("old", ["[", "a,b", '[{"name":1}]', "[]", ""])
+def test_what_an_old_annotation_did_not_say_is_new(old: str) -> None:
+    _, wants = answered(updated(old, '[{"name":"a"}]'))
+
+    assert [want.requested for want in wants] == [None]
+
+
+def test_an_old_address_that_no_interface_can_have_is_not_given_back() -> None:
+    old = '[{"name":"a","mac":"nonsense"}]'
+
+    networks, wants = answered(updated(old, '[{"name":"a"}]'))
+
+    assert (networks, wants) == ('[{"name":"a"}]', ())
+
+
+def test_a_removed_annotation_needs_nothing() -> None:
+    assert answered(updated(f"[{A1}]", None)) == (None, ())
+
+
+def test_another_namespace_is_another_network() -> None:
+    _, wants = answered(updated(f"[{A1}]", '[{"name":"a","namespace":"other"}]'))
+
+    assert [want.owner.network for want in wants] == ["other/a"]

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.store import StoreUnavailable
+from webhook.taken import Taken
+from webhook.tests.reviews import mac
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
+
+
+class Lists:
+    """A source of lists that a test ends by hand, one after the other."""
+
+    def __init__(self) -> None:
+        self.begun: list[asyncio.Future[list[MacAddress]]] = []
+        self.most_at_once = 0
+        self._more = asyncio.Event()
+
+    async def __call__(self) -> list[MacAddress]:
+        self.begun.append(asyncio.get_running_loop().create_future())
+        self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
+        self._more.set()
+        return await self.begun[-1]
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.begun) < count:
+                self._more.clear()
+                await self._more.wait()
+
+
+async def test_the_watch_s_news_are_known() -> None:
+    taken = Taken(Lists())
+
+    taken.reset([mac(1), mac(2)])
+    taken.put(mac(3))
+    taken.put(mac(3))
+    taken.drop(mac(1))
+    taken.drop(mac(9))
+
+    assert taken.known == {mac(2), mac(3)}
+
+
+async def test_a_list_replaces_all_that_was_known() -> None:
+    taken = Taken(Lists())
+    taken.reset([mac(1)])
+
+    taken.reset([mac(2)])
+
+    assert taken.known == {mac(2)}
+
+
+async def test_those_who_come_at_once_share_one_list() -> None:
+    lists = Lists()
+    taken = Taken(lists)
+
+    asking = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
+    await lists.until(1)
+    lists.begun[0].set_result([mac(1)])
+
+    assert await asyncio.gather(*asking) == [{mac(1)}] * 9
+    assert len(lists.begun) == 1
+
+
+async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
+    lists = Lists()
+    taken = Taken(lists)
+    early = asyncio.ensure_future(taken.fresh())
+    await lists.until(1)
+
+    late = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
+    lists.begun[0].set_result([mac(1)])
+    await lists.until(2)
+    lists.begun[1].set_result([mac(2)])
+
+    assert await early == {mac(1)}
+    assert await asyncio.gather(*late) == [{mac(2)}] * 9
+    assert len(lists.begun) == 2
+    assert lists.most_at_once == 1
+
+
+async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
+    lists = Lists()
+    taken = Taken(lists)
+    asking = [asyncio.ensure_future(taken.fresh()) for _ in range(2)]
+    await lists.until(1)
+
+    lists.begun[0].set_exception(StoreUnavailable("away"))
+    results = await asyncio.gather(*asking, return_exceptions=True)
+    again = asyncio.ensure_future(taken.fresh())
+    await lists.until(2)
+    lists.begun[1].set_result([])
+
+    assert [type(result) for result in results] == [StoreUnavailable] * 2
+    assert await again == set()
+
+
+async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
+    lists = Lists()
+    taken = Taken(lists)
+    impatient, patient = (asyncio.ensure_future(taken.fresh()) for _ in range(2))
+    await lists.until(1)
+
+    impatient.cancel()
+    lists.begun[0].set_result([mac(1)])
+
+    assert await patient == {mac(1)}
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
