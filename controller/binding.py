@@ -178,7 +178,7 @@ def _bound(world: World, stored: Stored, owner: Owner) -> Action:
     if owner.at not in world.live:
         return Get(owner)
     live = world.live[owner.at]
-    if live is not None and _still_holds(live, owner, world):
+    if live is not None and live.still_holds(world.mac, owner):
         return (
             _noted(world, stored, owner)
             if live.uid == owner.uid
@@ -190,17 +190,6 @@ def _bound(world: World, stored: Stored, owner: Owner) -> Action:
         if world.everyone:
             return Replace(_bound_to(world.everyone[0], bound))
     return _release(bound)
-
-
-def _still_holds(live: Carrier, owner: Owner, world: World) -> bool:
-    """Whether the object of the owner's name, read live, has the address.
-
-    What a running pod was given stays its own until it goes, also when its annotation no longer
-    says so: the interface still carries it.
-    """
-    if live.terminal:
-        return False
-    return live.carries(world.mac) or (owner.kind == "Pod" and live.uid == owner.uid)
 
 
 def _release(allocation: Allocation) -> Action:

@@ -146,6 +146,16 @@ class Carrier(msgspec.Struct, frozen=True):
         """Whether `mac` is one of its addresses."""
         return any(attachment.mac == mac for attachment in self.attachments)
 
+    def still_holds(self, mac: MacAddress, owner: Owner) -> bool:
+        """Whether it, read by the name of `owner`, has the address that was given to `owner`.
+
+        What a running pod was given stays its own until it goes, also when its annotation no longer
+        says so: the interface still carries it.
+        """
+        if self.terminal:
+            return False
+        return self.carries(mac) or (owner.kind == "Pod" and self.uid == owner.uid)
+
     def as_owner(self, mac: MacAddress) -> Owner:
         """It, as the owner of `mac`; the interface is the one that carries it."""
         where = next((one for one in self.attachments if one.mac == mac), None)

@@ -8,6 +8,8 @@ import pytest
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.release_up import Installed, installed
+from e2e.pods import OPT_IN, Shop
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +33,34 @@ def kubectl(request: pytest.FixtureRequest) -> Kubectl:
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace of the test's own, in which pods can be created."""
+    yield from _fresh(kubectl)
+
+
+def _fresh(kubectl: Kubectl) -> Iterator[str]:
     name = f"e2e-{secrets.token_hex(4)}"
     kubectl("create", "namespace", name)
     kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def release(cluster: ControlPlane) -> Iterator[Installed]:
+    """The release, with two webhook replicas and a controller whose Q is 10 s instead of 60."""
+    with installed(cluster, replicas=2, quiet_s=10) as programs:
+        yield programs
+
+
+@pytest.fixture
+def shop(release: Installed, kubectl: Kubectl, namespace: str) -> Shop:
+    """A namespace of the test's own that has opted in, on a cluster with the release."""
+    assert release.controller.process.alive
+    kubectl("label", "namespace", namespace, OPT_IN)
+    return Shop(kubectl, namespace)
+
+
+@pytest.fixture
+def elsewhere(shop: Shop) -> Iterator[Shop]:
+    """A namespace that has not opted in."""
+    for name in _fresh(shop.kubectl):
+        yield Shop(shop.kubectl, name)
