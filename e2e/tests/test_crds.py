@@ -1,0 +1,307 @@
+"""What the API server itself holds: one address is one object, and the object reads well."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.release_up import apply_release
+
+CRDS = ("macallocations.kubemacpool.io", "macpools.kubemacpool.io")
+OWNER = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "namespace": "shop",
+    "name": "samplepod",
+    "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
+    "interface": "net1",
+    "network": "shop/ovs-conf",
+}
+
+
+@pytest.fixture(scope="module")
+def kubectl() -> Iterator[Kubectl]:
+    """A cluster with the manifest and without our programs: they would judge made-up owners."""
+    with ephemeral() as cluster:
+        apply_release(cluster.kubectl)
+        yield cluster.kubectl
+
+
+@pytest.fixture
+def mac(request: pytest.FixtureRequest) -> str:
+    """An address that no other test uses."""
+    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
+    return bytes([0x0E, *digest[:5]]).hex(":")
+
+
+def allocation(mac: str, *, name: str = "", **spec: object) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "kubemacpool.io/v1beta1",
+            "kind": "MacAllocation",
+            "metadata": {"name": name or mac.replace(":", "-")},
+            "spec": {"mac": mac, **spec},
+        }
+    )
+
+
+def pool(*, name: str = "default", **spec: object) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "kubemacpool.io/v1beta1",
+            "kind": "MacPool",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+    )
+
+
+def row(kubectl: Kubectl, *args: str) -> dict[str, str]:
+    """The one row that `kubectl get` prints, by column."""
+    header, line = kubectl("get", *args).splitlines()
+    names = [name for name in header.split("  ") if name.strip()]
+    starts = [header.index(name.strip()) for name in names]
+    ends = [*starts[1:], len(line)]
+    return {
+        name.strip(): line[start:end].strip()
+        for name, start, end in zip(names, starts, ends, strict=True)
+    }
+
+
+def test_creating_an_address_twice_is_refused_because_it_exists(kubectl: Kubectl, mac: str) -> None:
+    kubectl("create", "-f", "-", stdin=allocation(mac))
+
+    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac))
+
+    assert "(AlreadyExists)" in refusal
+
+
+def test_a_second_name_for_an_address_is_refused_with_the_name_it_must_have(
+    kubectl: Kubectl, mac: str
+) -> None:
+    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, name="gateway"))
+
+    assert f"metadata.name must be the address with dashes: {mac.replace(':', '-')}" in refusal
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        ("01:00:5e:00:00:01", "this is a group (multicast) address"),
+        ("33:33:00:00:00:01", "this is a group (multicast) address"),
+        ("ff:ff:ff:ff:ff:ff", "this is a group (multicast) address"),
+        ("00:00:00:00:00:00", "the zero address belongs to no interface"),
+        ("02:00:00:00:AA:2A", "write the address in lower case with colons"),
+        ("02-00-00-00-aa-2a", "write the address in lower case with colons"),
+        ("02:00:00:00:aa", "should be at least 17 chars long"),
+    ],
+)
+def test_an_address_that_no_interface_may_have_is_refused_with_the_reason(
+    kubectl: Kubectl, refused: str, reason: str
+) -> None:
+    name = refused.replace(":", "-").lower()
+
+    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(refused, name=name))
+
+    assert reason in refusal
+
+
+def test_the_address_of_an_allocation_cannot_change(kubectl: Kubectl, mac: str) -> None:
+    kubectl("create", "-f", "-", stdin=allocation(mac))
+    name = mac.replace(":", "-")
+
+    refusal = kubectl.fails(
+        "patch", "mac", name, "--type=merge", "-p", '{"spec": {"mac": "0e:00:00:00:00:01"}}'
+    )
+
+    assert "the address of an allocation cannot change" in refusal
+
+
+def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> None:
+    kubectl.apply(allocation(mac))
+
+    spec = kubectl.json("get", "mac", mac.replace(":", "-"))["spec"]
+
+    assert spec == {"mac": mac, "state": "Declared", "source": "Declared"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"state": "Bound"}, "a Bound allocation needs spec.owner with its uid"),
+        (
+            {"state": "Bound", "owner": {key: OWNER[key] for key in OWNER if key != "uid"}},
+            "a Bound allocation needs spec.owner with its uid",
+        ),
+        ({"state": "Pending"}, "a Pending allocation needs spec.owner"),
+        ({"state": "Declared", "owner": OWNER}, "a Declared allocation has no owner"),
+        ({"state": "Stock", "owner": OWNER}, "a Stock allocation has no owner"),
+        ({"state": "Lost"}, 'supported values: "Declared", "Pending", "Bound", "Stock"'),
+        ({"state": "Pending", "owner": OWNER | {"kind": "Deployment"}}, "supported values"),
+        ({"reservedFor": {"kind": "Pod", "name": "web"}}, "spec.reservedFor.namespace: Required"),
+    ],
+)
+def test_a_state_without_what_it_means_is_refused(
+    kubectl: Kubectl, mac: str, spec: dict[str, Any], reason: str
+) -> None:
+    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, **spec))
+
+    assert reason in refusal
+
+
+def test_an_owner_whose_name_is_not_generated_yet_can_claim(kubectl: Kubectl, mac: str) -> None:
+    unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
+
+    created = kubectl(
+        "create", "-f", "-", stdin=allocation(mac, state="Pending", source="Pool", owner=unnamed)
+    )
+
+    assert "created" in created
+
+
+def test_get_shows_who_has_the_address(kubectl: Kubectl, mac: str) -> None:
+    kubectl("create", "-f", "-", stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool"))
+
+    shown = row(kubectl, "mac", mac.replace(":", "-"))
+
+    assert shown.pop("AGE")
+    assert shown == {
+        "NAME": mac.replace(":", "-"),
+        "MAC": mac,
+        "STATE": "Bound",
+        "KIND": "Pod",
+        "NAMESPACE": "shop",
+        "OWNER": "samplepod",
+        "INTERFACE": "net1",
+    }
+
+
+def test_the_wide_view_adds_source_pool_uid_and_conflicts(kubectl: Kubectl, mac: str) -> None:
+    name = mac.replace(":", "-")
+    kubectl(
+        "create",
+        "-f",
+        "-",
+        stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool", pool="default"),
+    )
+    other = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace", "interface")}
+    other |= {"name": "twin", "uid": "other", "since": "2026-01-01T00:00:00Z"}
+    status = json.dumps({"status": {"conflicts": [other]}})
+    kubectl("patch", "mac", name, "--subresource=status", "--type=merge", "-p", status)
+
+    shown = row(kubectl, "macs", name, "-o", "wide")
+
+    assert list(shown)[-4:] == ["SOURCE", "POOL", "UID", "CONFLICTS"]
+    assert list(shown.values())[-4:] == ["Pool", "default", OWNER["uid"], "twin"]
+
+
+@pytest.mark.parametrize("field", ["state", "owner.kind", "owner.namespace", "owner.name"])
+def test_allocations_are_selected_by_their_fields(kubectl: Kubectl, mac: str, field: str) -> None:
+    owner = OWNER | {"kind": "VirtualMachine", "namespace": field.lower().replace(".", "-")}
+    owner |= {"name": f"vm-{owner['namespace']}"}
+    kubectl("create", "-f", "-", stdin=allocation(mac, state="Pending", owner=owner))
+    value = {"state": "Pending"} | {f"owner.{key}": owner[key] for key in owner}
+
+    name = f"macallocation.kubemacpool.io/{mac.replace(':', '-')}"
+
+    def selected(operator: str) -> list[str]:
+        selector = f"spec.{field}{operator}{value[field]}"
+        return kubectl("get", "macs", "--field-selector", selector, "-o", "name").split()
+
+    assert name in selected("=")
+    assert name not in selected("!=")
+
+
+def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every field below `schema` by its path as `kubectl explain` takes it."""
+    for name, field in schema.get("properties", {}).items():
+        yield f"{path}.{name}", field
+        yield from _fields(field.get("items", field), f"{path}.{name}")
+
+
+@pytest.mark.parametrize("crd", CRDS)
+def test_explain_describes_every_field(kubectl: Kubectl, crd: str) -> None:
+    version = kubectl.json("get", "crd", crd)["spec"]["versions"][0]
+    schema = version["schema"]["openAPIV3Schema"]
+    kind = crd.partition(".")[0]
+    fields = [one for one in _fields(schema, kind) if one[0] != f"{kind}.metadata"]
+
+    silent = [path for path, field in fields if not field.get("description", "").endswith(".")]
+    explained = [kind, *(path for path, field in fields if "properties" in str(field))]
+    texts = {path: kubectl("explain", path) for path in explained}
+
+    assert not silent
+    assert not [path for path, text in texts.items() if "<no description>" in text]
+
+
+def test_the_only_pool_is_the_one_named_default(kubectl: Kubectl) -> None:
+    ranges = [{"start": "0e:00:00:00:00:00", "end": "0e:00:00:00:00:ff"}]
+
+    refusal = kubectl.fails("create", "-f", "-", stdin=pool(name="other", ranges=ranges))
+
+    assert "only the pool named default is served so far" in refusal
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "reason"),
+    [
+        ("0e:00:00:00:00:02", "0e:00:00:00:00:01", "lies behind end 0e:00:00:00:00:01"),
+        ("0f:00:00:00:00:01", "0f:00:00:00:00:02", "should match"),
+        ("0e:00:00:00:00:01", "0F:00:00:00:00:02", "should match"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(
+    kubectl: Kubectl, start: str, end: str, reason: str
+) -> None:
+    refusal = kubectl.fails("create", "-f", "-", stdin=pool(ranges=[{"start": start, "end": end}]))
+
+    assert reason in refusal
+
+
+def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
+    kubectl.apply(
+        pool(
+            ranges=[{"start": "00:00:00:00:00:00", "end": "fe:ff:ff:ff:ff:ff"}],
+            reserved=[{"start": "0e:00:00:00:00:01"}],
+        )
+    )
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "RangeInForce",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    status = {"size": 2**48, "allocated": 1, "free": 2**48 - 1, "conditions": [ready]}
+    patch = json.dumps({"status": status})
+    kubectl("patch", "macpool", "default", "--subresource=status", "--type=merge", "-p", patch)
+
+    shown = row(kubectl, "macpool", "default")
+
+    assert shown.pop("AGE")
+    assert shown == {
+        "NAME": "default",
+        "RANGE START": "00:00:00:00:00:00",
+        "RANGE END": "fe:ff:ff:ff:ff:ff",
+        "SIZE": str(2**48),
+        "ALLOCATED": "1",
+        "FREE": str(2**48 - 1),
+        "READY": "True",
+    }
+
+
+def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_hanging() -> None:
+    with ephemeral() as cluster:
+        kubectl = cluster.kubectl
+        apply_release(kubectl)
+        bound = allocation("0e:00:00:00:00:2a", state="Bound", owner=OWNER)
+        kubectl("create", "-f", "-", stdin=bound)
+
+        kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
+
+        apply_release(kubectl)
+        assert kubectl("get", "macs", "-o", "name") == ""
