@@ -1,0 +1,244 @@
+"""The one-file manifest: applied either way, twice, edited as documented, and asking for little."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import MANIFEST, apply_release
+
+WEBHOOK = "system:serviceaccount:kubemacpool-system:kubemacpool-webhook"
+CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"
+MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+NOT_SERVED = 'failed calling webhook "mutatepods.kubemacpool.io"'  # nothing runs behind it here
+WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+
+
+@pytest.fixture(scope="module")
+def kubectl() -> Iterator[Kubectl]:
+    """A cluster with the manifest, and none of our programs."""
+    with ephemeral() as cluster:
+        apply_release(cluster.kubectl)
+        yield cluster.kubectl
+
+
+@pytest.fixture
+def opted_in(kubectl: Kubectl, namespace: str) -> str:
+    """A namespace whose pods the API server sends to the webhook (it learns so with a delay)."""
+    kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
+    eventually(lambda: asks_us(kubectl, namespace, pod("probe", "[]")), "the webhook is asked")
+    return namespace
+
+
+def pod(name: str, networks: str | None = None) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "annotations": {"other": "1"} | ({} if networks is None else {NETWORKS: networks}),
+            },
+            "spec": {"containers": [{"name": "main", "image": "none"}]},
+        }
+    )
+
+
+def asks_us(kubectl: Kubectl, namespace: str, manifest: str) -> bool:
+    asked = kubectl.run("create", "-f", "-", "-n", namespace, "--dry-run=server", stdin=manifest)
+    return NOT_SERVED in asked.stderr
+
+
+def documents() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(MANIFEST.read_text()))
+
+
+@WAYS
+def test_the_manifest_applies_to_an_empty_cluster_twice_and_again_the_other_way(
+    way: list[str],
+) -> None:
+    with ephemeral() as cluster:
+        kubectl = cluster.kubectl
+        file = ("-f", str(MANIFEST))
+        other = [] if way else ["--server-side"]
+
+        kubectl("apply", *file, *way)
+        kubectl("apply", *file, *way)
+        assert kubectl("diff", *file, *way) == ""
+        kubectl("apply", *file, *other)
+        kubectl("apply", *file, *way)
+
+
+@WAYS
+def test_the_ca_bundle_that_the_controller_wrote_survives_another_apply(
+    kubectl: Kubectl, way: list[str]
+) -> None:
+    path = "/webhooks/0/clientConfig/caBundle"
+    written = json.dumps([{"op": "add", "path": path, "value": "Y2E="}])
+    kubectl("patch", MUTATOR, "--type=json", "-p", written, f"--as={CONTROLLER}")
+
+    kubectl("apply", "-f", str(MANIFEST), *way)
+
+    assert kubectl.json("get", MUTATOR)["webhooks"][0]["clientConfig"]["caBundle"] == "Y2E="
+
+
+def test_the_manifest_brings_no_ca_bundle() -> None:
+    assert "caBundle" not in MANIFEST.read_text()
+
+
+def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: Path) -> None:
+    edited = tmp_path / "kubemacpool.yaml"
+    edited.write_text(MANIFEST.read_text())
+
+    for tail in ("00:00:00", "FF:FF:FF"):
+        script = f"s/02:{tail[:2]}:{tail[:2]}:{tail}/02:1e:b4:{tail}/"
+        subprocess.run(["sed", "-i", script, str(edited)], check=True)
+
+    lines = zip(MANIFEST.read_text().splitlines(), edited.read_text().splitlines(), strict=True)
+    assert sum(before != after for before, after in lines) == 2
+    changed = [one for one in yaml.safe_load_all(edited.read_text()) if one not in documents()]
+    assert [one["metadata"]["name"] for one in changed] == ["kubemacpool-mac-range-config"]
+    assert changed[0]["data"] == {
+        "RANGE_START": "02:1e:b4:00:00:00",
+        "RANGE_END": "02:1e:b4:FF:FF:FF",
+    }
+
+
+def test_a_pod_without_the_annotation_never_reaches_the_webhook(
+    kubectl: Kubectl, opted_in: str
+) -> None:
+    assert "created" in kubectl("create", "-f", "-", "-n", opted_in, stdin=pod("plain"))
+
+
+def test_a_pod_with_the_annotation_waits_for_the_webhook(kubectl: Kubectl, opted_in: str) -> None:
+    refusal = kubectl.fails("create", "-f", "-", "-n", opted_in, stdin=pod("web", "[]"))
+
+    assert NOT_SERVED in refusal
+
+
+def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
+    kubectl: Kubectl, opted_in: str
+) -> None:
+    kubectl("label", "namespace", opted_in, "mutatepods.kubemacpool.io-")
+
+    eventually(lambda: not asks_us(kubectl, opted_in, pod("web", "[]")), "no more asked")
+
+
+@pytest.mark.parametrize("label", ["runlevel", "openshift.io/run-level"])
+@pytest.mark.parametrize("level", ["0", "1"])
+def test_a_namespace_of_the_platform_never_reaches_the_webhook(
+    kubectl: Kubectl, opted_in: str, label: str, level: str
+) -> None:
+    kubectl("label", "namespace", opted_in, f"{label}={level}")
+
+    eventually(lambda: not asks_us(kubectl, opted_in, pod("web", "[]")), "no more asked")
+
+
+def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl.apply(pod("before", "[]"), "-n", namespace)
+    kubectl.apply(pod("plain"), "-n", namespace)
+    kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
+    eventually(lambda: asks_us(kubectl, namespace, pod("probe", "[]")), "the webhook is asked")
+    inside = ("-n", namespace, "--overwrite")
+
+    kubectl("label", "pod", "before", "a=b", *inside)
+    kubectl("annotate", "pod", "before", "other=2", *inside)
+    kubectl("annotate", "pod", "before", f"{NETWORKS}-", *inside)
+    changed = kubectl.fails("annotate", "pod", "before", f"{NETWORKS}=net", *inside)
+    added = kubectl.fails("annotate", "pod", "plain", f"{NETWORKS}=net", *inside)
+
+    assert NOT_SERVED in changed
+    assert NOT_SERVED in added
+
+
+def may(kubectl: Kubectl, who: str, *what: str) -> bool:
+    return kubectl.run("auth", "can-i", *what, f"--as={who}").stdout.strip() == "yes"
+
+
+@pytest.mark.parametrize(
+    ("who", "what"),
+    [
+        (WEBHOOK, ("create", "macallocations")),
+        (WEBHOOK, ("get", "pods", "-A")),
+        (WEBHOOK, ("watch", "secret/kubemacpool-service", "-n", "kubemacpool-system")),
+        (CONTROLLER, ("watch", "pods", "-A")),
+        (CONTROLLER, ("patch", "macpools", "--subresource=status")),
+        (CONTROLLER, ("patch", MUTATOR)),
+        (CONTROLLER, ("update", "leases", "-n", "kubemacpool-system")),
+        (CONTROLLER, ("create", "events.events.k8s.io", "-n", "default")),
+    ],
+)
+def test_our_programs_may_do_their_work(kubectl: Kubectl, who: str, what: tuple[str, ...]) -> None:
+    assert may(kubectl, who, *what)
+
+
+@pytest.mark.parametrize(
+    ("who", "what"),
+    [
+        (WEBHOOK, ("list", "pods", "-A")),
+        (WEBHOOK, ("list", "secrets", "-n", "kubemacpool-system")),
+        (WEBHOOK, ("get", "secret/kubemacpool-mutator-ca", "-n", "kubemacpool-system")),
+        (WEBHOOK, ("patch", "macpools")),
+        (CONTROLLER, ("patch", "pods", "-n", "default")),
+        (CONTROLLER, ("get", "secrets", "-n", "default")),
+        (CONTROLLER, ("patch", "mutatingwebhookconfiguration/another")),
+        (CONTROLLER, ("delete", "secrets", "-n", "kubemacpool-system")),
+        (CONTROLLER, ("patch", "configmaps", "-n", "kubemacpool-system")),
+    ],
+)
+def test_our_programs_may_do_no_more(kubectl: Kubectl, who: str, what: tuple[str, ...]) -> None:
+    assert not may(kubectl, who, *what)
+
+
+def test_whoever_may_view_the_cluster_sees_the_addresses_and_writes_none(
+    kubectl: Kubectl,
+) -> None:
+    kubectl("create", "clusterrolebinding", "viewers", "--clusterrole=view", "--user=ann")
+
+    eventually(lambda: may(kubectl, "ann", "list", "macallocations"), "view is aggregated")
+
+    assert may(kubectl, "ann", "get", "macpools")
+    assert not may(kubectl, "ann", "create", "macallocations")
+
+
+@pytest.mark.parametrize("who", [WEBHOOK, CONTROLLER])
+def test_our_programs_have_seats_of_their_own_at_the_api_server(kubectl: Kubectl, who: str) -> None:
+    schema = kubectl.json("get", "flowschema", "kubemacpool")["metadata"]["uid"]
+
+    def matched() -> bool:
+        verbose = kubectl.run("get", "--raw", "/apis/kubemacpool.io/v1beta1/macallocations", "-v=8")
+        asked = kubectl.run(
+            "get", "--raw", "/apis/kubemacpool.io/v1beta1/macallocations", "-v=8", f"--as={who}"
+        )
+        return schema in asked.stderr and schema not in verbose.stderr
+
+    eventually(matched, "the API server counts us apart")
+
+
+@pytest.mark.parametrize(
+    "deployment", ["kubemacpool-mac-controller-manager", "kubemacpool-controller"]
+)
+def test_the_namespaces_restricted_level_admits_our_pods(kubectl: Kubectl, deployment: str) -> None:
+    (found,) = (
+        one
+        for one in documents()
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", deployment)
+    )
+    template = found["spec"]["template"]
+    metadata = template["metadata"] | {"name": "try", "namespace": "kubemacpool-system"}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+
+    admitted = kubectl.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
+
+    assert admitted.stderr == ""
+    assert "created" in admitted.stdout
