@@ -1,0 +1,73 @@
+"""One webhook replica in process, on a fake cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from crds.allocation import Owner, State
+from webhook.admission import Want
+from webhook.claims import DryAllocations, Synchronous
+from webhook.requested import fresh
+from webhook.taken import Taken
+from webhook.tests.reviews import OWNER, mac, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crds.allocation import Allocation
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from crds.tests.fake import FakeCluster
+    from crds.tests.gates import Call
+
+
+class Replica:
+    """Its claims, real and dry; `start` is where each walk begins, `lag` holds its watch back."""
+
+    def __init__(
+        self, cluster: FakeCluster, name: str = "webhook-1", *, start: int = 0, lag: bool = False
+    ) -> None:
+        client = cluster.client(name)
+
+        async def relist() -> list[MacAddress]:
+            return [stored.mac for stored in await client.allocations.list()]
+
+        self.taken = Taken(relist)
+        self.watch = cluster.follow_names(self.taken, lag=lag)
+        dry = DryAllocations(client.allocations)
+        self.claims = Synchronous(
+            client.allocations, client.objects, self.taken, lambda size: start % size
+        )
+        self.dry_claims = Synchronous(dry, client.objects, self.taken, lambda size: start % size)
+
+    async def take(
+        self, *wants: Want, of: Pool | None = None, request: str = "r-1"
+    ) -> tuple[MacAddress, ...]:
+        return await self.claims.take(wants, of or pool(), request)
+
+
+def want(name: str | None = "web", asks: int | None = None, uid: str | None = None) -> Want:
+    """Pod shop/`name` wants the address mac(`asks`), or any."""
+    owner = replace(OWNER, name=name, interface="net1", network="shop/ovs-conf")
+    return Want(owner, None if asks is None else mac(asks), uid)
+
+
+def bound(last: int, name: str = "other", uid: str = "u-2") -> Allocation:
+    """An allocation of mac(`last`) that belongs to pod shop/`name`."""
+    return replace(pending(last, name), state=State.BOUND, owner=owner_of(name, uid))
+
+
+def pending(last: int, name: str | None = "other") -> Allocation:
+    """An allocation of mac(`last`) that pod shop/`name` is getting."""
+    return fresh(mac(last), want(name, last), pool(), "before")
+
+
+def owner_of(name: str, uid: str | None) -> Owner:
+    return replace(OWNER, name=name, uid=uid, interface="net1", network="shop/ovs-conf")
+
+
+def calls_to(verb: str) -> Callable[[Call], bool]:
+    """Pick the calls of that verb."""
+    return lambda call: call.verb == verb

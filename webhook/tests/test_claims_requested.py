@@ -1,0 +1,230 @@
+"""Requested addresses: who gets them, and what the others are told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from crds.allocation import Allocation, Reservation, State
+from crds.mac import MacRange
+from crds.pool import Pool
+from crds.store import StoreUnavailable
+from crds.tests.fake import FakeCluster
+from crds.tests.gates import Fail, Hold
+from webhook.claims import MacTaken
+from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
+from webhook.tests.reviews import mac, pool
+
+CARRIES_1 = '[{"name":"ovs-conf","mac":"02:00:00:00:00:01"}]'
+REMEDY = "choose another address, or leave out the mac and get one from the pool"
+
+
+async def refused(cluster: FakeCluster) -> str:
+    with pytest.raises(MacTaken) as taken:
+        await Replica(cluster).take(want(asks=1))
+    return str(taken.value)
+
+
+async def test_a_free_address_is_taken_by_name_inside_and_outside_every_range() -> None:
+    cluster = FakeCluster()
+
+    given = await Replica(cluster).take(want(asks=1), want(asks=999))
+
+    assert given == (mac(1), mac(999))
+    assert cluster.allocated[mac(1)].allocation.pool == "default"
+    assert cluster.allocated[mac(999)].allocation.pool is None
+
+
+async def test_a_reserved_address_is_had_by_name() -> None:
+    cluster = FakeCluster()
+    reserved = Pool("default", pool().ranges, (MacRange(mac(1), mac(1)),))
+
+    assert await Replica(cluster).take(want(asks=1), of=reserved) == (mac(1),)
+    assert await Replica(cluster).take(want(), want(), of=reserved) == (mac(0), mac(2))
+
+
+async def test_another_s_address_is_refused_naming_the_holder_and_the_remedy() -> None:
+    cluster = FakeCluster()
+    holder = cluster.create_pod("shop", "other", CARRIES_1)
+    await cluster.allocations.create(bound(1, "other", holder.uid))
+
+    message = await refused(cluster)
+
+    assert message == (
+        "interface net1 asks for 02:00:00:00:00:01, which belongs to Pod shop/other (interface"
+        f" net1): {REMEDY} (kubectl get macallocation 02-00-00-00-00-01)"
+    )
+
+
+@pytest.mark.parametrize("fate", ["deleted", "ended", "carries another"])
+async def test_an_address_whose_owner_is_gone_is_refused_for_a_minute(fate: str) -> None:
+    cluster = FakeCluster()
+    if fate == "ended":
+        cluster.create_pod("shop", "other", CARRIES_1)
+        cluster.set_phase("shop", "other", "Succeeded")
+    if fate == "carries another":
+        cluster.create_pod("shop", "other", CARRIES_1.replace("00:01", "00:02"))
+    before = await cluster.allocations.create(bound(1))
+
+    message = await refused(cluster)
+
+    assert message == (
+        "interface net1 asks for 02:00:00:00:00:01, which was Pod shop/other (interface net1)'s"
+        " and is being released: retry in a minute"
+    )
+    assert cluster.allocated[mac(1)] == before
+
+
+async def test_an_address_that_is_on_its_way_to_another_is_refused_for_a_minute() -> None:
+    cluster = FakeCluster()
+    await cluster.allocations.create(pending(1))
+
+    message = await refused(cluster)
+
+    assert message == (
+        "interface net1 asks for 02:00:00:00:00:01, which Pod shop/other (interface net1) is"
+        " getting or giving back: retry in a minute"
+    )
+
+
+async def test_an_address_declared_for_another_is_refused_saying_for_whom() -> None:
+    cluster = FakeCluster()
+    reservation = Reservation(kind="Pod", namespace="shop", name="other")
+    await cluster.allocations.create(Allocation(mac=mac(1), reserved_for=reservation))
+
+    message = await refused(cluster)
+
+    assert message == (
+        "interface net1 asks for 02:00:00:00:00:01, which is declared for Pod shop/other only:"
+        f" {REMEDY}"
+    )
+
+
+async def test_where_the_owner_cannot_be_looked_up_it_is_not_called_gone() -> None:
+    cluster = FakeCluster(gate=Fail(lambda call: call.port == "object"))
+    await cluster.allocations.create(bound(1))
+
+    assert "which belongs to Pod shop/other" in await refused(cluster)
+
+
+async def test_an_owner_of_another_kind_is_not_called_gone() -> None:
+    cluster = FakeCluster()
+    machine = replace(owner_of("other", "u-2"), kind="VirtualMachine", api_version="kubevirt.io/v1")
+    await cluster.allocations.create(replace(bound(1), owner=machine))
+
+    assert "which belongs to VirtualMachine shop/other" in await refused(cluster)
+
+
+async def test_a_pod_created_again_by_its_name_gets_its_address() -> None:
+    cluster = FakeCluster()
+    before = await cluster.allocations.create(bound(1, "web", "u-1"))
+
+    given = await Replica(cluster).take(want(asks=1), request="r-9")
+
+    after = cluster.allocated[mac(1)]
+    assert given == (mac(1),)
+    assert after.uid == before.uid
+    assert after.version != before.version
+    assert (after.allocation.state, after.allocation.request) == (State.PENDING, "r-9")
+
+
+async def test_two_pods_of_one_deployment_never_share_a_fixed_address() -> None:
+    cluster = FakeCluster()
+    replicas = [Replica(cluster, f"webhook-{n}") for n in range(2)]
+
+    results = await asyncio.gather(
+        *(one.take(want(None, asks=1), request=f"r-{n}") for n, one in enumerate(replicas)),
+        return_exceptions=True,
+    )
+
+    assert {type(result) for result in results} == {tuple, MacTaken}
+
+
+async def test_the_owner_itself_adds_its_address_again_and_stays_bound() -> None:
+    cluster = FakeCluster()
+    await cluster.allocations.create(bound(1, "web", "u-1"))
+
+    await Replica(cluster).take(want(asks=1, uid="u-1"), request="r-9")
+
+    after = cluster.allocated[mac(1)].allocation
+    assert (after.state, after.request) == (State.BOUND, "r-9")
+
+
+async def test_a_declared_address_goes_to_one_of_two_who_ask() -> None:
+    cluster = FakeCluster()
+    await cluster.allocations.create(Allocation(mac=mac(1)))
+    replica = Replica(cluster)
+
+    results = await asyncio.gather(
+        *(replica.take(want(f"pod-{n}", asks=1)) for n in range(2)), return_exceptions=True
+    )
+
+    assert {type(result) for result in results} == {tuple, MacTaken}
+    assert cluster.allocated[mac(1)].allocation.declared
+
+
+async def test_an_address_released_between_two_looks_is_created_anew() -> None:
+    cluster = FakeCluster()
+    stored = await cluster.allocations.create(bound(1))
+    cluster.gate = hold = Hold(calls_to("get"))
+    asking = asyncio.ensure_future(Replica(cluster).take(want(asks=1)))
+    await hold.arrived.wait()
+
+    await cluster.allocations.delete(stored)
+    hold.release()
+
+    assert await asking == (mac(1),)
+    assert cluster.allocated[mac(1)].uid != stored.uid
+
+
+async def test_a_release_under_way_and_a_claim_of_the_same_name_never_both_succeed() -> None:
+    cluster = FakeCluster()
+    read = await cluster.allocations.create(bound(1, "web", "u-1"))
+    cluster.gate = hold = Hold(calls_to("replace"))
+    asking = asyncio.ensure_future(Replica(cluster).take(want(asks=1)))
+    await hold.arrived.wait()
+
+    await cluster.allocations.delete(read)
+    hold.release()
+
+    assert await asking == (mac(1),)
+    assert cluster.allocated[mac(1)].allocation.state is State.PENDING
+
+
+async def test_an_address_that_changes_hands_again_and_again_is_refused_in_the_end() -> None:
+    cluster = FakeCluster()
+    await cluster.allocations.create(bound(1, "web", "u-1"))
+
+    async def somebody_labels_it_first(call: object) -> None:
+        if str(call).startswith("webhook-1 replace"):
+            cluster.label(mac(1), "touched", str(cluster.revision))
+
+    cluster.gate = somebody_labels_it_first
+
+    message = await refused(cluster)
+
+    assert message == "02:00:00:00:00:01 is being claimed and released by others right now: retry"
+    assert [call.verb for call in cluster.calls].count("replace") == 5
+
+
+@pytest.mark.parametrize("verb", ["create", "get", "replace"])
+async def test_an_error_is_not_taken_for_a_refusal(verb: str) -> None:
+    cluster = FakeCluster()
+    if verb != "create":
+        await cluster.allocations.create(bound(1, "web", "u-1"))
+    cluster.gate = Fail(calls_to(verb))
+
+    with pytest.raises(StoreUnavailable):
+        await Replica(cluster).take(want(asks=1))
+
+
+async def test_a_refused_address_gives_back_the_others_of_the_request() -> None:
+    cluster = FakeCluster()
+    holder = await cluster.allocations.create(bound(1))
+
+    with pytest.raises(MacTaken):
+        await Replica(cluster).take(want(), want(asks=1), want(asks=5), of=pool(4))
+
+    assert cluster.allocated == {mac(1): holder}
