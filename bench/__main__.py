@@ -1,0 +1,64 @@
+"""Measures: `python -m bench --help`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import uvloop
+
+from bench.bed import bed
+from bench.cells import FULL, QUICK, Effort
+from bench.machine import describe
+from bench.measure import Batch, NotBound, measure
+from bench.report import Report
+from crds.client import ApiError, Unreachable
+from e2e.cluster import external
+from e2e.cluster.progress import say
+
+_RESULTS = Path(__file__).parents[1] / ".bench"
+
+
+def main() -> int:
+    """Measure, print the report, and keep it in a folder."""
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if external.chosen():
+        say("make bench measures on a control plane of its own: unset KUBEVIRT_PROVIDER.")
+        return 1
+    effort = QUICK if arguments.quick else FULL
+    effort = Effort(arguments.turns or effort.turns, effort.pods)
+    machine = describe()
+    say(f"{effort.turns} turns in an order drawn with the seed {arguments.seed}.")
+    batches: list[Batch] = []
+    try:
+        with bed() as place:
+            batches = uvloop.run(measure(place, effort, arguments.seed))
+    except* (ApiError, Unreachable, NotBound) as failed:
+        say(f"The run failed: {failed.exceptions[0]}")
+    if not batches:
+        return 1
+    report = Report(batches, effort, arguments.seed, machine)
+    folder = arguments.output or _RESULTS / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.txt").write_text(report.text())
+    (folder / "results.json").write_bytes(report.json())
+    sys.stdout.write(report.text())
+    say(f"This and every single latency are in {folder}.")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke run; its figures say nothing")
+    parser.add_argument("--turns", type=int, help="how often everything is measured (default 20)")
+    parser.add_argument("--seed", type=int, default=1, help="of the order (default %(default)s)")
+    parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The bench runs, and its report has every cell; what the figures are, no test says."""
+
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import external, processes
+
+CHECKOUT = Path(__file__).parents[2]
+LANES = ("not opted in", "no annotation", "no-op webhook", "ours")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if external.chosen():
+        pytest.skip("brings up a control plane of its own, not KUBEVIRT_PROVIDER=external")
+    results = tmp_path_factory.mktemp("bench")
+    subprocess.run(
+        processes.leashed([sys.executable, "-m", "bench", "--quick", "--output", str(results)]),
+        cwd=CHECKOUT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return results
+
+
+def test_every_lane_is_measured_at_1_and_8_clients_with_1_and_4_interfaces(folder: Path) -> None:
+    results = json.loads((folder / "results.json").read_text())
+
+    cells = {
+        (cell["shape"]["clients"], cell["shape"]["interfaces"], cell["lane"]): row
+        for row in results["cells"]
+        for cell in [row["cell"]]
+    }
+    assert set(cells) == set(product((1, 8), (1, 4), LANES))
+    for row in cells.values():
+        assert row["n"] > 0
+        assert 0 < row["median_ms"] <= row["p90_ms"] <= row["p99_ms"]
+        assert set(row["cpu_s"]) == {"API server", "etcd", "webhook", "controller", "no-op"}
+    assert len(results["ours_to_noop"]) == 4
+
+
+def test_the_report_names_every_lane_and_the_machine(folder: Path) -> None:
+    text = (folder / "report.txt").read_text()
+
+    for lane in LANES:
+        assert text.count(f"  {lane}  ") >= 4
+    for fact in ("commit: ", "cores: ", "kernel: ", "Kubernetes: ", "seed: "):
+        assert fact in text
