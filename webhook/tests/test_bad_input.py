@@ -1,0 +1,116 @@
+"""What nobody should send, sent over real HTTPS: a clear answer each, and the process lives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from crds.networks import ANNOTATION
+from webhook.tests.program import GOOD
+from webhook.tests.reviews import body, pod, request
+
+if TYPE_CHECKING:
+    from webhook.tests.program import Program
+
+REVIEW = request(pod(GOOD))
+WHOLE = body(REVIEW)
+NO_REVIEW = "not an AdmissionReview: "
+NO_UID = "the review has no request.uid, so no answer could be matched to it"
+NO_OBJECT = "the review has no object or no namespace"
+ONLY_PODS = "only CREATE and UPDATE of v1 Pod are served here"
+
+
+def with_request(**changes: Any) -> bytes:  # noqa: ANN401 # any JSON
+    return body({**REVIEW, "request": {**REVIEW["request"], **changes}})
+
+
+def with_annotations(annotations: object) -> bytes:
+    return with_request(object={"metadata": {"name": "web", "annotations": annotations}})
+
+
+def kind(group: str, version: str, name: str) -> dict[str, str]:
+    return {"group": group, "version": version, "kind": name}
+
+
+REVIEWS: dict[str, tuple[bytes, str]] = {
+    "no body": (b"", NO_REVIEW + "Input data was truncated"),
+    "spaces": (b"   ", NO_REVIEW + "Input data was truncated"),
+    "truncated": (WHOLE[: len(WHOLE) // 2], NO_REVIEW + "Input data was truncated"),
+    "no closing brace": (WHOLE[:-1], NO_REVIEW + "Input data was truncated"),
+    "two of them": (WHOLE * 2, NO_REVIEW + "JSON is malformed: trailing characters"),
+    "text": (b"hello", NO_REVIEW + "JSON is malformed: invalid character (byte 0)"),
+    "yaml": (b"kind: AdmissionReview\n", NO_REVIEW + "JSON is malformed: invalid character"),
+    "protobuf": (b"k8s\x00\x0a\x10admission", NO_REVIEW + "JSON is malformed"),
+    "null byte": (b"\x00" + WHOLE, NO_REVIEW + "JSON is malformed: invalid character (byte 0)"),
+    "null": (b"null", NO_REVIEW + "Expected `object`, got `null`"),
+    "array": (b"[]", NO_REVIEW + "Expected `object`, got `array`"),
+    "array of it": (b"[" + WHOLE + b"]", NO_REVIEW + "Expected `object`, got `array`"),
+    "number": (b"42", NO_REVIEW + "Expected `object`, got `int`"),
+    "string": (b'"AdmissionReview"', NO_REVIEW + "Expected `object`, got `str`"),
+    "empty object": (b"{}", NO_REVIEW + "Object missing required field `apiVersion`"),
+    "no kind": (b'{"apiVersion":"admission.k8s.io/v1"}', "Object missing required field `kind`"),
+    "no utf-8": (WHOLE.replace(b"ovs-conf", b"\xff\xfe"), "'utf-8' codec can't decode byte 0xff"),
+    "utf-16": (WHOLE.decode().encode("utf-16"), NO_REVIEW + "JSON is malformed"),
+    "byte order mark": (b"\xef\xbb\xbf" + WHOLE, NO_REVIEW + "JSON is malformed"),
+    "control character": (WHOLE.replace(b"alice", b"al\nice"), NO_REVIEW),
+    "half a surrogate pair": (with_request(x="@").replace(b"@", b"\\ud800"), NO_REVIEW),
+    "NaN": (with_request(x="@").replace(b'"@"', b"NaN"), NO_REVIEW + "JSON is malformed"),
+    "deep arrays": (with_request(x="@").replace(b'"@"', b"[" * 200_000), NO_REVIEW),
+    "deep objects": (with_request(x="@").replace(b'"@"', b'{"a":' * 200_000), NO_REVIEW),
+    "old version": (
+        body({**REVIEW, "apiVersion": "admission.k8s.io/v1beta1"}),
+        "this is admission.k8s.io/v1beta1 AdmissionReview: only admission.k8s.io/v1 is spoken here",
+    ),
+    "future version": (body({**REVIEW, "apiVersion": "admission.k8s.io/v2"}), "this is admission"),
+    "other kind": (body({**REVIEW, "kind": "Pod"}), "this is admission.k8s.io/v1 Pod: only"),
+    "a pod itself": (body(pod(GOOD)), "this is v1 Pod: only admission.k8s.io/v1 is spoken here"),
+    "no request": (body({**REVIEW, "request": None}), NO_UID),
+    "only a response": (
+        body({"apiVersion": REVIEW["apiVersion"], "kind": REVIEW["kind"], "response": {}}),
+        NO_UID,
+    ),
+    "request is a list": (body({**REVIEW, "request": []}), "Expected `object | null`, got `array`"),
+    "empty uid": (with_request(uid=""), NO_UID),
+    "null uid": (with_request(uid=None), "Expected `str`, got `null` - at `$.request.uid`"),
+    "number as uid": (with_request(uid=7), "Expected `str`, got `int` - at `$.request.uid`"),
+    "uid missing": (
+        WHOLE.replace(b'"uid"', b'"Uid"'),
+        "Object missing required field `uid` - at `$.request`",
+    ),
+    "no object": (with_request(object=None), NO_OBJECT),
+    "object is a list": (with_request(object=[]), "got `array` - at `$.request.object`"),
+    "object without metadata": (with_request(object={}), "missing required field `metadata`"),
+    "no namespace": (with_request(namespace=""), NO_OBJECT),
+    "null namespace": (with_request(namespace=None), "got `null` - at `$.request.namespace`"),
+    "dryRun is a word": (with_request(dryRun="yes"), "got `str` - at `$.request.dryRun`"),
+    "kind is a word": (with_request(kind="Pod"), "got `str` - at `$.request.kind`"),
+    "a deletion": (with_request(operation="DELETE"), f"this is DELETE of v1 Pod: {ONLY_PODS}"),
+    "a connection": (with_request(operation="CONNECT"), f"this is CONNECT of v1 Pod: {ONLY_PODS}"),
+    "no operation": (with_request(operation=""), f"this is  of v1 Pod: {ONLY_PODS}"),
+    "a Deployment": (
+        with_request(kind=kind("apps", "v1", "Deployment")),
+        f"this is CREATE of apps/v1 Deployment: {ONLY_PODS}",
+    ),
+    "a pod of another group": (
+        with_request(kind=kind("example.com", "v1", "Pod")),
+        f"this is CREATE of example.com/v1 Pod: {ONLY_PODS}",
+    ),
+    "annotations are a list": (with_annotations([]), "at `$.request.object.metadata.annotations`"),
+    "annotation is a list": (with_annotations({ANNOTATION: [{"name": "a"}]}), "got `array`"),
+    "annotation is a number": (with_annotations({ANNOTATION: 42}), "got `int`"),
+    "name is a number": (with_request(object={"metadata": {"name": 1}}), "got `int`"),
+}
+
+
+@pytest.mark.parametrize(("sent", "says"), REVIEWS.values(), ids=REVIEWS)
+async def test_what_is_no_review_of_a_pod_is_answered_400(
+    program: Program, sent: bytes, says: str
+) -> None:
+    answer = await program.post(sent)
+
+    assert answer.status == 400
+    assert says in answer.text
+    assert len(answer.text) < 200
+    assert program.cluster.calls == []
+    assert await program.still_serves()
