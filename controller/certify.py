@@ -6,9 +6,10 @@ followed by a new look.
 
 from __future__ import annotations
 
+import base64
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
@@ -44,7 +45,6 @@ _MOST_LOOKS = 10
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    uid: str
     resource_version: str
 
 
@@ -60,18 +60,9 @@ class _Secret(msgspec.Struct):
     __repr__ = object.__repr__  # keys never reach a log
 
 
-class _ClientConfig(msgspec.Struct, rename={"bundle": "caBundle"}):
-    bundle: bytes = b""
-
-
-class _Webhook(msgspec.Struct, rename="camel"):
-    name: str
-    client_config: _ClientConfig
-
-
 class _Configuration(msgspec.Struct):
     metadata: _Metadata
-    webhooks: list[_Webhook] = []
+    webhooks: list[dict[str, Any]] = []  # whole, because they are written back whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +79,7 @@ class _World:
             namespace,
             _pair(self.authority),
             _pair(self.serving),
-            {webhook.name: webhook.client_config.bundle for webhook in webhooks},
+            {webhook["name"]: _bundle(webhook) for webhook in webhooks},
         )
 
 
@@ -174,27 +165,22 @@ class Certifier:
             await self.api.merge(f"{self._secrets}/{name}", msgspec.json.encode(change))
 
     async def _trust(self, configuration: _Configuration, bundle: bytes) -> None:
-        """Write the caBundle, as the owner of that field and no other (server-side apply).
+        """Write the caBundle into every webhook as it was read.
 
-        So users' edits stay, and applying the manifest again leaves it alone. All webhooks are
-        named: what an apply no longer names is removed. The UID is there because applying to what
-        is deleted would create it.
+        Sent is the whole list, which a merge patch cannot do without, under its resourceVersion: so
+        users' edits stay. As an update it owns the caBundles alone, and applying the manifest again
+        leaves them. Server-side apply would own the webhooks, too: then nobody else's could remove
+        one, and the API server would refuse the remainder.
         """
-        one = configuration.metadata
+        encoded = base64.b64encode(bundle).decode()
         change = {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "MutatingWebhookConfiguration",
-            "metadata": {
-                "name": MUTATOR,
-                "uid": one.uid,
-                "resourceVersion": one.resource_version,
-            },
+            "metadata": {"resourceVersion": configuration.metadata.resource_version},
             "webhooks": [
-                {"name": webhook.name, "clientConfig": {"caBundle": bundle}}
+                {**webhook, "clientConfig": {**webhook["clientConfig"], "caBundle": encoded}}
                 for webhook in configuration.webhooks
             ],
         }
-        await self.api.apply(_CONFIGURATION, msgspec.json.encode(change))
+        await self.api.merge(_CONFIGURATION, msgspec.json.encode(change))
 
     @property
     def _secrets(self) -> str:
@@ -203,3 +189,7 @@ class Certifier:
 
 def _pair(secret: _Secret | None) -> Pair | None:
     return Pair(secret.data.certificate, secret.data.key) if secret else None
+
+
+def _bundle(webhook: dict[str, Any]) -> bytes:
+    return base64.b64decode(webhook["clientConfig"].get("caBundle") or "")

@@ -30,8 +30,12 @@ _log = logging.getLogger(__name__)
 # kopf ends early on errors that it does not expect (a watch's ERROR, a list's 5xx): it is started
 # again, ever more slowly, and at once again if it ran for longer than the longest wait.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+# Its own tries of one call (its default: 54 s), after which it ends and we go on trying.
+_RETRIES_S = (1.0, 2.0, 4.0)
 # Its workers have 2 s to end (settings.queueing.exit_timeout), its other tasks 5 s.
 _STOP_S = 10.0
+# How long aiohttp's connections take to say goodbye (its "Graceful Shutdown"); kopf does not wait.
+_TLS_CLOSE_S = 0.25
 
 
 class Subject(StrEnum):
@@ -107,14 +111,17 @@ async def _run(registry: kopf.OperatorRegistry, namespace: str) -> None:
     outcome.set_running_or_notify_cancel()  # cancelling our wait does not cancel it
 
     async def operate() -> None:
-        # Given the thread-safe future itself, kopf blocks a thread on it, and an early end hangs.
-        await kopf.operator(
-            registry=registry,
-            settings=_settings(namespace),
-            standalone=True,
-            namespaces=[namespace],
-            stop_flag=asyncio.wrap_future(stop),
-        )
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_settings(namespace),
+                standalone=True,
+                namespaces=[namespace],
+                # Given the thread-safe one itself, it blocks a thread on it: an early end hangs.
+                stop_flag=asyncio.wrap_future(stop),
+            )
+        finally:
+            await asyncio.sleep(_TLS_CLOSE_S)
 
     def work() -> None:
         try:
@@ -199,6 +206,7 @@ def _settings(namespace: str) -> kopf.OperatorSettings:
     settings.process.ultimate_exiting_timeout = None
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0
+    settings.networking.error_backoffs = _RETRIES_S
     # It follows namespaces and CRDs to start and stop watches: these two are all that matter.
     only = settings.watching.field_selectors
     only["v1", "namespaces"] = f"metadata.name={namespace}"

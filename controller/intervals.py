@@ -1,7 +1,7 @@
 """How long certificates last: Go durations from the environment, under the names that users know.
 
 Law: a value that cannot be meant (no unit, negative, under a second) stops the program with the
-variable's name and an example. Certificates hold whole seconds (RFC 5280, 4.1.2.5).
+variable's name and an example.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class BadInterval(ValueError):
 class Intervals:
     """When certificates are replaced, and how long an old one stays valid beside its successor.
 
+    Whole seconds, as in certificates (RFC 5280, 4.1.2.5): with less, one could be due when issued.
     The defaults are the documented ones: a year for the CA, half a year for the serving pair.
     """
 
@@ -37,11 +38,11 @@ class Intervals:
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
         """Read CA_ROTATE_INTERVAL and its like; CA_OVERLAP_INTERVAL defaults to the former."""
-        ca_rotate = _positive(environ, "CA_ROTATE_INTERVAL", cls().ca_rotate)
+        ca_rotate = _interval(environ, "CA_ROTATE_INTERVAL", cls().ca_rotate, _SECOND)
         return cls(
             ca_rotate=ca_rotate,
             ca_overlap=_interval(environ, "CA_OVERLAP_INTERVAL", ca_rotate),
-            cert_rotate=_positive(environ, "CERT_ROTATE_INTERVAL", cls().cert_rotate),
+            cert_rotate=_interval(environ, "CERT_ROTATE_INTERVAL", cls().cert_rotate, _SECOND),
             cert_overlap=_interval(environ, "CERT_OVERLAP_INTERVAL", cls().cert_overlap),
         )
 
@@ -78,28 +79,21 @@ _UNITS = {
 _PIECE = rf"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:{'|'.join(_UNITS)})"
 _DURATION = re.compile(rf"(?P<sign>[-+]?)(?:0|(?P<parts>(?:{_PIECE})+))")
 _PART = re.compile(rf"(?P<amount>[0-9.]+)(?P<unit>{'|'.join(_UNITS)})")
-_SHORTEST = timedelta(seconds=1)
+_SECOND = timedelta(seconds=1)
 
 
-def _positive(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
-    value = _interval(environ, name, default)
-    if value < _SHORTEST:
-        raise _bad(environ, name, "it must be at least 1s", default)
-    return value
-
-
-def _interval(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+def _interval(
+    environ: Mapping[str, str], name: str, default: timedelta, least: timedelta = timedelta()
+) -> timedelta:
     if name not in environ:
         return default
     try:
         value = parse_duration(environ[name])
+        if value < least:
+            raise ValueError(f"it must be at least {least // _SECOND}s")  # noqa: TRY301 # one message
     except ValueError as error:
-        raise _bad(environ, name, str(error), default) from error
-    if value < timedelta():
-        raise _bad(environ, name, "it must not be negative", default)
-    return value
-
-
-def _bad(environ: Mapping[str, str], name: str, why: str, example: timedelta) -> BadInterval:
-    hours = example // timedelta(hours=1)
-    return BadInterval(f'{name}="{environ[name]}": {why}; write, for example, {name}={hours}h0m0s')
+        example = f"{name}={default // timedelta(hours=1)}h0m0s"
+        raise BadInterval(
+            f'{name}="{environ[name]}": {error}; write, for example, {example}'
+        ) from error
+    return -(-value // _SECOND) * _SECOND  # rounded up

@@ -1,9 +1,9 @@
 """One controller is active: whoever holds the Lease.
 
 The rules of the protocol hold with two controllers at once; the Lease saves their calls. It is the
-`kubernetes` package's election, and what its 37.0.2 lacks is here: it cannot create the Lease, hands
-nothing back when it stops, dies of a lost connection, waits up to five minutes for one call, goes on
-renewing when the work has died, and measures its deadline on a clock that can be set.
+`kubernetes` package's election, and what its 37.0.2 lacks is here: it cannot create the Lease,
+hands nothing back when it stops, dies of a lost connection, waits up to five minutes for one call,
+goes on renewing when the work has died, and measures its deadline on a clock that can be set.
 """
 
 from __future__ import annotations

@@ -1,0 +1,45 @@
+"""A real API server with the release manifest applied, and the controller's own rights on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.client import Api
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubeconfig import write_with_token
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+NAMESPACE = "kubemacpool-system"
+MANIFEST = (Path(__file__).parents[2] / "deploy/kubemacpool.yaml").read_text()
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    with ephemeral() as cluster:
+        cluster.kubectl.apply(MANIFEST)
+        cluster.kubectl("wait", "--for=condition=Established", "crd/macpools.kubemacpool.io")
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane: ControlPlane) -> str:
+    """The controller's service account: what its roles do not allow fails here, too."""
+    return account_kubeconfig(control_plane, "kubemacpool-controller")
+
+
+@pytest.fixture
+async def api(kubeconfig: str) -> AsyncIterator[Api]:
+    async with Api("kubemacpool-tests", kubeconfig) as api:
+        yield api
+
+
+def account_kubeconfig(cluster: ControlPlane, account: str) -> str:
+    token = cluster.kubectl("create", "token", account, "-n", NAMESPACE, "--duration=1h").strip()
+    path = cluster.state / f"{account}-tests.kubeconfig"
+    write_with_token(path, cluster.plan.server, cluster.authority, account, token)
+    return str(path)
