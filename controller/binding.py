@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from crds.mac import MacAddress
 
+# status.conflicts holds no more (maxItems in the CRD); people have seen enough by then.
+MOST_CONFLICTS = 100
+
 _At: TypeAlias = "tuple[str, str, str | None]"
 
 
@@ -59,7 +62,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Decide again when the allocation has been quiet for Q."""
+    """Decide again when the allocation has been quiet for Q, or in Q if it has been already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,9 @@ def _pending(world: World, pending: Allocation, owner: Owner) -> Action:
         if owner.at not in world.live:
             return Get(owner)
         live = world.live[owner.at]
-        return Replace(_bound_to(live, pending)) if _carries(live, world) else _release(pending)
+        if live is not None and live.carries(world.mac):
+            return Replace(_bound_to(live, pending))
+        return _handed_on(world, replace(pending, shared=True)) or _release(pending)
     if world.everyone is None:
         return List()
     promised = [one for one in world.everyone if _is_promised(owner, one)]
@@ -173,23 +178,35 @@ def _bound(world: World, stored: Stored, owner: Owner) -> Action:
         return Replace(_bound_to(proof, bound))
     if isinstance(proof, Get):
         return proof
-    if not world.quiet:
-        return Wait()
+    return _left(world, stored, owner) if world.quiet else Wait()
+
+
+def _left(world: World, stored: Stored, owner: Owner) -> Action:
+    """Rules 6 and 8: its owner is not seen any more, and nobody can be getting it just now."""
+    bound = stored.allocation
     if owner.at not in world.live:
         return Get(owner)
     live = world.live[owner.at]
     if live is not None and live.still_holds(world.mac, owner):
-        return (
-            _noted(world, stored, owner)
-            if live.uid == owner.uid
-            else Replace(_bound_to(live, bound))
-        )
+        if live.uid != owner.uid:
+            return Replace(_bound_to(live, bound))
+        noted = _noted(world, stored, owner)
+        # It does not show the address, so the watch will not tell of this one when the pod goes.
+        return Wait() if isinstance(noted, Nothing) else noted
     if bound.shared:
         if world.everyone is None:
             return List()
         if world.everyone:
             return Replace(_bound_to(world.everyone[0], bound))
-    return _release(bound)
+    return _handed_on(world, bound) or _release(bound)
+
+
+def _handed_on(world: World, allocation: Allocation) -> Replace | Get | None:
+    """Bind to whoever else is seen to carry it: it is in use, so it is not for others to take."""
+    proof = _first_live(world, world.seen)
+    if isinstance(proof, Carrier):
+        return Replace(_bound_to(proof, allocation))
+    return proof if isinstance(proof, Get) else None
 
 
 def _release(allocation: Allocation) -> Action:
@@ -199,9 +216,7 @@ def _release(allocation: Allocation) -> Action:
     return Delete()
 
 
-def _bound_to(carrier: Carrier | None, allocation: Allocation) -> Allocation:
-    if carrier is None:
-        raise AssertionError("only a live object is bound to")
+def _bound_to(carrier: Carrier, allocation: Allocation) -> Allocation:
     owner = carrier.as_owner(allocation.mac)
     return replace(allocation, state=State.BOUND, owner=owner)
 
@@ -221,23 +236,20 @@ def _noted(world: World, stored: Stored, owner: Owner | None) -> Action:
     """Keep status.conflicts true: all that carry the address without owning it."""
     others = {one.uid: one for one in world.seen if owner is None or one.uid != owner.uid}
     known = {one.uid: one for one in stored.conflicts}
-    if others.keys() == known.keys():
+    noted = sorted(others.items())[:MOST_CONFLICTS]
+    if known.keys() == {uid for uid, _ in noted}:
         return Nothing()
-    return Note(
-        tuple(
-            known.get(uid) or Conflict(**asdict(one.as_owner(world.mac)), since=world.now)
-            for uid, one in sorted(others.items())
-        )
-    )
+    return Note(tuple(known.get(uid) or _conflict(one, world) for uid, one in noted))
+
+
+def _conflict(carrier: Carrier, world: World) -> Conflict:
+    owner = replace(carrier.as_owner(world.mac), network=None)  # status.conflicts does without
+    return Conflict(**asdict(owner), since=world.now)
 
 
 def _is_promised(owner: Owner, carrier: Carrier) -> bool:
     """Whether `carrier` can be the object that was to get it: a name not generated yet fits all."""
     return (owner.kind, owner.namespace, owner.name or carrier.name) == carrier.at
-
-
-def _carries(live: Carrier | None, world: World) -> bool:
-    return live is not None and live.carries(world.mac)
 
 
 def _owner(stored: Stored) -> Owner:

@@ -89,8 +89,8 @@ class Settler:
                 case Nothing():
                     return
                 case Wait():
-                    since_s = entry.since_s if entry else began_s
-                    self.again(mac, max(0.0, since_s + self.quiet_s - began_s))
+                    left_s = (entry.since_s if entry else began_s) + self.quiet_s - began_s
+                    self.again(mac, left_s if left_s > 0 else self.quiet_s)
                     return
                 case Get(owner):
                     try:
