@@ -1,0 +1,214 @@
+"""What can happen next: the moves of a random life, each picked apart by numbers from outside.
+
+A move is coarse where fine steps would only dilute (a pod is created and nothing comes between) and
+fine where accidents live (a request or a settling goes some calls far, and stays there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from crds.allocation import Allocation, Carrier, Reservation
+from crds.tests.fake import ObjectExists
+from tests.programs import FIRST, OUTSIDE, SECOND, Request
+from tests.simulation import NAMESPACE, Simulation
+from webhook.admission import Allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crds.mac import MacAddress
+
+T = TypeVar("T")
+Choose = Callable[[int], int]  # a number 0 <= n < its argument
+
+# What repeats is likelier: accidents need one address and one name, again and again.
+_NAMES = ("web-0", "web-0", "web-0", "web-1", None)
+_WANTED = (None, FIRST, FIRST, FIRST, SECOND, OUTSIDE)
+_MACS = (FIRST, FIRST, FIRST, SECOND, OUTSIDE)
+_FEW = (0, 1, 1, 2, 2, 3, 4)
+_RESERVATION = Reservation(kind="Pod", namespace=NAMESPACE, name="web-1")
+
+
+class Moves:
+    """The moves of one simulation. Those that are impossible just now do nothing."""
+
+    def __init__(self, choose: Choose) -> None:
+        self.choose = choose
+        self.sim = Simulation(controllers=1 + self._one_in(4), draw=choose)
+
+    # --- admission ----------------------------------------------------------------------------
+
+    def a_pod_is_created(self) -> None:
+        request = self._ask()
+        self.sim.answer(request)
+        self.sim.store(request)
+
+    def a_create_begins(self) -> None:
+        self.sim.answer(self._ask(), self._pick(_FEW))
+
+    def a_create_is_answered(self) -> None:
+        self.sim.answer(self._ask())
+
+    def an_update_adds_an_interface(self) -> None:
+        if pods := [pod for pod in self._pods() if pod.namespace == NAMESPACE]:
+            macs = self._macs()
+            request = self.sim.ask_update(self._pick(pods), *macs, replica=self.choose(2))
+            self.sim.answer(request, None if self.choose(2) else self._pick(_FEW))
+            if self._one_in(2):
+                self.sim.store(request)
+
+    def a_request_goes_on(self) -> None:
+        if begun := [one for one in self.sim.requests if not one.task.done()]:
+            self.sim.answer(self._pick(begun), None if self.choose(2) else self._pick(_FEW))
+
+    def an_answer_is_stored(self) -> None:
+        if answered := self._answered():
+            self.sim.store(self._pick(answered))
+
+    def an_answer_is_refused_downstream(self) -> None:
+        if answered := self._answered():
+            self._pick(answered).is_over = True
+
+    def the_api_server_asks_twice(self) -> None:
+        if open_ := [one for one in self.sim.requests if not one.is_over]:
+            again = self.sim.ask_again(self._pick(open_), replica=self.choose(2))
+            self.sim.answer(again, None if self.choose(2) else self._pick(_FEW))
+
+    # --- objects ------------------------------------------------------------------------------
+
+    def a_pod_goes(self) -> None:
+        if pods := self._pods():
+            self.sim.delete(self._pick(pods))
+
+    def a_pod_goes_and_all_know(self) -> None:
+        self.a_pod_goes()
+        self.sim.deliver()
+
+    def a_pod_ends(self) -> None:
+        if pods := self.sim.laws.live():
+            self.sim.end(self._pick(pods))
+
+    def a_pod_loses_its_interfaces(self) -> None:
+        if pods := self.sim.laws.live():
+            self.sim.edit(self._pick(pods))
+
+    def a_pod_appears_unseen(self) -> None:
+        """Its namespace has not opted in, or not just now."""
+        namespace = self._pick(("other", NAMESPACE))
+        try:
+            self.sim.bypass(self._pick(_NAMES[2:]) or "alien", self._pick(_MACS), namespace)
+        except ObjectExists:
+            return
+
+    def an_address_is_declared(self) -> None:
+        reserved = None if self.choose(2) else _RESERVATION
+        self.sim.declare(Allocation(mac=self._pick(_MACS), reserved_for=reserved))
+
+    def a_declaration_is_withdrawn(self) -> None:
+        self.sim.undeclare(self._pick(_MACS))
+
+    # --- the controller, watches, time --------------------------------------------------------
+
+    def the_controller_goes_on(self) -> None:
+        number = self.choose(len(self.sim.controllers))
+        one = self.sim.controllers[number]
+        macs = [*one.settling, *one.marks]
+        if macs:
+            mac = self._pick(macs)
+            self.sim.settle(mac, self._pick(_FEW), number)
+
+    def all_is_calm(self) -> None:
+        self.sim.calm()
+
+    def quiet_passes(self) -> None:
+        """Requests that began just now are still under way when it is over."""
+        self.sim.calm()
+        self.sim.pass_time(31.0, deadlines=self.choose(2) == 0)
+        self.sim.pass_time(31.0)
+        if self.choose(3) == 0:
+            self.sim.calm()
+
+    def time_passes(self) -> None:
+        self.sim.pass_time(self._pick((2.0, 8.0, 11.0, 29.0, 55.0)), deadlines=self.choose(2) == 0)
+
+    def all_know_all(self) -> None:
+        self.sim.deliver()
+
+    def a_view_learns(self) -> None:
+        self._pick(self.sim.watches()).deliver(None if self.choose(2) else 1)
+
+    def a_watch_lists_anew(self) -> None:
+        self._pick(self.sim.watches()).relist()
+
+    def a_repair_runs(self) -> None:
+        self.sim.repair(self.choose(len(self.sim.controllers)))
+
+    # --- misfortune ---------------------------------------------------------------------------
+
+    def a_call_fails(self) -> None:
+        if self.sim.calls.parked:
+            self.sim.fail(self._pick(self.sim.calls.parked), after=self.choose(2) == 0)
+
+    def a_replica_is_killed(self) -> None:
+        self.sim.crash_replica(self.choose(2))
+
+    def the_controller_is_killed(self) -> None:
+        self.sim.crash_controller(self.choose(len(self.sim.controllers)))
+
+    # ------------------------------------------------------------------------------------------
+
+    def _ask(self) -> Request:
+        return self.sim.ask(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
+
+    def _macs(self) -> tuple[MacAddress | None, ...]:
+        first = self._pick(_WANTED)
+        return (first, self._pick(_WANTED)) if self._one_in(6) else (first,)
+
+    def _pods(self) -> list[Carrier]:
+        return [
+            pod for pod in self.sim.cluster.pods.values() if not pod.terminal or self._one_in(2)
+        ]
+
+    def _answered(self) -> list[Request]:
+        return [
+            one for one in self.sim.requests if not one.is_over and isinstance(one.verdict, Allowed)
+        ]
+
+    def _pick(self, things: Sequence[T]) -> T:
+        return things[self.choose(len(things))]
+
+    def _one_in(self, many: int) -> bool:
+        return self.choose(many) == many - 1
+
+
+# How often each is tried: with 100 in all, about per cent.
+WEIGHTS = {
+    Moves.a_pod_is_created: 9,
+    Moves.a_create_begins: 6,
+    Moves.a_create_is_answered: 6,
+    Moves.an_update_adds_an_interface: 4,
+    Moves.a_request_goes_on: 8,
+    Moves.an_answer_is_stored: 9,
+    Moves.an_answer_is_refused_downstream: 1,
+    Moves.the_api_server_asks_twice: 1,
+    Moves.a_pod_goes: 4,
+    Moves.a_pod_goes_and_all_know: 5,
+    Moves.a_pod_ends: 1,
+    Moves.a_pod_loses_its_interfaces: 1,
+    Moves.a_pod_appears_unseen: 2,
+    Moves.an_address_is_declared: 1,
+    Moves.a_declaration_is_withdrawn: 1,
+    Moves.the_controller_goes_on: 16,
+    Moves.all_is_calm: 3,
+    Moves.quiet_passes: 8,
+    Moves.time_passes: 3,
+    Moves.all_know_all: 4,
+    Moves.a_view_learns: 4,
+    Moves.a_watch_lists_anew: 1,
+    Moves.a_repair_runs: 1,
+    Moves.a_call_fails: 2,
+    Moves.a_replica_is_killed: 1,
+    Moves.the_controller_is_killed: 1,
+}

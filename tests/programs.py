@@ -1,0 +1,131 @@
+"""The two programs as a test runs them: their own code, on the fake API server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from controller.repair import repair
+from controller.settling import Settler
+from controller.views import AllocationView, CarrierView
+from crds.mac import MacAddress, MacRange
+from crds.pool import Pool
+from crds.store import StoreUnavailable
+from tests.steering import DOING
+from webhook.claims import Synchronous
+from webhook.handlers import Handlers
+from webhook.taken import Taken
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from crds.tests.fake import FakeCluster
+    from tests.steering import SteeredLoop
+    from webhook.admission import Allowed, Denied, Review
+
+# Few addresses meet often.
+FIRST, SECOND = (MacAddress(0x02_00_00_00_00_00 + n) for n in range(2))
+OUTSIDE = MacAddress(0x0A_00_00_00_00_01)  # of the pool's range
+POOL = Pool("default", (MacRange(FIRST, SECOND),))
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """An admission request: under way, then answered, then stored or over."""
+
+    review: Review
+    replica: Replica
+    began_s: float
+    task: asyncio.Task[Allowed | Denied]
+    is_over: bool = False
+
+    @property
+    def verdict(self) -> Allowed | Denied | None:
+        """The answer, once there is one."""
+        return self.task.result() if self.task.done() and not self.task.cancelled() else None
+
+
+class Replica:
+    """One webhook process."""
+
+    def __init__(self, cluster: FakeCluster, name: str, draw: Callable[[int], int]) -> None:
+        client = cluster.client(name)
+
+        async def relist() -> list[MacAddress]:
+            return [stored.mac for stored in await client.allocations.list()]
+
+        self.name = name
+        taken = Taken(relist)
+        self.watch = cluster.follow_names(taken, lag=True)
+        claims = Synchronous(client.allocations, client.objects, taken, draw)
+        self.handlers = Handlers(lambda: POOL, claims, claims)
+
+
+class Controller:
+    """One controller process; `settle` is its loop's part, and what is marked waits for a test."""
+
+    def __init__(self, cluster: FakeCluster, name: str, loop: SteeredLoop) -> None:
+        self.name = name
+        self.marks: dict[MacAddress, None] = {}
+        self.timers: list[tuple[float, MacAddress]] = []
+        self.settling: dict[MacAddress, asyncio.Task[None]] = {}
+        self._loop = loop
+        self._client = cluster.client(name)
+        self.known = AllocationView(self.monotonic_s, self.mark)
+        self.carriers = CarrierView(self.mark)
+        self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
+        self.pod_watch = cluster.follow_pods(self.carriers, lag=True)
+        self.settler = Settler(
+            self._client.allocations,
+            self._client.objects,
+            self.known,
+            self.carriers,
+            lambda: POOL,
+            self,
+            lambda mac, in_s: self.timers.append((loop.now_s + in_s, mac)),
+        )
+
+    def monotonic_s(self) -> float:
+        return self._loop.now_s
+
+    def now(self) -> str:
+        return "2026-01-01T00:00:00Z"
+
+    def mark(self, mac: MacAddress) -> None:
+        self.marks[mac] = None
+
+    def begin(self, mac: MacAddress) -> None:
+        """Begin to settle `mac`, unless it is under way."""
+        if mac not in self.settling:
+            self.marks.pop(mac, None)
+            DOING.set((self, mac))
+            self.settling[mac] = self._loop.create_task(self.settler.settle(mac))
+            self._loop.rest()
+
+    def repair(self) -> asyncio.Task[None]:
+        """Begin a repair."""
+        client = self._client
+        DOING.set((self, None))
+        return self._loop.create_task(
+            repair(client.allocations, client.objects, self.known, self.carriers, self.mark)
+        )
+
+    def reap(self) -> None:
+        """Take note of what has ended; what the API server did not do is tried again."""
+        for mac, task in list(self.settling.items()):
+            if task.done():
+                del self.settling[mac]
+                error = None if task.cancelled() else task.exception()
+                if isinstance(error, StoreUnavailable):
+                    self.timers.append((self._loop.now_s + 1, mac))
+                elif error:
+                    raise error
+
+    def wake(self) -> None:
+        """Mark what is due."""
+        now_s = self._loop.now_s
+        due = [mac for at_s, mac in self.timers if at_s <= now_s]
+        self.timers = [timer for timer in self.timers if timer[0] > now_s]
+        for mac in due:
+            self.mark(mac)

@@ -1,0 +1,122 @@
+"""What makes a run repeatable: a loop whose clock a test moves, and calls that a test lets through.
+
+Law: between two decisions of the test every program runs until all it can do is wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crds.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from crds.tests.gates import Call
+
+# On whose behalf a task runs: an admission request, or a controller's work on an address. Tasks
+# pass it on to the tasks that they start.
+DOING: ContextVar[object] = ContextVar("DOING", default=None)
+
+
+class SteeredLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time stands still until a test moves it.
+
+    `now_s` is the time; timers, and so time-outs, know of it only after `strike`: a process that
+    was paused wakes to what it waited for first, or to its deadline.
+    """
+
+    now_s = 1000.0
+    _struck_s = 1000.0
+
+    def time(self) -> float:
+        return self._struck_s
+
+    def strike(self) -> None:
+        """Let due timers go off (at the next `rest`)."""
+        self._struck_s = self.now_s
+        self.call_soon(lambda: None)  # it has something to wake for
+
+    def rest(self) -> None:
+        """Run until nobody can go on."""
+        if self._has_work():
+            self.call_soon(self._turn)
+            self.run_forever()
+
+    def _turn(self) -> None:
+        if self._has_work():
+            self.call_soon(self._turn)
+        else:
+            self.stop()
+
+    def _has_work(self) -> bool:
+        # asyncio has no public way to ask.
+        return bool(self._ready)  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """Cancel all that still waits, and close."""
+        for task in asyncio.all_tasks(self):
+            task.cancel()
+        self.rest()
+        self.close()
+
+
+@dataclass(slots=True, eq=False)
+class Parked:
+    """A call that has not begun; with `lose_answer` it happens and then fails."""
+
+    call: Call
+    doing: object
+    go: asyncio.Future[None]
+    lose_answer: bool = False
+
+    def __str__(self) -> str:
+        return str(self.call)
+
+
+class Calls:
+    """The gates of the fake API server: every call parks here."""
+
+    def __init__(self, loop: SteeredLoop) -> None:
+        self.parked: list[Parked] = []
+        self._loop = loop
+        self._losing: list[Call] = []
+
+    async def gate(self, call: Call) -> None:
+        """Wait for the test (FakeCluster.gate)."""
+        parked = Parked(call, DOING.get(), self._loop.create_future())
+        self.parked.append(parked)
+        try:
+            await parked.go
+        finally:
+            if parked in self.parked:  # its program died or gave up
+                self.parked.remove(parked)
+        if parked.lose_answer:
+            self._losing.append(call)
+
+    async def answer(self, call: Call) -> None:
+        """Lose the answer where the test said so (FakeCluster.answer)."""
+        if call in self._losing:
+            self._losing.remove(call)
+            raise StoreUnavailable(f"the answer was lost: {call}")
+
+    def of(self, doing: object) -> list[Parked]:
+        """Those that are made on behalf of `doing`."""
+        return [one for one in self.parked if one.doing == doing]
+
+    def let(self, which: Parked) -> None:
+        """Let a call through."""
+        self.parked.remove(which)
+        which.go.set_result(None)
+        self._loop.rest()
+
+    def fail(self, which: Parked, *, after: bool) -> None:
+        """Fail a call, before its effect or after."""
+        self.parked.remove(which)
+        if after:
+            which.lose_answer = True
+            which.go.set_result(None)
+        else:
+            which.go.set_exception(StoreUnavailable(f"no way through: {which.call}"))
+        self._loop.rest()

@@ -1,0 +1,37 @@
+"""Random walks over the same moves as the state machine, by the thousand: a plain loop is faster.
+
+`WALKS` says how many, `SEED` is that of the first; a failure names its own, and its last steps.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+from tests.moves import WEIGHTS, Moves
+
+_WALKS = int(os.environ.get("WALKS", "600"))
+_SEED = int(os.environ.get("SEED", "1"))
+_STEPS = 50
+
+
+def test_no_walk_breaks_a_law() -> None:
+    for seed in range(_SEED, _SEED + _WALKS):
+        _walk(seed)
+
+
+def _walk(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 # repeatable on purpose
+    moves = Moves(chance.randrange)
+    trail: list[str] = []
+    try:
+        for move in chance.choices([*WEIGHTS], [*WEIGHTS.values()], k=_STEPS):
+            trail.append(move.__name__)
+            move(moves)
+        trail.append("at rest")
+        moves.sim.quiesce()
+    except Exception as error:
+        error.add_note(f"SEED={seed} WALKS=1, in step {len(trail)}: {', '.join(trail[-12:])}")
+        raise
+    finally:
+        moves.sim.close()
