@@ -95,6 +95,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def sweep(cluster: ControlPlane) -> None:
+    """Remove the examples that an earlier run left, and wait until their addresses are free."""
+    kubectl = cluster.kubectl
+    if not kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name"):
+        return
+    progress = Progress("   Removing namespace shop, which an earlier run left")
+    kubectl("delete", "namespace", "shop", "--wait=false")
+
+    def gone() -> bool:
+        progress.tick()
+        left = kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name")
+        held = "--field-selector=spec.owner.namespace=shop"
+        return not left and not kubectl("get", "macallocations", held, "-o", "name")
+
+    eventually(gone, "namespace shop and its addresses are gone")
+    kubectl("delete", "-f", f"{_EXAMPLES}/declared.yaml", "--ignore-not-found")
+    progress.done()
+
+
 def tell(text: str) -> None:
     """Print at once, also into a pipe."""
     print(text, flush=True)
@@ -152,26 +171,7 @@ def _install(stage: Stage) -> None:
     )
     start(stage.cluster, quiet_s=QUIET_S)
     tell("   Ready: the API server asks them.")
-    _sweep(stage.cluster)
-
-
-def _sweep(cluster: ControlPlane) -> None:
-    """Remove what an earlier run left."""
-    kubectl = cluster.kubectl
-    if not kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name"):
-        return
-    progress = Progress("   Removing namespace shop, which an earlier run left")
-    kubectl("delete", "namespace", "shop", "--wait=false")
-
-    def gone() -> bool:
-        progress.tick()
-        left = kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name")
-        held = "--field-selector=spec.owner.namespace=shop"
-        return not left and not kubectl("get", "macallocations", held, "-o", "name")
-
-    eventually(gone, "namespace shop and its addresses are gone")
-    kubectl("delete", "-f", f"{_EXAMPLES}/declared.yaml", "--ignore-not-found")
-    progress.done()
+    sweep(stage.cluster)
 
 
 def _opt_in(stage: Stage) -> None:

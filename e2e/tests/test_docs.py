@@ -1,0 +1,159 @@
+"""What README.md and docs/user-guide.md show is what happens.
+
+Run are the blocks marked `console`, line after `$` line, each document from top to bottom; blocks
+marked `sh` are not, because they need more than the test bed has. A `yaml` block that names its
+file in a comment is that file. Compared are the words that a line prints, in any order and however
+they are wrapped, but not what differs from run to run: ages, UIDs, and addresses picked by the pool
+(every address in a document except those that begin with 02:00:00 or lie outside 02). Three dots
+stand for any words more.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.cluster import external
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import installed
+from e2e.cluster.shell import typed
+from e2e.demo import sweep
+
+PROJECT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "docs/user-guide.md")
+READS = re.compile(r"kubectl (get|describe|explain|wait)\b")
+PICKED = re.compile(r"\b02[:-](?!00[:-]00)([0-9a-f]{2}[:-]){4}[0-9a-f]{2}\b")
+UID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+AGE = re.compile(r"^(\d+[smhd])+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One line that a reader would type, and what the document says it prints."""
+
+    place: str
+    line: str
+    shown: str
+
+
+def blocks(document: str, language: str) -> list[tuple[int, str]]:
+    """The document's blocks of that language, each with the number of its first line."""
+    text = (PROJECT / document).read_text()
+    fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [(text.count("\n", 0, one.start(1)) + 1, one[1]) for one in fence.finditer(text)]
+
+
+def examples(document: str) -> list[Example]:
+    found = []
+    for number, block in blocks(document, "console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            typed_lines = re.match(r"(.*\\\n)*.*\n", part)  # a backslash goes on below
+            assert typed_lines
+            line, shown = part[: typed_lines.end()], part[typed_lines.end() :]
+            found.append(Example(f"{document}:{number}", line.strip(), shown))
+    return found
+
+
+def words(output: str) -> "Counter[str]":
+    lasting = UID.sub("UID", PICKED.sub("PICKED", output))
+    return Counter("AGE" if AGE.match(word) else word for word in lasting.split())
+
+
+def differs(example: Example, output: str) -> str:
+    """How the output differs from what is shown, or nothing."""
+    shown, printed = words(example.shown), words(output)
+    open_ended = shown.pop("...", 0)
+    missing, surplus = shown - printed, printed - shown
+    if not missing and (open_ended or not surplus):
+        return ""
+    return f"{example.place}: $ {example.line}\n{output}\nmissing: {missing}, not shown: {surplus}"
+
+
+def follow(cluster: ControlPlane, example: Example) -> None:
+    """Type the line; what only reads is asked again until the cluster has come so far."""
+    difference = differs(example, typed(cluster, example.line).output)
+    if difference and READS.search(example.line):
+
+        def as_shown() -> bool:
+            nonlocal difference
+            difference = differs(example, typed(cluster, example.line).output)
+            return not difference
+
+        try:
+            eventually(as_shown, example.line)
+        except AssertionError:
+            pytest.fail(difference)
+    assert not difference, difference
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ControlPlane]:
+    """A cluster of the documents' own, as they start and stop what others rely on."""
+    if external.chosen():
+        pytest.skip("the documents show a cluster that nobody else uses")
+    with ephemeral() as cluster, installed(cluster, quiet_s=2):
+        yield cluster
+
+
+@pytest.fixture
+def untouched(pool: ControlPlane) -> Iterator[ControlPlane]:
+    """The cluster, and afterwards nothing of what a document made."""
+    yield pool
+    sweep(pool)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_example_prints_what_the_document_shows(
+    untouched: ControlPlane, document: str
+) -> None:
+    for example in examples(document):
+        follow(untouched, example)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
+    named = 0
+    for _, block in blocks(document, "yaml"):
+        heading, _, manifest = block.partition("\n")
+        if heading.startswith("# docs/examples/"):
+            named += 1
+            assert manifest == (PROJECT / heading.removeprefix("# ")).read_text()
+        else:
+            yaml.safe_load(block)
+    assert named
+
+
+def test_no_link_leads_nowhere() -> None:
+    pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
+
+    lost = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text())
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+
+    assert lost == []
+
+
+def test_no_link_leads_to_a_heading_that_is_not_there() -> None:
+    pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
+
+    lost = [
+        f"{page.name}: {file}#{anchor}"
+        for page in pages
+        for file, anchor in re.findall(r"\]\(([^):#]*)#([^)]*)\)", page.read_text())
+        if anchor not in anchors(page.parent / file if file else page)
+    ]
+
+    assert lost == []
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
