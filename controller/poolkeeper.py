@@ -41,6 +41,7 @@ class PoolKeeper:
     adopted: bool = False
     seen: SeenPool | None = None
     _problem: BadRange | None = field(default=None, init=False)
+    _announced: BadRange | None = field(default=None, init=False)
     _counted: tuple[int, Pool] | None = field(default=None, init=False)
     _allocated: int = field(default=0, init=False)
 
@@ -55,11 +56,12 @@ class PoolKeeper:
         self.seen = await self._read()
         if problem is None or self.seen is None:
             self.seen = await self._apply(None if isinstance(wanted, BadRange) else wanted)
-        if problem is not None and problem != self._problem:
-            _log.error("%s", problem.message)
-            await self._event(problem)
         self._problem = problem
         await self.report()
+        if problem is not None and problem != self._announced:
+            _log.error("%s", problem.message)
+            await self._event(problem)
+        self._announced = problem
 
     async def report(self) -> None:
         """Write the status where it has changed. Raises ApiError, Unreachable."""
@@ -107,12 +109,11 @@ class PoolKeeper:
 
     async def _event(self, problem: BadRange) -> None:
         """Warn on the ConfigMap, where `kubectl describe` shows it (events.k8s.io/v1)."""
-        now = self.clock.now()
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{CONFIG_MAP}.", "namespace": self.namespace},
-            "eventTime": now,
+            "metadata": {"generateName": f"{CONFIG_MAP}-", "namespace": self.namespace},
+            "eventTime": self.clock.now().replace("Z", ".000000Z"),  # metav1.MicroTime
             "type": "Warning",
             "reason": INVALID,
             "action": "Configure",

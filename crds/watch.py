@@ -89,6 +89,7 @@ class Follower(Generic[T]):
                 async for line in self.api.watch(self.path, version, self.query):
                     wait_s = _FIRST_WAIT_S
                     version = self._take(line) or version
+                await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once
             except (ApiError, Unreachable, ValueError) as error:
                 # Only a new list tells what an expired version or an unreadable event (ValueError)
                 # left out.

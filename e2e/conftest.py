@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import pool
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
@@ -64,3 +65,14 @@ def elsewhere(shop: Shop) -> Iterator[Shop]:
     """A namespace that has not opted in."""
     for name in _fresh(shop.kubectl):
         yield Shop(shop.kubectl, name)
+
+
+@pytest.fixture
+def small_pool(release: Installed, kubectl: Kubectl) -> Iterator[str]:
+    """The pool cut down to 64 addresses, for one test."""
+    assert release.controller.process.alive
+    start, end = "06:00:00:00:00:00", "06:00:00:00:00:3f"
+    before = pool.configured(kubectl)
+    pool.configure(kubectl, start, end)
+    yield f"{start} - {end}"
+    pool.configure(kubectl, *before)

@@ -117,15 +117,6 @@ def test_an_owner_without_a_name_is_said_to_have_none_yet(kubectl: Kubectl, mac:
     assert f"{mac} is Pending for Pod shop/(name not generated yet)" in refusal
 
 
-def test_an_address_in_stock_is_not_deleted_by_hand(kubectl: Kubectl, mac: str) -> None:
-    kubectl("create", "-f", "-", stdin=allocation(mac, state="Stock", source="Pool"))
-
-    refusal = kubectl.fails("delete", "mac", name_of(mac))
-
-    assert f"{mac} is Stock" in refusal
-    assert "kubemacpool frees it by itself within minutes" in refusal
-
-
 def test_deleting_all_of_them_leaves_the_bound_ones(kubectl: Kubectl, bound: str) -> None:
     refusal = kubectl.fails("delete", "macs", "--all")
 

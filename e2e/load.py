@@ -1,0 +1,70 @@
+"""Many clients that create pods at the same time, each with a connection of its own."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kubernetes import client, config
+
+from e2e.pods import manifest
+
+
+@dataclass(slots=True)
+class Crowd:
+    """So many clients; `pods` and `refusals` are what became of their creates."""
+
+    kubeconfig: Path
+    clients: int
+    pods: list[dict[str, Any]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
+    _own: threading.local = field(default_factory=threading.local)
+
+    def create(self, namespace: str, names: list[str], networks: object, tries: int = 1) -> None:
+        """Create a pod for each of `names`, all clients at once; return when all have an answer."""
+        with self.begin(namespace, names, networks, tries):
+            pass
+
+    @contextmanager
+    def begin(
+        self, namespace: str, names: list[str], networks: object, tries: int = 1
+    ) -> Iterator[Callable[[], int]]:
+        """Begin to create them; gives a function that says how many have an answer so far."""
+        with ThreadPoolExecutor(self.clients) as threads:
+            for name in names:
+                threads.submit(self._one, namespace, name, networks, tries)
+            yield lambda: len(self.pods) + len(self.refusals)
+
+    def macs(self) -> list[str]:
+        """Return every address that a created pod was given."""
+        key = "k8s.v1.cni.cncf.io/networks"
+        elements = [json.loads(pod["metadata"]["annotations"][key]) for pod in self.pods]
+        return [element["mac"] for each in elements for element in each]
+
+    def _one(self, namespace: str, name: str, networks: object, tries: int) -> None:
+        body = json.loads(manifest(name, networks))
+        said = ""
+        for _ in range(tries):
+            try:
+                pod = self._api().create_namespaced_pod(namespace, body)
+            except client.ApiException as refusal:
+                said = json.loads(refusal.body)["message"] if refusal.body else str(refusal)
+            except Exception as error:  # noqa: BLE001 # it is a result here, and is asserted on
+                said = repr(error)
+            else:
+                self.pods.append(self._own.client.sanitize_for_serialization(pod))
+                return
+        self.refusals.append(said)
+
+    def _api(self) -> client.CoreV1Api:
+        if not hasattr(self._own, "api"):
+            self._own.client = config.new_client_from_config(  # type: ignore[no-untyped-call] # no types
+                str(self.kubeconfig)
+            )
+            self._own.api = client.CoreV1Api(self._own.client)
+        api: client.CoreV1Api = self._own.api
+        return api

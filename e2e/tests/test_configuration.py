@@ -1,0 +1,137 @@
+"""The range: changed while pods are served, spoilt, deleted; and what the pool says of itself."""
+
+import json
+
+import pytest
+
+from e2e import pool
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.readiness import eventually
+from e2e.pods import Shop
+
+
+def test_a_new_range_is_in_force_without_a_restart_and_unassigns_nobody(
+    shop: Shop, request: pytest.FixtureRequest
+) -> None:
+    [before] = shop.create("before", [{"name": "a"}])
+
+    request.getfixturevalue("small_pool")
+    [after] = shop.create("after", [{"name": "a"}])
+
+    assert before["mac"].startswith("02:")
+    assert after["mac"].startswith("06:00:00:00:00:")
+    shop.eventually_owns([before["mac"], after["mac"]])
+
+
+def test_the_pool_counts_what_it_has_given_out(shop: Shop, small_pool: str) -> None:
+    assert small_pool
+    elements = shop.create("samplepod", [{"name": f"n{n}"} for n in range(4)])
+
+    eventually(
+        lambda: (
+            [pool.status(shop.kubectl).get(key) for key in ("size", "allocated", "free")]
+            == [64, 4, 60]
+        ),
+        "64 addresses, 4 of them given out",
+    )
+    assert len(elements) == 4
+    assert pool.condition(shop.kubectl, "Adopted")["status"] == "True"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "why"),
+    [
+        ("nonsense", "02:00:00:00:00:ff", "RANGE_START: 'nonsense' is not a MAC address"),
+        (
+            "02:00:00:00:00:ff",
+            "02:00:00:00:00:00",
+            "the range starts at 02:00:00:00:00:ff, after its end",
+        ),
+        (
+            "03:00:00:00:00:00",
+            "03:00:00:00:00:ff",
+            "RANGE_START: 03:00:00:00:00:00 is a group address",
+        ),
+        (None, "02:00:00:00:00:ff", "RANGE_START is missing"),
+    ],
+)
+def test_a_bad_range_is_reported_and_the_last_good_one_stays_in_force(
+    shop: Shop, small_pool: str, start: str | None, end: str, why: str
+) -> None:
+    assert small_pool
+    pool.edit(shop.kubectl, RANGE_START=start, RANGE_END=end)
+
+    eventually(lambda: why in pool.condition(shop.kubectl, "Ready").get("message", ""), why)
+
+    assert pool.condition(shop.kubectl, "Ready")["reason"] == "InvalidRange"
+    assert pool.offered(shop.kubectl, shop.namespace).startswith("06:00:00:00:00:")
+    eventually(lambda: f"InvalidRange|{why}" in _warnings(shop.kubectl), "the event")
+
+
+def test_without_its_config_map_the_pool_goes_on_and_says_so(shop: Shop, small_pool: str) -> None:
+    assert small_pool
+    kept = shop.kubectl("get", *pool.CONFIG_MAP, "-o", "json")
+
+    shop.kubectl("delete", *pool.CONFIG_MAP)
+    eventually(
+        lambda: pool.condition(shop.kubectl, "Ready").get("reason") == "ConfigMapMissing",
+        "the pool saying that its ConfigMap is missing",
+    )
+    offered = pool.offered(shop.kubectl, shop.namespace)
+    _restore(shop.kubectl, kept)
+
+    assert offered.startswith("06:00:00:00:00:")
+    eventually(lambda: pool.condition(shop.kubectl, "Ready")["status"] == "True", "ready again")
+
+
+def test_a_deleted_pool_comes_back_as_it_was(shop: Shop, small_pool: str) -> None:
+    assert small_pool
+    shop.kubectl("delete", "macpool", "default")
+
+    eventually(
+        lambda: (
+            shop.kubectl.run("get", "macpool", "default").returncode == 0
+            and pool.condition(shop.kubectl, "Adopted").get("status") == "True"
+        ),
+        "the pool back, adopted",
+    )
+
+    assert pool.status(shop.kubectl)["size"] == 64
+
+
+def test_a_reserved_address_is_never_given_out_but_can_be_asked_for(
+    shop: Shop, small_pool: str
+) -> None:
+    assert small_pool
+    reserved = [{"start": "06:00:00:00:00:00", "end": "06:00:00:00:00:3e"}]
+    _reserve(shop.kubectl, reserved)
+    try:
+        eventually(
+            lambda: (
+                {pool.offered(shop.kubectl, shop.namespace) for _ in range(12)}
+                == {"06:00:00:00:00:3f"}
+            ),
+            "the reservation in force",
+        )
+        shop.create("gateway", [{"name": "a", "mac": "06:00:00:00:00:07"}])
+        assert pool.status(shop.kubectl)["size"] == 1
+    finally:
+        _reserve(shop.kubectl, [])
+
+
+def _warnings(kubectl: Kubectl) -> str:
+    """Return reason|message of each warning about the ConfigMap."""
+    events = kubectl.json("get", "events", "-n", "kubemacpool-system")["items"]
+    said = [one for one in events if one["involvedObject"]["name"] == pool.CONFIG_MAP[1]]
+    return "\n".join(f"{one['reason']}|{one['message'].split(': ', 1)[1]}" for one in said)
+
+
+def _reserve(kubectl: Kubectl, reserved: list[dict[str, str]]) -> None:
+    patch = json.dumps({"spec": {"reserved": reserved}})
+    kubectl("patch", "macpool", "default", "--type=merge", "-p", patch)
+
+
+def _restore(kubectl: Kubectl, text: str) -> None:
+    kept = json.loads(text)
+    metadata = {"name": kept["metadata"]["name"], "namespace": kept["metadata"]["namespace"]}
+    kubectl.apply(json.dumps({**kept, "metadata": metadata}))

@@ -1,0 +1,70 @@
+"""Many pods at once: no address twice, none lost, none left over."""
+
+from pathlib import Path
+
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.programs import start_controller, start_webhook
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import Installed
+from e2e.load import Crowd
+from e2e.pods import Shop
+
+
+def test_500_pods_by_32_clients_get_1000_addresses_and_1000_bound_allocations(
+    shop: Shop, cluster: ControlPlane
+) -> None:
+    crowd = Crowd(cluster.kubeconfig, 32)
+
+    names = [f"pod-{n}" for n in range(500)]
+    crowd.create(shop.namespace, names, [{"name": "a"}, {"name": "b"}])
+
+    assert crowd.refusals == []
+    assert len(set(crowd.macs())) == 1000
+    shop.eventually_owns(crowd.macs())
+
+
+def test_a_pool_of_64_serves_64_pods_at_once_and_refuses_the_65th(
+    shop: Shop, cluster: ControlPlane, small_pool: str
+) -> None:
+    crowd = Crowd(cluster.kubeconfig, 16)
+
+    crowd.create(shop.namespace, [f"pod-{n}" for n in range(64)], [{"name": "a"}])
+    said = shop.refuses("one-more", [{"name": "a"}])
+    shop.eventually_owns(crowd.macs())
+    shop.delete("pod-0")
+
+    assert crowd.refusals == []
+    assert len(set(crowd.macs())) == 64
+    assert "pool default" in said
+    assert "all of its 64 addresses are in use" in said
+    assert small_pool in said
+
+    eventually(lambda: _succeeds(shop, "one-more"), "the freed address given out again")
+
+
+def _succeeds(shop: Shop, name: str) -> bool:
+    crowd = Crowd(Path(shop.kubectl.kubeconfig), 1)
+    crowd.create(shop.namespace, [name], [{"name": "a"}])
+    return not crowd.refusals
+
+
+def test_killing_either_program_under_load_loses_and_doubles_no_address(
+    shop: Shop, cluster: ControlPlane, release: Installed
+) -> None:
+    crowd = Crowd(cluster.kubeconfig, 8)
+    names = [f"pod-{n}" for n in range(200)]
+
+    with crowd.begin(shop.namespace, names, [{"name": "a"}], tries=200) as done:
+        eventually(lambda: done() >= 40, "40 pods")
+        release.webhooks[0].process.kill()
+        eventually(lambda: done() >= 80, "80 pods")
+        release.controller.process.kill()
+        eventually(lambda: done() >= 120, "120 pods")
+        again = start_webhook(cluster, "webhook-1")
+    controller = start_controller(cluster, "controller-1", "--quiet-s", "10")
+    again.wait_ready()
+    controller.wait_ready()
+
+    assert crowd.refusals == []
+    assert len(set(crowd.macs())) == 200
+    shop.eventually_owns(crowd.macs())
