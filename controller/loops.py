@@ -33,6 +33,7 @@ class Marks:
         self._marked: dict[MacAddress, None] = {}
         self._busy: set[MacAddress] = set()
         self._failures: dict[MacAddress, int] = {}
+        self._later: dict[MacAddress, asyncio.TimerHandle] = {}
         self._some = asyncio.Event()
         self._settled = asyncio.Condition()
 
@@ -42,8 +43,14 @@ class Marks:
         self._some.set()
 
     def mark_later(self, mac: MacAddress, in_s: float) -> None:
-        """Look at `mac` in so many seconds; several such calls are several looks."""
-        asyncio.get_running_loop().call_later(in_s, self.mark, mac)
+        """Look at `mac` in so many seconds at the latest; each look knows when the next is due."""
+        loop = asyncio.get_running_loop()
+        due = self._later.get(mac)
+        if due is not None and due.when() <= loop.time() + in_s:
+            return
+        if due is not None:
+            due.cancel()
+        self._later[mac] = loop.call_later(in_s, self._due, mac)
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until `done`, asked after every address that was looked at."""
@@ -62,6 +69,10 @@ class Marks:
                     self._marked.pop(mac, None)
                     self._busy.add(mac)
                     tasks.create_task(self._one(mac, settle, places))
+
+    def _due(self, mac: MacAddress) -> None:
+        del self._later[mac]
+        self.mark(mac)
 
     async def _one(
         self,

@@ -125,7 +125,11 @@ class Settler:
                     _log.info("released %s of %s", world.mac, stored.allocation.owner)
                 case Note(conflicts), stored if stored:
                     await self.allocations.note(stored, conflicts)
-                    _log.warning("%s is carried by %d others, too", world.mac, len(conflicts))
+                    if conflicts:
+                        others = ", ".join(map(str, conflicts))
+                        _log.warning("%s is carried by others, too: %s", world.mac, others)
+                    else:
+                        _log.info("%s is carried by its owner alone again", world.mac)
         except (AlreadyAllocated, Changed) as lost:
             _log.debug("somebody wrote first: %s", lost)
 

@@ -68,7 +68,7 @@ class Controller:
     def __init__(self, cluster: FakeCluster, name: str, loop: SteeredLoop) -> None:
         self.name = name
         self.marks: dict[MacAddress, None] = {}
-        self.timers: list[tuple[float, MacAddress]] = []
+        self.timers: dict[MacAddress, float] = {}
         self.settling: dict[MacAddress, asyncio.Task[None]] = {}
         self._loop = loop
         self._client = cluster.client(name)
@@ -83,7 +83,7 @@ class Controller:
             self.carriers,
             lambda: POOL,
             self,
-            lambda mac, in_s: self.timers.append((loop.now_s + in_s, mac)),
+            self._mark_later,
         )
 
     def monotonic_s(self) -> float:
@@ -118,14 +118,16 @@ class Controller:
                 del self.settling[mac]
                 error = None if task.cancelled() else task.exception()
                 if isinstance(error, StoreUnavailable):
-                    self.timers.append((self._loop.now_s + 1, mac))
+                    self._mark_later(mac, 1)
                 elif error:
                     raise error
 
     def wake(self) -> None:
         """Mark what is due."""
-        now_s = self._loop.now_s
-        due = [mac for at_s, mac in self.timers if at_s <= now_s]
-        self.timers = [timer for timer in self.timers if timer[0] > now_s]
-        for mac in due:
+        for mac in [mac for mac, at_s in self.timers.items() if at_s <= self._loop.now_s]:
+            del self.timers[mac]
             self.mark(mac)
+
+    def _mark_later(self, mac: MacAddress, in_s: float) -> None:
+        at_s = self._loop.now_s + in_s
+        self.timers[mac] = min(at_s, self.timers.get(mac, at_s))

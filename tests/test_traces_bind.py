@@ -13,23 +13,24 @@ if TYPE_CHECKING:
     from tests.simulation import Simulation
 
 
-def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(sim: Simulation) -> None:
-    controller = sim.controllers[0]
+def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
+    sim = two_controllers
+    late = sim.controllers[1]
     dead = sim.pod(None, FIRST)
-    sim.deliver()
-    sim.pass_time(61)
-    sim.delete(dead)  # the controller does not hear of it
-    sim.settle(FIRST)
+    sim.quiet()
+    sim.delete(dead)
+    sim.controllers[0].pod_watch.deliver()
+    sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
     request = sim.answer(sim.ask(None, FIRST))
-    controller.allocation_watch.deliver()
+    late.allocation_watch.deliver()
 
-    sim.settle(FIRST)  # Pending again, and the view shows the dead pod
+    sim.settle(FIRST, controller=1)  # Pending, and its view shows the dead pod
 
     sim.store(request)
-    controller.allocation_watch.deliver()
-    controller.pod_watch.deliver(1)  # it is dead; that another came is not heard of yet
+    late.allocation_watch.deliver()
+    late.pod_watch.deliver(1)  # it is dead; that another came is not heard of yet
     sim.pass_time(61)
-    sim.settle(FIRST)
+    sim.settle(FIRST, controller=1)
     sim.quiesce()
 
 

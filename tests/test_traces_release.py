@@ -54,6 +54,18 @@ def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulat
     sim.quiesce()
 
 
+def test_an_allocation_that_was_just_written_is_not_quiet(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.delete(former)
+    again = sim.answer(sim.ask("web-0", FIRST))
+
+    sim.calm()
+
+    assert sim.store(again)
+    sim.quiesce()
+
+
 def test_an_address_under_way_is_not_collected(sim: Simulation) -> None:
     for name in ("web-0", None):
         request = sim.answer(sim.ask(name, None))

@@ -1,0 +1,142 @@
+"""From the ConfigMap to a range, or to the reason why not; conditions move when they must."""
+
+from __future__ import annotations
+
+import pytest
+
+from controller.configuration import (
+    ADOPTED,
+    ADOPTING,
+    IN_FORCE,
+    INVALID,
+    MISSING,
+    BadRange,
+    conditions,
+    parse,
+    status_of,
+)
+from controller.tests.worlds import MAC, OTHER
+from crds.mac import MacRange
+from crds.pool import Pool
+from crds.resources import Condition, PoolStatus
+
+THEN, NOW = "2026-01-01T00:00:00Z", "2026-11-24T12:00:00Z"
+BAD = BadRange(INVALID, "RANGE_START is missing")
+
+
+def test_a_range_is_read_in_every_spelling() -> None:
+    data = {"RANGE_START": " 02-00-00-00-00-2A\n", "RANGE_END": "0200.0000.002b"}
+
+    assert parse(data) == MacRange(MAC, OTHER)
+
+
+def test_a_range_of_one_address_is_a_range() -> None:
+    assert parse({"RANGE_START": str(MAC), "RANGE_END": str(MAC)}) == MacRange(MAC, MAC)
+
+
+def test_a_range_over_an_odd_first_octet_is_a_range() -> None:
+    data = {"RANGE_START": "02:ff:ff:ff:ff:ff", "RANGE_END": "04:00:00:00:00:00"}
+
+    assert isinstance(parse(data), MacRange)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "said"),
+    [
+        pytest.param(None, MISSING, "is missing", id="no ConfigMap"),
+        pytest.param({}, INVALID, "RANGE_START is missing", id="nothing in it"),
+        pytest.param(
+            {"RANGE_START": str(MAC)}, INVALID, "RANGE_END is missing", id="without an end"
+        ),
+        pytest.param(
+            {"RANGE_START": "  ", "RANGE_END": str(MAC)},
+            INVALID,
+            "RANGE_START is missing",
+            id="a blank start",
+        ),
+        pytest.param(
+            {"RANGE_START": str(OTHER), "RANGE_END": str(MAC)},
+            INVALID,
+            "after its end",
+            id="backwards",
+        ),
+        pytest.param(
+            {"RANGE_START": "02:00:00:00:00", "RANGE_END": str(MAC)},
+            INVALID,
+            "RANGE_START: '02:00:00:00:00' is not a MAC address",
+            id="too short",
+        ),
+        pytest.param(
+            {"RANGE_START": str(MAC), "RANGE_END": "03:00:00:00:00:00"},
+            INVALID,
+            "RANGE_END: 03:00:00:00:00:00 is a group address",
+            id="an end that is a group address",
+        ),
+        pytest.param(
+            {"RANGE_START": "00:00:00:00:00:00", "RANGE_END": str(MAC)},
+            INVALID,
+            "RANGE_START: 00:00:00:00:00:00 is the zero address",
+            id="from zero",
+        ),
+    ],
+)
+def test_a_bad_range_says_what_is_wrong(
+    data: dict[str, str] | None, reason: str, said: str
+) -> None:
+    bad = parse(data)
+
+    assert isinstance(bad, BadRange)
+    assert bad.reason == reason
+    assert said in bad.message
+
+
+def test_a_good_range_is_in_force() -> None:
+    ready, adopted = conditions(PoolStatus(), None, adopted=True, now=NOW)
+
+    assert (ready.type, ready.status, ready.reason) == ("Ready", "True", IN_FORCE)
+    assert (adopted.type, adopted.status, adopted.reason) == ("Adopted", "True", ADOPTED)
+    assert ready.last_transition_time == adopted.last_transition_time == NOW
+
+
+def test_a_bad_range_is_not_and_says_why() -> None:
+    ready, adopted = conditions(PoolStatus(), BAD, adopted=False, now=NOW)
+
+    assert (ready.status, ready.reason, ready.message) == ("False", BAD.reason, BAD.message)
+    assert (adopted.status, adopted.reason) == ("False", ADOPTING)
+
+
+def test_what_was_adopted_once_stays_adopted() -> None:
+    status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
+
+    _, adopted = conditions(status, None, adopted=False, now=NOW)
+
+    assert (adopted.status, adopted.last_transition_time) == ("True", THEN)
+
+
+def test_a_transition_time_moves_with_the_status_alone() -> None:
+    was = PoolStatus(conditions=(Condition("Ready", "False", MISSING, "missing", THEN),))
+
+    still, _ = conditions(was, BAD, adopted=False, now=NOW)
+    better, _ = conditions(was, None, adopted=False, now=NOW)
+
+    assert (still.reason, still.last_transition_time) == (INVALID, THEN)
+    assert better.last_transition_time == NOW
+
+
+def test_a_condition_without_a_time_gets_one() -> None:
+    was = PoolStatus(conditions=(Condition("Ready", "True", IN_FORCE, "", ""),))
+
+    ready, _ = conditions(was, None, adopted=False, now=NOW)
+
+    assert ready.last_transition_time == NOW
+
+
+@pytest.mark.parametrize(("allocated", "free"), [(0, 2), (1, 1), (2, 0), (3, 0)])
+def test_a_pool_that_shrank_has_nothing_free_rather_than_less_than_nothing(
+    allocated: int, free: int
+) -> None:
+    pool = Pool("default", (MacRange(MAC, OTHER),))
+
+    status = status_of(pool, allocated, ())
+
+    assert (status.size, status.allocated, status.free) == (2, allocated, free)

@@ -1,0 +1,242 @@
+"""The loop over marked addresses, on a loop whose clock stands still until a test moves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.loops import _AT_ONCE, Marks, Subjects
+from controller.tests.worlds import MAC, OTHER
+from crds.mac import MacAddress
+from crds.store import StoreUnavailable
+from tests.steering import SteeredLoop
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator
+
+
+@dataclass
+class Scene:
+    """Marks that run, and a settler that ends when the test says so."""
+
+    loop: SteeredLoop = field(default_factory=SteeredLoop)
+    marks: Marks = field(default_factory=Marks)
+    begun: list[MacAddress] = field(default_factory=list)
+    under_way: dict[MacAddress, asyncio.Future[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.running = self.loop.create_task(self.marks.run(self._settle))
+
+    async def _settle(self, mac: MacAddress) -> None:
+        assert mac not in self.under_way
+        self.begun.append(mac)
+        self.under_way[mac] = self.loop.create_future()
+        try:
+            await self.under_way[mac]
+        finally:
+            del self.under_way[mac]
+
+    def mark(self, *macs: MacAddress) -> None:
+        for mac in macs:
+            self.marks.mark(mac)
+        self.loop.rest()
+
+    def finish(self, mac: MacAddress, error: Exception | None = None) -> None:
+        if error:
+            self.under_way[mac].set_exception(error)
+        else:
+            self.under_way[mac].set_result(None)
+        self.loop.rest()
+
+    def pass_time(self, by_s: float) -> None:
+        self.loop.now_s += by_s
+        self.loop.strike()
+        self.loop.rest()
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    scene = Scene()
+    yield scene
+    scene.loop.end()
+
+
+def test_marked_addresses_are_settled_in_their_order_and_at_the_same_time(scene: Scene) -> None:
+    scene.mark(OTHER, MAC)
+
+    assert scene.begun == [OTHER, MAC]
+    assert set(scene.under_way) == {OTHER, MAC}
+
+
+def test_an_address_marked_twice_is_settled_once(scene: Scene) -> None:
+    scene.mark(MAC, MAC)
+
+    scene.finish(MAC)
+
+    assert scene.begun == [MAC]
+
+
+def test_an_address_marked_while_it_is_settled_is_settled_once_more(scene: Scene) -> None:
+    scene.mark(MAC)
+    scene.mark(MAC, MAC)
+    assert scene.begun == [MAC]
+
+    scene.finish(MAC)
+
+    assert scene.begun == [MAC, MAC]
+    scene.finish(MAC)
+    assert scene.begun == [MAC, MAC]
+
+
+def test_another_address_does_not_wait_for_a_slow_one(scene: Scene) -> None:
+    scene.mark(MAC)
+
+    scene.mark(OTHER)
+
+    assert set(scene.under_way) == {MAC, OTHER}
+
+
+def test_what_could_not_be_settled_is_tried_again_ever_more_slowly(scene: Scene) -> None:
+    scene.mark(MAC)
+
+    for wait_s in (1, 2, 4, 8, 16, 30, 30):
+        scene.finish(MAC, StoreUnavailable("away"))
+        scene.pass_time(wait_s - 0.1)
+        assert not scene.under_way
+        scene.pass_time(0.1)
+        assert set(scene.under_way) == {MAC}
+
+
+def test_a_success_makes_the_next_failure_the_first(scene: Scene) -> None:
+    scene.mark(MAC)
+    scene.finish(MAC, StoreUnavailable("away"))
+    scene.pass_time(1)
+    scene.finish(MAC)
+    scene.mark(MAC)
+
+    scene.finish(MAC, StoreUnavailable("away again"))
+
+    scene.pass_time(1)
+    assert set(scene.under_way) == {MAC}
+
+
+def test_a_failed_one_that_is_marked_is_tried_at_once(scene: Scene) -> None:
+    scene.mark(MAC)
+    scene.finish(MAC, StoreUnavailable("away"))
+
+    scene.mark(MAC)
+
+    assert set(scene.under_way) == {MAC}
+
+
+def test_a_later_look_is_taken_when_its_time_has_come(scene: Scene) -> None:
+    scene.loop.call_soon(scene.marks.mark_later, MAC, 60.0)
+    scene.loop.rest()
+    scene.pass_time(59.9)
+    assert not scene.begun
+
+    scene.pass_time(0.1)
+
+    assert scene.begun == [MAC]
+
+
+def test_no_more_than_so_many_are_settled_at_once(scene: Scene) -> None:
+    macs = [MacAddress(n + 1) for n in range(_AT_ONCE + 1)]
+    scene.mark(*macs)
+    assert len(scene.under_way) == _AT_ONCE
+
+    scene.finish(macs[0])
+
+    assert macs[-1] in scene.under_way
+
+
+def test_of_several_later_looks_the_first_is_taken(scene: Scene) -> None:
+    def look() -> None:
+        for in_s in (60.0, 30.0, 90.0):
+            scene.marks.mark_later(MAC, in_s)
+
+    scene.loop.call_soon(look)
+    scene.loop.rest()
+
+    scene.pass_time(30)
+    scene.finish(MAC)
+    scene.pass_time(60)
+
+    assert scene.begun == [MAC]
+
+
+def test_who_waits_is_asked_again_after_every_address(scene: Scene) -> None:
+    waiting = scene.loop.create_task(scene.marks.until(lambda: len(scene.begun) == 2))
+    scene.mark(MAC)
+    scene.finish(MAC)
+    assert not waiting.done()
+
+    scene.mark(OTHER)
+    scene.finish(OTHER)
+
+    assert waiting.done()
+
+
+def test_an_error_that_nobody_foresaw_ends_the_loop(scene: Scene) -> None:
+    scene.mark(MAC, OTHER)
+
+    scene.finish(MAC, ZeroDivisionError())
+
+    error = scene.running.exception()
+    assert isinstance(error, ExceptionGroup)
+    assert error.subgroup(ZeroDivisionError)
+    assert not scene.under_way
+
+
+class Kept:
+    """A subject that is kept, every 10 minutes at least; each look ends as `error` says."""
+
+    def __init__(self, loop: SteeredLoop) -> None:
+        self.looks = 0
+        self.error: Exception | None = None
+        self.subjects = Subjects()
+        loop.create_task(self.subjects.keep("pool", self._look, 600.0))
+        loop.rest()
+
+    async def _look(self) -> None:
+        self.looks += 1
+        if self.error:
+            raise self.error
+
+
+def test_a_kept_subject_is_looked_at_now_and_every_so_often(scene: Scene) -> None:
+    kept = Kept(scene.loop)
+    assert kept.looks == 1
+
+    scene.pass_time(599)
+    assert kept.looks == 1
+    scene.pass_time(1)
+
+    assert kept.looks == 2
+
+
+def test_a_marked_subject_is_looked_at_at_once(scene: Scene) -> None:
+    kept = Kept(scene.loop)
+
+    kept.subjects.mark("pool")
+    kept.subjects.mark("pool")
+    scene.loop.rest()
+
+    assert kept.looks == 2
+
+
+def test_a_subject_that_failed_is_tried_again_ever_more_slowly(scene: Scene) -> None:
+    kept = Kept(scene.loop)
+    kept.error = StoreUnavailable("away")
+    kept.subjects.mark("pool")
+    scene.loop.rest()
+
+    for wait_s in (1, 2, 4, 8, 16, 30, 30):
+        looks = kept.looks
+        scene.pass_time(wait_s - 0.1)
+        assert kept.looks == looks
+        scene.pass_time(0.1)
+        assert kept.looks == looks + 1

@@ -1,0 +1,285 @@
+"""One address at a time, on the fake API server: what is read, what is written, and when not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from controller.settling import ACT_WITHIN_S, QUIET_S, Settler
+from controller.tests.worlds import MAC, OTHER, bound, owner, pending
+from controller.views import AllocationView, CarrierView
+from crds.mac import MacAddress, MacRange
+from crds.pool import Pool
+from crds.store import StoreUnavailable
+from crds.tests.fake import FakeCluster
+from crds.tests.gates import Call, Fail, Hold
+
+if TYPE_CHECKING:
+    from crds.allocation import Allocation, Stored
+
+NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
+
+
+@dataclass
+class Scene:
+    """A settler whose views know all at once, its clock, and when it wants to look again."""
+
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    now_s: float = 100.0
+    later: list[tuple[MacAddress, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        client = self.cluster.client("controller")
+        known = AllocationView(self.monotonic_s, lambda _: None)
+        carriers = CarrierView(lambda _: None)
+        self.allocation_watch = self.cluster.follow_allocations(known)
+        self.cluster.follow_pods(carriers)
+        pool = Pool("default", (MacRange(MAC, OTHER),))
+        self.settler = Settler(
+            client.allocations,
+            client.objects,
+            known,
+            carriers,
+            lambda: pool,
+            self,
+            lambda mac, in_s: self.later.append((mac, in_s)),
+        )
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def now(self) -> str:
+        return "2026-11-24T12:00:00Z"
+
+    def store(self, allocation: Allocation) -> Stored:
+        """Store what is there when the test begins."""
+        return self.cluster._create(allocation)
+
+    async def settle(self, mac: MacAddress = MAC) -> list[str]:
+        """Settle, and return the calls that it made."""
+        before = len(self.cluster.calls)
+        await self.settler.settle(mac)
+        return [f"{call.verb} {call.port}" for call in self.cluster.calls[before:]]
+
+    def now_is(self, state: str | None) -> bool:
+        """Whether the allocation of MAC is in `state` now, None: not there."""
+        stored = self.cluster.allocated.get(MAC)
+        return (stored and stored.allocation.state) == state
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def delete(call: Call) -> bool:
+    return call.verb == "delete"
+
+
+def get_object(call: Call) -> bool:
+    return (call.verb, call.port) == ("get", "object")
+
+
+def list_objects(call: Call) -> bool:
+    return (call.verb, call.port) == ("list", "object")
+
+
+async def test_an_address_as_it_should_be_costs_no_call(scene: Scene) -> None:
+    pod = scene.cluster.create_pod("shop", "web-0", NETWORKS)
+    scene.store(bound("web-0", pod.uid))
+
+    assert await scene.settle() == []
+
+
+async def test_a_bind_is_a_read_and_a_write(scene: Scene) -> None:
+    scene.cluster.create_pod("shop", "web-0", NETWORKS)
+    scene.store(pending("web-0"))
+
+    assert await scene.settle() == ["get object", "replace allocation"]
+    assert scene.now_is("Bound")
+
+
+async def test_an_adopted_address_names_the_pool_that_it_lies_in(scene: Scene) -> None:
+    scene.cluster.create_pod("shop", "web-0", NETWORKS)
+
+    assert await scene.settle() == ["get object", "create allocation"]
+    assert scene.cluster.allocated[MAC].allocation.pool == "default"
+
+
+async def test_an_adopted_address_outside_every_range_names_no_pool(scene: Scene) -> None:
+    outside = MacAddress.parse("0a:00:00:00:00:01")
+    scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{outside}"}}]')
+
+    await scene.settle(outside)
+
+    assert scene.cluster.allocated[outside].allocation.pool is None
+
+
+async def test_it_looks_again_when_quiet_will_be_over(scene: Scene) -> None:
+    scene.store(pending("web-0"))
+    scene.now_s += 25
+
+    assert await scene.settle() == []
+    assert scene.later == [(MAC, QUIET_S - 25)]
+
+
+async def test_quiet_is_over_after_q_exactly(scene: Scene) -> None:
+    scene.store(pending("web-0"))
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == ["get object", "delete allocation"]
+    assert scene.now_is(None)
+
+
+async def test_an_address_that_its_pod_does_not_show_is_looked_at_again(scene: Scene) -> None:
+    pod = scene.cluster.create_pod("shop", "web-0")
+    scene.store(bound("web-0", pod.uid))
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == ["get object"]
+    assert scene.later == [(MAC, QUIET_S)]
+
+
+async def test_an_owner_of_an_unknown_kind_is_left_alone(scene: Scene) -> None:
+    strange = replace(owner("db", "u-7"), kind="Database")
+    scene.store(replace(bound("db", "u-7"), owner=strange))
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == []
+    assert scene.now_is("Bound")
+
+
+async def test_a_decision_that_took_too_long_is_taken_anew(scene: Scene) -> None:
+    scene.store(bound("web-0", "u-1"))
+    scene.now_s += QUIET_S
+    hold = Hold(get_object)
+    scene.cluster.gate = hold
+    settling = asyncio.create_task(scene.settle())
+    await hold.arrived.wait()
+
+    scene.now_s += ACT_WITHIN_S + 0.1
+    hold.release()
+
+    assert await settling == ["get object"]
+    assert scene.now_is("Bound")
+    assert scene.later == [(MAC, 0.0)]
+
+
+async def test_a_decision_at_the_last_moment_is_acted_on(scene: Scene) -> None:
+    scene.store(bound("web-0", "u-1"))
+    scene.now_s += QUIET_S
+    hold = Hold(get_object)
+    scene.cluster.gate = hold
+    settling = asyncio.create_task(scene.settle())
+    await hold.arrived.wait()
+
+    scene.now_s += ACT_WITHIN_S
+    hold.release()
+
+    assert await settling == ["get object", "delete allocation"]
+
+
+async def test_what_somebody_wrote_meanwhile_stays_and_is_no_error(scene: Scene) -> None:
+    stored = scene.store(bound("web-0", "u-1"))
+    scene.now_s += QUIET_S
+    hold = Hold(delete)
+    scene.cluster.gate = hold
+    settling = asyncio.create_task(scene.settle())
+    await hold.arrived.wait()
+
+    scene.cluster._replace(stored, pending("web-0"))
+    hold.release()
+
+    await settling
+    assert scene.now_is("Pending")
+
+
+async def test_who_allocated_before_an_adoption_stays_and_is_no_error(scene: Scene) -> None:
+    scene.cluster.create_pod("shop", "web-0", NETWORKS)
+    hold = Hold(lambda call: call.verb == "create")
+    scene.cluster.gate = hold
+    settling = asyncio.create_task(scene.settle())
+    await hold.arrived.wait()
+
+    scene.store(pending("web-1"))
+    hold.release()
+
+    await settling
+    assert scene.now_is("Pending")
+
+
+async def test_an_api_server_that_is_away_is_told_to_the_loop(scene: Scene) -> None:
+    scene.store(bound("web-0", "u-1"))
+    scene.now_s += QUIET_S
+    scene.cluster.gate = Fail(get_object)
+
+    with pytest.raises(StoreUnavailable):
+        await scene.settle()
+
+    assert scene.now_is("Bound")
+
+
+async def test_all_who_wait_for_a_list_share_one(scene: Scene) -> None:
+    macs = [MacAddress(MAC.bits + n) for n in range(20)]
+    for mac in macs:
+        scene.store(replace(pending(None), mac=mac))
+    scene.now_s += QUIET_S
+
+    await asyncio.gather(*(scene.settle(mac) for mac in macs))
+
+    lists = [call for call in scene.cluster.calls if list_objects(call)]
+    assert len(lists) == 1
+    assert not scene.cluster.allocated
+
+
+async def test_nobody_shares_a_list_that_began_before_they_asked(scene: Scene) -> None:
+    scene.store(pending(None))
+    scene.store(replace(pending(None), mac=OTHER))
+    scene.now_s += QUIET_S
+    answer = Hold(list_objects)
+    scene.cluster.answer = answer  # the list is made, and its answer on the way
+    first = asyncio.create_task(scene.settle(MAC))
+    await answer.arrived.wait()
+
+    scene.cluster._pod_watches.clear()  # no event tells of what comes now
+    scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{OTHER}"}}]')
+    second = asyncio.create_task(scene.settler.settle(OTHER))
+    answer.release()
+
+    await asyncio.gather(first, second)
+    assert OTHER in scene.cluster.allocated
+    assert MAC not in scene.cluster.allocated
+
+
+async def test_a_list_that_failed_is_nobodys_proof_and_the_next_one_is_new(scene: Scene) -> None:
+    scene.store(pending(None))
+    scene.now_s += QUIET_S
+    scene.cluster.gate = Fail(list_objects)
+    with pytest.raises(StoreUnavailable):
+        await scene.settle()
+
+    await scene.settle()
+
+    assert scene.now_is(None)
+
+
+async def test_an_operator_reads_who_else_carries_an_address_and_when_that_is_over(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    pod = scene.cluster.create_pod("shop", "web-0", NETWORKS)
+    scene.store(bound("web-0", pod.uid))
+    scene.cluster.create_pod("other", "alien", NETWORKS)
+    await scene.settle()
+    scene.cluster.delete_pod("other", "alien")
+
+    await scene.settle()
+
+    warned, informed = caplog.records
+    assert (warned.levelname, informed.levelname) == ("WARNING", "INFO")
+    assert "Pod other/alien" in warned.getMessage()
+    assert informed.getMessage() == f"{MAC} is carried by its owner alone again"

@@ -1,0 +1,214 @@
+"""Views are told of what is, and say since when it has been so and what to look at again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from controller.tests.worlds import MAC, OTHER, bare, bound, ended, pending, pod, stored
+from controller.views import AllocationView, CarrierView
+
+if TYPE_CHECKING:
+    from crds.allocation import Carrier, Stored
+    from crds.mac import MacAddress
+
+WEB = stored(bound("web-0", "u-1"))
+
+
+@dataclass
+class Watched:
+    """An allocation view, its clock, and what it has marked since it was last asked."""
+
+    now_s: float = 100.0
+    told: list[MacAddress] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.view = AllocationView(lambda: self.now_s, self.told.append)
+
+    def since_s(self, mac: MacAddress = MAC) -> float:
+        entry = self.view.get(mac)
+        assert entry is not None
+        return entry.since_s
+
+    def marked(self) -> list[MacAddress]:
+        marked, self.told[:] = sorted(self.told), []
+        return marked
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def marked() -> list[MacAddress]:
+    return []
+
+
+@pytest.fixture
+def carriers(marked: list[MacAddress]) -> CarrierView:
+    return CarrierView(marked.append)
+
+
+def test_quiet_begins_when_a_state_is_first_seen(watched: Watched) -> None:
+    watched.view.put(WEB)
+
+    assert watched.since_s() == 100
+    assert watched.marked() == [MAC]
+
+
+def test_the_same_state_again_is_no_news(watched: Watched) -> None:
+    watched.view.put(WEB)
+    watched.marked()
+    watched.now_s = 130
+
+    watched.view.put(WEB)
+
+    assert watched.since_s() == 100
+    assert watched.marked() == []
+    assert watched.view.changes == 1
+
+
+@pytest.mark.parametrize(
+    "now", [replace(WEB, version="8"), replace(WEB, uid="a-2")], ids=["a write", "a new one"]
+)
+def test_quiet_begins_anew_with_every_other_state(watched: Watched, now: Stored) -> None:
+    watched.view.put(WEB)
+    watched.marked()
+    watched.now_s = 130
+
+    watched.view.put(now)
+
+    assert watched.since_s() == 130
+    assert watched.marked() == [MAC]
+
+
+def test_quiet_begins_anew_after_a_list(watched: Watched) -> None:
+    watched.view.put(WEB)
+    watched.now_s = 130
+
+    watched.view.reset([WEB])
+
+    assert watched.since_s() == 130
+
+
+def test_a_list_marks_what_it_has_and_what_it_no_longer_has(watched: Watched) -> None:
+    watched.view.put(WEB)
+    watched.marked()
+
+    watched.view.reset([stored(replace(pending("web-1"), mac=OTHER))])
+
+    assert watched.marked() == [MAC, OTHER]
+    assert watched.view.get(MAC) is None
+    assert list(watched.view.macs()) == [OTHER]
+
+
+def test_a_deleted_allocation_is_forgotten_and_marked_once(watched: Watched) -> None:
+    watched.view.put(WEB)
+    watched.marked()
+
+    watched.view.drop(WEB)
+    watched.view.forget(MAC)
+
+    assert watched.view.get(MAC) is None
+    assert watched.marked() == [MAC]
+
+
+def test_an_object_is_found_by_each_of_its_addresses(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    web = pod("web-0", "u-1", MAC, OTHER)
+
+    carriers.put(web)
+
+    assert carriers.of(MAC) == carriers.of(OTHER) == (web,)
+    assert sorted(marked) == [MAC, OTHER]
+    assert carriers.get("u-1") == web
+
+
+def test_several_carriers_of_an_address_stand_in_the_order_they_came(carriers: CarrierView) -> None:
+    first, second = pod("web-1", "u-2"), pod("web-0", "u-1")
+    carriers.put(first)
+
+    carriers.put(second)
+
+    assert carriers.of(MAC) == (first, second)
+
+
+def test_an_event_that_changes_no_address_is_no_news(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    web = pod("web-0", "u-1")
+    carriers.put(web)
+    marked.clear()
+
+    carriers.put(replace(web, version="2"))
+
+    assert marked == []
+
+
+def test_an_address_that_an_object_lost_is_marked_and_no_longer_its_own(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.put(pod("web-0", "u-1", MAC))
+    marked.clear()
+
+    carriers.put(pod("web-0", "u-1", OTHER))
+
+    assert carriers.of(MAC) == ()
+    assert sorted(marked) == [MAC, OTHER]
+
+
+@pytest.mark.parametrize(
+    "now", [ended("web-0", "u-1"), bare("web-0", "u-1")], ids=["ended", "without addresses"]
+)
+def test_an_object_that_carries_nothing_is_not_kept(
+    carriers: CarrierView, marked: list[MacAddress], now: Carrier
+) -> None:
+    carriers.put(pod("web-0", "u-1"))
+    marked.clear()
+
+    carriers.put(now)
+
+    assert list(carriers.uids()) == []
+    assert list(carriers.macs()) == []
+    assert marked == [MAC]
+
+
+def test_a_deleted_object_is_dropped_whatever_its_last_event_showed(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.put(pod("web-0", "u-1"))
+    marked.clear()
+
+    carriers.drop(bare("web-0", "u-1"))
+
+    assert carriers.of(MAC) == ()
+    assert marked == [MAC]
+
+
+def test_a_deletion_of_a_former_namesake_takes_nothing_from_the_new_one(
+    carriers: CarrierView,
+) -> None:
+    again = pod("web-0", "u-2")
+    carriers.put(pod("web-0", "u-1"))
+    carriers.put(again)
+
+    carriers.drop(pod("web-0", "u-1"))
+
+    assert carriers.of(MAC) == (again,)
+
+
+def test_a_list_drops_what_it_does_not_have(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.put(pod("web-0", "u-1", MAC))
+    marked.clear()
+
+    carriers.reset([pod("web-1", "u-2", OTHER)])
+
+    assert list(carriers.uids()) == ["u-2"]
+    assert sorted(marked) == [MAC, OTHER]
