@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller import configuration
-from controller.configuration import CONFIG_MAP, INVALID, BadRange
+from controller.configuration import CONFIG_MAP, BadRange
 from crds.allocation import API_VERSION, encode_hook
 from crds.client import Api, ApiError
 from crds.resources import POOLS
@@ -26,7 +26,12 @@ _DEFAULT = "default"
 _NOT_FOUND = 404
 
 
+class _Metadata(msgspec.Struct):
+    uid: str = ""
+
+
 class _ConfigMap(msgspec.Struct):
+    metadata: _Metadata
     data: dict[str, str] = {}
 
 
@@ -51,7 +56,8 @@ class PoolKeeper:
 
     async def configure(self) -> None:
         """Bring the ConfigMap's range into force, or say why not. Raises ApiError, Unreachable."""
-        wanted = configuration.parse(await self._config())
+        config = await self._config()
+        wanted = configuration.parse(config.data if config else None)
         problem = wanted if isinstance(wanted, BadRange) else None
         self.seen = await self._read()
         if problem is None or self.seen is None:
@@ -60,7 +66,7 @@ class PoolKeeper:
         await self.report()
         if problem is not None and problem != self._announced:
             _log.error("%s", problem.message)
-            await self._event(problem)
+            await self._event(problem, config.metadata.uid if config else "")
         self._announced = problem
 
     async def report(self) -> None:
@@ -79,14 +85,14 @@ class PoolKeeper:
         raw = await self.api.merge(f"{POOLS.one(_DEFAULT)}/status", _json({"status": status}))
         self.seen = POOLS.read(raw)
 
-    async def _config(self) -> dict[str, str] | None:
+    async def _config(self) -> _ConfigMap | None:
         try:
             raw = await self.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise
-        return msgspec.json.decode(raw, type=_ConfigMap).data
+        return msgspec.json.decode(raw, type=_ConfigMap)
 
     async def _read(self) -> SeenPool | None:
         try:
@@ -107,7 +113,7 @@ class PoolKeeper:
         }
         return POOLS.read(await self.api.apply(POOLS.one(_DEFAULT), _json(body)))
 
-    async def _event(self, problem: BadRange) -> None:
+    async def _event(self, problem: BadRange, uid: str) -> None:
         """Warn on the ConfigMap, where `kubectl describe` shows it (events.k8s.io/v1)."""
         body = {
             "apiVersion": "events.k8s.io/v1",
@@ -115,7 +121,7 @@ class PoolKeeper:
             "metadata": {"generateName": f"{CONFIG_MAP}-", "namespace": self.namespace},
             "eventTime": self.clock.now().replace("Z", ".000000Z"),  # metav1.MicroTime
             "type": "Warning",
-            "reason": INVALID,
+            "reason": problem.reason,
             "action": "Configure",
             "note": problem.message[:1024],
             "reportingController": "kubemacpool.io/controller",
@@ -125,6 +131,7 @@ class PoolKeeper:
                 "kind": "ConfigMap",
                 "namespace": self.namespace,
                 "name": CONFIG_MAP,
+                "uid": uid,
             },
         }
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"

@@ -1,0 +1,163 @@
+"""What users see while one of our programs, or the API server, is away and comes back."""
+
+import http.client
+import secrets
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.programs import start_controller, start_webhook
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import Installed, apply_release, installed
+from e2e.pods import NETWORKS, OPT_IN, Shop, manifest
+
+QUIET = ("--quiet-s", "10")
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster whose programs these tests may stop."""
+    with ephemeral() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
+    """One webhook, one controller."""
+    with installed(own_cluster, replicas=1, quiet_s=10) as started:
+        yield started
+
+
+@pytest.fixture
+def spaces(programs: Installed, own_cluster: ControlPlane) -> tuple[Shop, Shop]:
+    """An opted-in namespace and one that is not."""
+    assert programs.webhooks
+    kubectl = own_cluster.kubectl
+    names = [f"{kind}-{secrets.token_hex(4)}" for kind in ("in", "out")]
+    for name in names:
+        kubectl("create", "namespace", name)
+        kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    kubectl("label", "namespace", names[0], OPT_IN)
+    return Shop(kubectl, names[0]), Shop(kubectl, names[1])
+
+
+def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
+    with ephemeral() as cluster:
+        apply_release(cluster.kubectl)
+        webhook = start_webhook(cluster)
+        address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
+
+        # Without a certificate there is no handshake; the log says so, and with one the rest shows.
+        eventually(lambda: "listening" in webhook.process.log.read_text(), "the webhook listening")
+        with pytest.raises((ssl.SSLError, OSError)):
+            _readyz(address)
+        controller = start_controller(cluster, "controller-1", *QUIET)
+        controller.wait_ready()
+        webhook.wait_ready()
+        controller.process.stop()
+        cluster.kubectl("delete", "macpool", "default")
+
+        eventually(lambda: "there is no MacPool default yet" in _readyz(address), "the reason")
+
+
+def test_while_the_webhook_is_down_only_those_who_need_an_address_wait(
+    own_cluster: ControlPlane, programs: Installed, spaces: tuple[Shop, Shop]
+) -> None:
+    shop, elsewhere = spaces
+    for webhook in programs.webhooks:
+        webhook.process.stop()
+
+    shop.create("plain")
+    elsewhere.create("attached", [{"name": "a"}])
+    said = shop.refuses("attached", [{"name": "a"}])
+    again = start_webhook(own_cluster, "webhook-1")
+    again.wait_ready()
+    [element] = eventually(lambda: _served(shop, "attached"), "served again")
+
+    assert 'failed calling webhook "mutatepods.kubemacpool.io"' in said
+    shop.bound(element["mac"], "attached")
+
+
+def test_what_happens_while_the_controller_is_away_is_made_good_when_it_is_back(
+    own_cluster: ControlPlane, programs: Installed, spaces: tuple[Shop, Shop]
+) -> None:
+    shop, elsewhere = spaces
+    [leaving] = shop.create("leaving", [{"name": "a"}])
+    shop.bound(leaving["mac"], "leaving")
+    programs.controller.process.kill()
+
+    shop.delete("leaving")
+    [coming] = shop.create("coming", [{"name": "a"}])
+    elsewhere.create("wild", [{"name": "a", "mac": "0a:00:00:00:03:01"}])
+    pending = shop.spec(coming["mac"])["state"]
+    start_controller(own_cluster, "controller-1", *QUIET).wait_ready()
+
+    assert pending == "Pending"
+    shop.bound(coming["mac"], "coming")
+    assert elsewhere.bound("0a:00:00:00:03:01", "wild")["source"] == "Adopted"
+    shop.freed(leaving["mac"])
+
+
+def test_a_restarted_api_server_is_found_again_by_both_programs(
+    own_cluster: ControlPlane, spaces: tuple[Shop, Shop]
+) -> None:
+    shop, _ = spaces
+    own_cluster.process("kube-apiserver").kill()
+    own_cluster.start("kube-apiserver")
+
+    [element] = eventually(lambda: _served(shop, "samplepod"), "served again")
+    shop.bound(element["mac"], "samplepod")
+    shop.delete("samplepod")
+
+    shop.freed(element["mac"])
+
+
+@pytest.mark.parametrize("how", ["background", "foreground"])
+def test_a_namespace_deleted_whole_frees_all_its_addresses(
+    spaces: tuple[Shop, Shop], how: str
+) -> None:
+    shop, _ = spaces
+    macs = [shop.create(f"pod-{n}", [{"name": "a"}])[0]["mac"] for n in range(5)]
+    shop.eventually_owns(macs)
+
+    shop.kubectl("delete", "namespace", shop.namespace, f"--cascade={how}", "--wait=false")
+
+    for mac in macs:
+        shop.freed(mac)
+
+
+def test_nothing_of_ours_is_left_on_other_peoples_objects(spaces: tuple[Shop, Shop]) -> None:
+    shop, _ = spaces
+    [element] = shop.create("samplepod", [{"name": "a"}])
+    shop.bound(element["mac"], "samplepod")
+
+    for thing in (
+        ("pod", "samplepod", "-n", shop.namespace),
+        ("namespace", shop.namespace),
+        ("configmap", "kubemacpool-mac-range-config", "-n", "kubemacpool-system"),
+        ("mutatingwebhookconfiguration", "kubemacpool-mutator"),
+    ):
+        metadata = shop.kubectl.json("get", *thing)["metadata"]
+        assert "finalizers" not in metadata
+        keys = set(metadata.get("annotations", {}))
+        assert keys <= {NETWORKS, "kubectl.kubernetes.io/last-applied-configuration"}
+
+
+def _served(shop: Shop, name: str) -> list[dict[str, str]]:
+    done = shop.kubectl.run(
+        "create", "-f", "-", "-n", shop.namespace, stdin=manifest(name, [{"name": "a"}])
+    )
+    return shop.elements(name) if done.returncode == 0 else []
+
+
+def _readyz(address: str) -> str:
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(address, timeout=5, context=unverified)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
