@@ -56,7 +56,7 @@ test: venv ## Unit, contract and e2e tests, on a real control plane
 
 .PHONY: unit
 unit: venv ## Only the tests that need no control plane (seconds)
-	@pytest -q -m "not cluster" crds webhook controller
+	@pytest -q -m "not cluster" crds webhook controller tests
 
 .PHONY: e2e
 e2e: venv ## Only the tests that speak to a cluster through kubectl
