@@ -10,11 +10,13 @@ import asyncio
 import concurrent.futures
 import contextlib
 import logging
+import ssl
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import kopf
 import kubernetes.client
 import kubernetes.config
@@ -34,7 +36,7 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _RETRIES_S = (1.0, 2.0, 4.0)
 # Its workers have 2 s to end (settings.queueing.exit_timeout), its other tasks 5 s.
 _STOP_S = 10.0
-# How long aiohttp's connections take to say goodbye (its "Graceful Shutdown"); kopf does not wait.
+# How long aiohttp's connections take to say goodbye (its "Graceful Shutdown").
 _TLS_CLOSE_S = 0.25
 
 
@@ -95,33 +97,37 @@ async def follow(
         for subject in Subject:
             mark(subject)
         try:
-            await _run(_registry(_handing_over(mark, loop), kubeconfig), namespace)
+            await _run(_handing_over(mark, loop), namespace, kubeconfig)
         except Exception as error:  # noqa: BLE001 # whatever ended it, it is started again
-            _log.warning("kopf ended: %s: %s", type(error).__name__, error)
+            _log.warning("kopf ended: %s: %s", type(error).__name__, str(error))
         if loop.time() - began > _LONGEST_WAIT_S:
             wait_s = _FIRST_WAIT_S
         await asyncio.sleep(wait_s)
         wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
-async def _run(registry: kopf.OperatorRegistry, namespace: str) -> None:
+async def _run(mark: Callable[[Subject], None], namespace: str, kubeconfig: str | None) -> None:
     """Run kopf once; when cancelled, ask it to stop and wait for that."""
     stop: concurrent.futures.Future[None] = concurrent.futures.Future()
     outcome: concurrent.futures.Future[None] = concurrent.futures.Future()
     outcome.set_running_or_notify_cancel()  # cancelling our wait does not cancel it
 
     async def operate() -> None:
-        try:
+        # Of several failures kopf raises one; the others are reported when they are collected.
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: _log.debug("kopf: %s", context["message"])
+        )
+        async with contextlib.AsyncExitStack() as sessions:
+            # First in, last out: TLS connections take a moment to say goodbye.
+            sessions.push_async_callback(asyncio.sleep, _TLS_CLOSE_S)
             await kopf.operator(
-                registry=registry,
+                registry=_registry(mark, kubeconfig, sessions),
                 settings=_settings(namespace),
                 standalone=True,
                 namespaces=[namespace],
                 # Given the thread-safe one itself, it blocks a thread on it: an early end hangs.
                 stop_flag=asyncio.wrap_future(stop),
             )
-        finally:
-            await asyncio.sleep(_TLS_CLOSE_S)
 
     def work() -> None:
         try:
@@ -138,15 +144,23 @@ async def _run(registry: kopf.OperatorRegistry, namespace: str) -> None:
         with contextlib.suppress(concurrent.futures.InvalidStateError):
             stop.set_result(None)
         await asyncio.wait({ended}, timeout=_STOP_S)
+        if ended.done():
+            ended.exception()  # looked at, so that it is not reported when we were cancelled
     ended.result()
 
 
-def _registry(mark: Callable[[Subject], None], kubeconfig: str | None) -> kopf.OperatorRegistry:
+def _registry(
+    mark: Callable[[Subject], None],
+    kubeconfig: str | None,
+    sessions: contextlib.AsyncExitStack,
+) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.ConnectionInfo:
-        return _login(kubeconfig)
+    async def login(**_: object) -> kopf.AiohttpSession:
+        login = _login(kubeconfig)
+        sessions.push_async_callback(login.aiohttp_session.close)
+        return login
 
     for followed in FOLLOWED:
         _register(registry, followed, mark)
@@ -178,23 +192,28 @@ def _handing_over(
     return hand_over
 
 
-def _login(kubeconfig: str | None) -> kopf.ConnectionInfo:
-    """Log in as `crds.client` does; kopf asks again when the API server refuses the token."""
+def _login(kubeconfig: str | None) -> kopf.AiohttpSession:
+    """Log in as `crds.client` does; kopf asks again when the API server refuses the token.
+
+    The session is ours to close: kopf does not when it ends early.
+    """
     configuration: Any = kubernetes.client.Configuration()
     where = {"config_file": kubeconfig} if kubeconfig else {}
     kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
         client_configuration=configuration, **where
     )
-    header = configuration.get_api_key_with_prefix("authorization") or (
+    token = configuration.get_api_key_with_prefix("authorization") or (
         configuration.get_api_key_with_prefix("BearerToken")
     )
-    return kopf.ConnectionInfo(
+    tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    if configuration.cert_file:
+        tls.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return kopf.AiohttpSession(
         server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        token=header.split(" ", 1)[-1] if header else None,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
+        aiohttp_session=aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls),
+            headers={"Authorization": token} if token else {},
+        ),
     )
 
 
