@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,6 +29,8 @@ PAGE = 1000
 LIST_TIMEOUT_S = 60.0
 # The API server sends a bookmark about once a minute: a watch that says less than that is dead.
 WATCH_SILENCE_S = 150.0
+# How old a token read from its file may be; the `kubernetes` package re-reads it as often.
+_TOKEN_LIFE_S = 60.0
 _CONNECTIONS = 64
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
 
@@ -75,6 +78,8 @@ class Api:
     user_agent: str
     kubeconfig: str | None = None
     _configuration: Any = None
+    _token: str | None = field(default=None, init=False, repr=False)
+    _token_until_s: float = field(default=0.0, init=False)
     _session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Self:
@@ -214,17 +219,24 @@ class Api:
         kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
             client_configuration=self._configuration, **where
         )
+        self._token_until_s = 0.0
 
     def _url(self, path: str) -> str:
         return f"{self._configuration.host}{path}"
 
     def _headers(self, content_type: str | None = None) -> dict[str, str]:
         headers = {"Content-Type": content_type} if content_type else {}
-        for key in ("authorization", "BearerToken"):
-            token = self._configuration.get_api_key_with_prefix(key)
-            if token:
-                headers["Authorization"] = token
+        now_s = time.monotonic()
+        if now_s >= self._token_until_s:  # asking for it costs 130 us
+            self._token, self._token_until_s = self._asked_token(), now_s + _TOKEN_LIFE_S
+        if self._token:
+            headers["Authorization"] = self._token
         return headers
+
+    def _asked_token(self) -> str | None:
+        keys = ("authorization", "BearerToken")  # in a cluster, from a kubeconfig
+        asked = (self._configuration.get_api_key_with_prefix(key) for key in keys)
+        return next((token for token in asked if token), None)
 
 
 _MANAGER = {"fieldManager": "kubemacpool"}
