@@ -75,7 +75,9 @@ async def _run(arguments: argparse.Namespace, intervals: Intervals) -> int:
         )
     )
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, leading.cancel)
+        asyncio.get_running_loop().add_signal_handler(
+            signum, lambda: leading.cancelling() or leading.cancel()
+        )
     try:
         await leading
     except LeaseLost as lost:
