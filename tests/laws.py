@@ -1,7 +1,8 @@
 """What must hold, whatever happens when: of what is stored, at every moment and at rest.
 
 I1 nothing admitted carries what another live object carries; I2 nobody can be given what a live
-object carries; I3 at rest nothing leaks and everything carried is bound.
+object carries, or what it was bound to and may still have on an interface; I3 at rest nothing leaks
+and everything carried is bound.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Laws:
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
         self.bypassed: set[str] = set()  # UIDs of objects that no webhook has seen
+        self.held: dict[str, set[MacAddress]] = {}  # what was ever bound to an object, by its UID
         self.generated: set[str] = set()  # UIDs of objects that were admitted without a name
         self.spoilt: set[MacAddress] = set()  # addresses that such an object has ever carried
 
@@ -38,20 +40,42 @@ class Laws:
         """I1, when `pod` is stored with `macs` that it did not carry before."""
         for other in self.live():
             if other.uid != pod.uid and other.uid not in self.bypassed:
-                both = macs & {one.mac for one in other.attachments}
+                both = macs & {one.mac for one in other.attachments} - self._excused(other)
                 assert not both, f"{pod.name} and {other.name} both carry {both}"
+
+    def _excused(self, pod: Carrier) -> set[MacAddress]:
+        """A known gap: a name not generated yet fits whatever carries the address in the namespace.
+
+        So an object that came by without us may be bound in the place of `pod`; then the address
+        goes its way, until `pod` has it by rule 5 or 9.
+        """
+        return self.spoilt if pod.uid in self.generated else set()
 
     def check(self) -> None:
         """I2, at every moment."""
+        self._hold()
         for pod in self.live():
             if pod.uid not in self.bypassed:
                 for attachment in pod.attachments:
                     self._check(pod, attachment.mac)
+        for pod in self.cluster.pods.values():
+            if pod.uid in self.held and not pod.terminal:
+                for mac in self.held[pod.uid] - self.spoilt:
+                    self._check(pod, mac)
+
+    def _hold(self) -> None:
+        for mac, stored in self.cluster.allocated.items():
+            owner = stored.allocation.owner
+            if owner is not None and owner.uid is not None:
+                self.held.setdefault(owner.uid, set()).add(mac)
+            # A create that asks for it by the pod's own name takes it over, and if it is refused
+            # nobody knows any more that a pod which does not show it has it: a known gap.
+            for uid, macs in self.held.items():
+                if owner is not None and owner.uid != uid:
+                    macs.discard(mac)
 
     def _check(self, pod: Carrier, mac: MacAddress) -> None:
-        # A name not generated yet fits an object of the namespace that came by without us as well:
-        # if the watch is late by more than Q, its address goes with that one, and comes by rule 9.
-        if pod.uid in self.generated and mac in self.spoilt:
+        if mac in self._excused(pod):
             return
         stored = self.cluster.allocated.get(mac)
         assert stored is not None, f"{pod.name} carries {mac}, which has no allocation"

@@ -37,6 +37,8 @@ class Moves:
     def __init__(self, choose: Choose) -> None:
         self.choose = choose
         self.sim = Simulation(controllers=1 + self._one_in(4), draw=choose)
+        if self._one_in(3):
+            self.a_controller_sees_pods_late()
 
     # --- admission ----------------------------------------------------------------------------
 
@@ -139,6 +141,18 @@ class Moves:
     def a_view_learns(self) -> None:
         self._pick(self.sim.watches()).deliver(None if self.choose(2) else 1)
 
+    def a_controller_sees_pods_late(self) -> None:
+        """From now on, or no longer."""
+        watch = self._pick(self.sim.controllers).pod_watch
+        if watch in self.sim.late:
+            self.sim.late.remove(watch)
+        else:
+            self.sim.late.append(watch)
+
+    def a_late_view_learns(self) -> None:
+        if self.sim.late:
+            self._pick(self.sim.late).deliver(1)
+
     def a_watch_lists_anew(self) -> None:
         self._pick(self.sim.watches()).relist()
 
@@ -205,7 +219,9 @@ WEIGHTS = {
     Moves.quiet_passes: 8,
     Moves.time_passes: 3,
     Moves.all_know_all: 4,
-    Moves.a_view_learns: 4,
+    Moves.a_view_learns: 3,
+    Moves.a_controller_sees_pods_late: 1,
+    Moves.a_late_view_learns: 4,
     Moves.a_watch_lists_anew: 1,
     Moves.a_repair_runs: 1,
     Moves.a_call_fails: 2,

@@ -47,6 +47,7 @@ class Simulation:
         self.cluster = FakeCluster(self.calls.gate, self.calls.answer)
         self.laws = Laws(self.cluster)
         self.requests: list[Request] = []
+        self.late: list[Watch] = []  # they learn of nothing, until they are asked by name
         self._draw = draw
         self._asked = 0
         self.replicas = [Replica(self.cluster, f"webhook-{n}", draw) for n in range(2)]
@@ -196,9 +197,10 @@ class Simulation:
         return found
 
     def deliver(self) -> None:
-        """All views learn of all that has happened."""
+        """All views learn of all that has happened, but for late ones."""
         for watch in self.watches():
-            watch.deliver()
+            if watch not in self.late:
+                watch.deliver()
 
     def settle(self, mac: MacAddress, most: int | None = None, controller: int = 0) -> None:
         """The controller looks at `mac` (or goes on with it), and does up to `most` calls."""
@@ -268,11 +270,16 @@ class Simulation:
     # --- to rest ------------------------------------------------------------------------------
 
     def calm(self) -> None:
-        """All events arrive and the controllers do what they can; requests stay where they are."""
+        """All events arrive and the controllers do what they can; requests stay where they are.
+
+        Of two that see differently one acts: they would record and clear conflicts in turns.
+        """
+        seeing = [one for one in self.controllers if one.pod_watch not in self.late]
+        acting = seeing or self.controllers[:1]
         for _ in range(_MOST_TURNS):
             self.deliver()
             busy = [one for one in self.calls.parked if one.call.client.startswith("controller")]
-            marked = [(one, mac) for one in self.controllers for mac in one.marks]
+            marked = [(one, mac) for one in acting for mac in one.marks]
             free = [(one, mac) for one, mac in marked if mac not in one.settling]
             if busy:
                 self.let(busy[0])
@@ -291,6 +298,7 @@ class Simulation:
 
     def quiesce(self) -> None:
         """Every request ends, Q passes again and again: then nothing leaks and all is bound."""
+        self.late.clear()
         for request in self.requests:
             self.answer(request)
             request.is_over = True

@@ -19,6 +19,8 @@ from crds.tests.fake import FakeCluster
 from crds.tests.gates import Call, Fail, Hold
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from crds.allocation import Allocation, Stored
 
 NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
@@ -86,6 +88,15 @@ def get_object(call: Call) -> bool:
 
 def list_objects(call: Call) -> bool:
     return (call.verb, call.port) == ("list", "object")
+
+
+async def begun(settling: Coroutine[None, None, list[str]], hold: Hold) -> asyncio.Task[list[str]]:
+    """Return it as a task that has come as far as `hold`."""
+    task = asyncio.ensure_future(settling)
+    arrived = asyncio.ensure_future(hold.arrived.wait())
+    await asyncio.wait((task, arrived), return_when=asyncio.FIRST_COMPLETED)
+    assert arrived.done(), "the call that it was to make has not come"
+    return task
 
 
 async def test_an_address_as_it_should_be_costs_no_call(scene: Scene) -> None:
@@ -158,8 +169,7 @@ async def test_a_decision_that_took_too_long_is_taken_anew(scene: Scene) -> None
     scene.now_s += QUIET_S
     hold = Hold(get_object)
     scene.cluster.gate = hold
-    settling = asyncio.create_task(scene.settle())
-    await hold.arrived.wait()
+    settling = await begun(scene.settle(), hold)
 
     scene.now_s += ACT_WITHIN_S + 0.1
     hold.release()
@@ -174,8 +184,7 @@ async def test_a_decision_at_the_last_moment_is_acted_on(scene: Scene) -> None:
     scene.now_s += QUIET_S
     hold = Hold(get_object)
     scene.cluster.gate = hold
-    settling = asyncio.create_task(scene.settle())
-    await hold.arrived.wait()
+    settling = await begun(scene.settle(), hold)
 
     scene.now_s += ACT_WITHIN_S
     hold.release()
@@ -188,8 +197,7 @@ async def test_what_somebody_wrote_meanwhile_stays_and_is_no_error(scene: Scene)
     scene.now_s += QUIET_S
     hold = Hold(delete)
     scene.cluster.gate = hold
-    settling = asyncio.create_task(scene.settle())
-    await hold.arrived.wait()
+    settling = await begun(scene.settle(), hold)
 
     scene.cluster._replace(stored, pending("web-0"))
     hold.release()
@@ -202,8 +210,7 @@ async def test_who_allocated_before_an_adoption_stays_and_is_no_error(scene: Sce
     scene.cluster.create_pod("shop", "web-0", NETWORKS)
     hold = Hold(lambda call: call.verb == "create")
     scene.cluster.gate = hold
-    settling = asyncio.create_task(scene.settle())
-    await hold.arrived.wait()
+    settling = await begun(scene.settle(), hold)
 
     scene.store(pending("web-1"))
     hold.release()
@@ -242,8 +249,7 @@ async def test_nobody_shares_a_list_that_began_before_they_asked(scene: Scene) -
     scene.now_s += QUIET_S
     answer = Hold(list_objects)
     scene.cluster.answer = answer  # the list is made, and its answer on the way
-    first = asyncio.create_task(scene.settle(MAC))
-    await answer.arrived.wait()
+    first = await begun(scene.settle(MAC), answer)
 
     scene.cluster._pod_watches.clear()  # no event tells of what comes now
     scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{OTHER}"}}]')
