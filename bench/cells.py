@@ -55,14 +55,23 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How often: `turns` times, `pods` of each cell in a row per turn, by number of clients."""
+    """How often: `turns` times, `pods` of each cell in a row per turn, by number of clients.
+
+    No further turn begins that would end after `within_s`, but ENOUGH_TURNS are made in any case.
+    """
 
     turns: int
     pods: dict[int, int]
+    within_s: float = 240.0
+
+
+# The fewest from which order statistics give a 95 % interval: 2 x (1/2)^6 < 5 %.
+ENOUGH_TURNS = 6
 
 
 # 20 turns: a 95 % interval from order statistics; 20 x 24 = 480 pods for a p99 at one client. More
-# at 8 clients, so that starting and ending together is a small part. About 3 minutes on 2 cores.
+# at 8 clients, so that starting and ending together is a small part. About 3 minutes on 2 idle
+# cores; on a busy machine the time ends it earlier.
 FULL = Effort(turns=20, pods={1: 24, 8: 64})
 # A smoke run: every cell is there, no figure means anything.
 QUICK = Effort(turns=2, pods={1: 2, 8: 8})

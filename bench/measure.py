@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.cells import Cell, Effort, Lane, turn
+from bench.cells import ENOUGH_TURNS, Cell, Effort, Lane, turn
 from bench.cpu import all_used_s
 from bench.pods import pod
 from crds.allocation import State, Stored
@@ -103,9 +103,12 @@ async def measure(bed: Bed, effort: Effort, seed: int) -> list[Batch]:
                 batch = await bench.batch(number, cell)
                 batches += [batch] if number else []
             took_s = time.monotonic() - began_s
-            left_s = took_s / (number + 1) * (effort.turns - number)
+            each_s = took_s / (number + 1)
+            left_s = min(each_s * (effort.turns - number), max(effort.within_s - took_s, 0))
             name = f"turn {number} of {effort.turns}" if number else "warm-up, not counted"
             say(f"{name}: {took_s:.0f} s, about {left_s:.0f} s left")
+            if number >= ENOUGH_TURNS and took_s + each_s > effort.within_s:
+                break
         following.cancel()
     return batches
 

@@ -38,7 +38,7 @@ class Report:
         cpu = ["clients", "interfaces", "lane", *next(iter(self.rows.values())).cpu_s, "all"]
         return "\n".join(
             [
-                _HEAD.format(turns=self.effort.turns),
+                _HEAD.format(turns=max(batch.turn for batch in self.batches)),
                 "",
                 *_table([*latency, "pods/s"], (self._latency(shape) for shape in SHAPES)),
                 "",
