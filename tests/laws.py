@@ -1,8 +1,8 @@
 """What must hold, whatever happens when: of what is stored, at every moment and at rest.
 
 I1 nothing admitted carries what another live object carries; I2 nobody can be given what a live
-object carries, or what it was bound to and may still have on an interface; I3 at rest nothing leaks
-and everything carried is bound.
+object carries, or what it was bound to and may still have on an interface, and what people declared
+stays; I3 at rest nothing leaks and everything carried is bound.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Laws:
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
         self.bypassed: set[str] = set()  # UIDs of objects that no webhook has seen
+        self.declared: dict[MacAddress, Allocation] = {}  # as people wrote it, until withdrawn
         self.held: dict[str, set[MacAddress]] = {}  # what was ever bound to an object, by its UID
         self.generated: set[str] = set()  # UIDs of objects that were admitted without a name
         self.spoilt: set[MacAddress] = set()  # addresses that such an object has ever carried
@@ -42,6 +43,10 @@ class Laws:
             if other.uid != pod.uid and other.uid not in self.bypassed:
                 both = macs & {one.mac for one in other.attachments} - self._excused(other)
                 assert not both, f"{pod.name} and {other.name} both carry {both}"
+        for mac in macs & self.declared.keys():
+            reserved = self.declared[mac].reserved_for
+            mine = reserved is None or reserved.admits(pod.as_owner(mac))
+            assert mine, f"{pod.name} got {mac}, which is reserved for {reserved}"
 
     def _excused(self, pod: Carrier) -> set[MacAddress]:
         """A known gap: a name not generated yet fits whatever carries the address in the namespace.
@@ -54,6 +59,13 @@ class Laws:
     def check(self) -> None:
         """I2, at every moment."""
         self._hold()
+        for mac, declared in self.declared.items():
+            stored = self.cluster.allocated.get(mac)
+            assert stored is not None, f"{mac} was declared, and is no more"
+            now = stored.allocation
+            kept = now.declared or now.state is State.DECLARED
+            assert kept, f"{mac} was declared, and nobody knows any more"
+            assert now.reserved_for == declared.reserved_for, f"{mac} is reserved for another"
         for pod in self.live():
             if pod.uid not in self.bypassed:
                 for attachment in pod.attachments:

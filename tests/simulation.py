@@ -163,12 +163,14 @@ class Simulation:
         """Somebody applies a Declared allocation; one that is there already stays as it is."""
         if allocation.mac not in self.cluster.allocated:
             self.cluster._create(allocation)
+            self.laws.declared[allocation.mac] = allocation
 
     def undeclare(self, mac: MacAddress) -> None:
         """Somebody deletes a Declared allocation; the policy refuses it in every other state."""
         stored = self.cluster.allocated.get(mac)
         if stored is not None and stored.allocation.state is State.DECLARED:
             self.cluster._delete(stored)
+            self.laws.declared.pop(mac, None)
 
     # --- calls, watches, time -----------------------------------------------------------------
 

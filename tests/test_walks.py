@@ -10,7 +10,7 @@ import random
 
 from tests.moves import WEIGHTS, Moves
 
-_WALKS = int(os.environ.get("WALKS", "600"))
+_WALKS = int(os.environ.get("WALKS", "2000"))
 _SEED = int(os.environ.get("SEED", "1"))
 _STEPS = 50
 
