@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from controller.repair import repair
 from controller.settling import Settler
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 FIRST, SECOND = (MacAddress(0x02_00_00_00_00_00 + n) for n in range(2))
 OUTSIDE = MacAddress(0x0A_00_00_00_00_01)  # of the pool's range
 POOL = Pool("default", (MacRange(FIRST, SECOND),))
+
+
+class Watch(Protocol):
+    """A FakeWatch of anything."""
+
+    def relist(self) -> None: ...
+
+    def deliver(self, most: int | None = None) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -131,3 +140,13 @@ class Controller:
     def _mark_later(self, mac: MacAddress, in_s: float) -> None:
         at_s = self._loop.now_s + in_s
         self.timers[mac] = min(at_s, self.timers.get(mac, at_s))
+
+
+def networks(*macs: MacAddress | None, prefix: str = "") -> str:
+    """Return an annotation with an element for each of `macs`; None asks for any."""
+    return json.dumps(
+        [
+            {"name": f"net-{prefix}{n}"} | ({"mac": str(mac)} if mac else {})
+            for n, mac in enumerate(macs)
+        ]
+    )

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from controller.settling import QUIET_S
 from crds.allocation import Allocation, Carrier, Owner, State
 from crds.networks import carried
 from crds.tests.fake import FakeCluster, ObjectExists
 from tests.laws import Laws
-from tests.programs import Controller, Replica, Request
+from tests.programs import Controller, Replica, Request, Watch, networks
 from tests.steering import DOING, Calls, Parked, SteeredLoop
 from webhook.admission import Allowed, Review
 
@@ -28,14 +28,6 @@ if TYPE_CHECKING:
 NAMESPACE = "shop"
 _MOST_TURNS = 500  # far more calls than a whole run leaves to do
 _MOST_QUIETS = 8  # unseen, bound, conflicts noted, released, adopted: each may take one
-
-
-class Watch(Protocol):
-    """A FakeWatch of anything."""
-
-    def relist(self) -> None: ...
-
-    def deliver(self, most: int | None = None) -> None: ...
 
 
 class Simulation:
@@ -319,13 +311,3 @@ class Simulation:
         """What is stored for `mac`."""
         stored = self.cluster.allocated.get(mac)
         return stored.allocation if stored else None
-
-
-def networks(*macs: MacAddress | None, prefix: str = "") -> str:
-    """Return an annotation with an element for each of `macs`; None asks for any."""
-    return json.dumps(
-        [
-            {"name": f"net-{prefix}{n}"} | ({"mac": str(mac)} if mac else {})
-            for n, mac in enumerate(macs)
-        ]
-    )
