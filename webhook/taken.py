@@ -5,8 +5,9 @@ A create of a taken address costs a 409 and no more; only "the pool is exhausted
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Protocol
+
+from crds.joined import Joined
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -30,9 +31,7 @@ class Taken:
 
     def __init__(self, relist: Callable[[], Awaitable[list[MacAddress]]]) -> None:
         self.known: set[MacAddress] = set()
-        self._relist = relist
-        self._next: asyncio.Future[set[MacAddress]] | None = None
-        self._listing = asyncio.Lock()
+        self._listed: Joined[None, list[MacAddress]] = Joined(lambda _: relist())
 
     def reset(self, everything: list[MacAddress]) -> None:
         """See View.reset."""
@@ -48,11 +47,4 @@ class Taken:
 
     async def fresh(self) -> set[MacAddress]:
         """List now; who comes while a list is under way shares the next one, not that one."""
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._list())
-        return await asyncio.shield(self._next)
-
-    async def _list(self) -> set[MacAddress]:
-        async with self._listing:
-            self._next = None  # whoever comes from here on needs a list that begins later
-            return set(await self._relist())
+        return set(await self._listed(None))
