@@ -18,6 +18,7 @@ import aiohttp
 import kubernetes.client
 import kubernetes.config
 import msgspec
+from yarl import URL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -31,7 +32,6 @@ LIST_TIMEOUT_S = 60.0
 WATCH_SILENCE_S = 150.0
 # How old a token read from its file may be; the `kubernetes` package re-reads it as often.
 _TOKEN_LIFE_S = 60.0
-_CONNECTIONS = 64
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
 
 
@@ -73,10 +73,12 @@ class Api:
     """One API server and a pool of kept connections to it; use as `async with Api() as api`.
 
     `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
+    `connections` is how many calls and watches can be under way; the others wait their turn.
     """
 
     user_agent: str
     kubeconfig: str | None = None
+    connections: int = 64
     _configuration: Any = None
     _token: str | None = field(default=None, init=False, repr=False)
     _token_until_s: float = field(default=0.0, init=False)
@@ -85,7 +87,7 @@ class Api:
     async def __aenter__(self) -> Self:
         self._configure()
         connector = aiohttp.TCPConnector(
-            ssl=_tls(self._configuration), limit=_CONNECTIONS, keepalive_timeout=60
+            ssl=_tls(self._configuration), limit=self.connections, keepalive_timeout=60
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -168,6 +170,8 @@ class Api:
             async with self._session.get(
                 self._url(path), params=query, headers=self._headers(), timeout=timeout
             ) as answer:
+                if answer.status == _UNAUTHORIZED:
+                    self._configure()  # for the next try
                 if answer.status >= _REFUSED:
                     raise _error(answer.status, await answer.read())
                 async for chunk in answer.content.iter_any():
@@ -221,8 +225,9 @@ class Api:
         )
         self._token_until_s = 0.0
 
-    def _url(self, path: str) -> str:
-        return f"{self._configuration.host}{path}"
+    def _url(self, path: str) -> URL:
+        # Encoded already: else yarl would resolve "..", also where it is written %2E%2E.
+        return URL(f"{self._configuration.host}{path}", encoded=True)
 
     def _headers(self, content_type: str | None = None) -> dict[str, str]:
         headers = {"Content-Type": content_type} if content_type else {}

@@ -5,6 +5,7 @@ Only the fields that are used are decoded; what else an object holds costs nothi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import quote
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+# RFC 1123 as Kubernetes checks it (apimachinery, IsDNS1123Label and IsDNS1123Subdomain).
+_LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAMESPACE = re.compile(_LABEL)
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_LONGEST_NAMESPACE, _LONGEST_NAME = 63, 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,16 @@ class Resource(Generic[T]):
         """The path of one; names come from objects, so they are quoted."""
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
         return f"{self.group}{within}/{self.plural}/{quote(name, safe='')}"
+
+
+def is_name(text: str) -> bool:
+    """Whether an object can have this name: a DNS subdomain, as pods and all our kinds need it."""
+    return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
+def is_namespace(text: str) -> bool:
+    """Whether a namespace can have this name: a DNS label."""
+    return len(text) <= _LONGEST_NAMESPACE and _NAMESPACE.fullmatch(text) is not None
 
 
 class _Annotations(msgspec.Struct):

@@ -21,7 +21,7 @@ from crds.allocation import (
     encode_hook,
 )
 from crds.client import Api, ApiError, Unreachable
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, Resource
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, Resource, is_name, is_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -163,6 +163,8 @@ class ApiObjects:
         resource = KINDS.get(owner.kind)
         if resource is None or owner.name is None:
             raise UnknownKind(owner.kind)
+        if not (is_name(owner.name) and is_namespace(owner.namespace)):
+            return None  # the API server stores no such object; the path would lead elsewhere
         try:
             return await _read(self.api.get(resource.one(owner.name, owner.namespace)), resource)
         except ApiError as error:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from crds.mac import MacAddress, MalformedMac
+from crds.mac import MacAddress, MalformedMac, shown
 from crds.networks import ANNOTATION, BadAnnotation, Element, Networks, attachment
+from crds.resources import is_name, is_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,8 @@ class Denied:
 
 def plan(review: Review) -> Plan | Denied:
     """Say what the object lacks, or why it cannot be served."""
+    if nameless := _no_name(review.owner):
+        return Denied(nameless, 400)
     if review.networks is None:
         return Plan(Networks(""))
     try:
@@ -98,6 +101,25 @@ def settled(plan: Plan, macs: Sequence[MacAddress]) -> Allowed:
             edits[position]["mac"] = str(mac)
     changes = {position: members for position, members in edits.items() if members}
     return Allowed(plan.networks.written(changes) if changes else None, plan.warnings)
+
+
+def _no_name(owner: Owner) -> str | None:
+    """Say why no object can have the name of `owner`: admission comes before that is checked.
+
+    The controller could never look up the owner of what such an object was given.
+    """
+    if not is_namespace(owner.namespace):
+        return (
+            f"{owner.kind}: its namespace {shown(owner.namespace)} cannot exist: a namespace's name"
+            f" has up to 63 lower-case letters, digits and '-', and begins and ends with no '-'"
+        )
+    if owner.name is not None and not is_name(owner.name):
+        return (
+            f"{owner.kind}: its name {shown(owner.name)} cannot be: a name has up to 253 lower-case"
+            f" letters, digits, '-' and '.', and each part between dots begins and ends with a"
+            f" letter or a digit"
+        )
+    return None
 
 
 class _Planner:

@@ -4,8 +4,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from crds.client import Api, ApiError, Unreachable
+from crds.resources import PODS
 from crds.store import ApiAllocations, ApiObjects, StoreUnavailable
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
 from crds.tests.world import MAC, PENDING, POD
@@ -13,6 +15,7 @@ from crds.tests.world import MAC, PENDING, POD
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from crds.allocation import Owner
     from crds.tests.api_server import Answer
 
 
@@ -58,6 +61,45 @@ async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
     await scripted.list("/things")
 
     assert set(server.asked[0].query) == {"limit"}
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("web", "web"),
+        (".", "."),
+        ("..", ".."),
+        ("%2E%2E", "%252E%252E"),
+        ("../../../configmaps", "..%2F..%2F..%2Fconfigmaps"),
+        ("x/log", "x%2Flog"),
+        ("a?limit=1", "a%3Flimit%3D1"),
+        ("a#b", "a%23b"),
+    ],
+)
+async def test_a_path_is_asked_for_as_it_is_written(
+    scripted: Api, server: ApiServer, name: str, last: str
+) -> None:
+    server.script += [says(200, "{}")]
+
+    await scripted.get(PODS.one(name, "shop"), {"a": "b c"})
+
+    assert server.asked[0].raw_path == f"/api/v1/namespaces/shop/pods/{last}?a=b+c"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [replace(POD, name=name) for name in ("x/log", "a/b", ".", "..", "a\nb", "x" * 300)]
+    + [replace(POD, namespace=namespace) for namespace in ("a/b", "..", "", "a.b", "x" * 64)],
+    ids=str,
+)
+async def test_an_object_that_cannot_be_is_none_and_nobody_is_asked(
+    scripted: Api, server: ApiServer, owner: Owner
+) -> None:
+    server.script += [says(200, '{"kind":"PodList","metadata":{"name":"a list"}}')]
+
+    assert await ApiObjects(scripted).get(owner) is None
+
+    assert server.asked == []
 
 
 async def test_a_call_is_made_again_while_the_api_server_says_not_now(

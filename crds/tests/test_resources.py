@@ -9,7 +9,7 @@ import pytest
 from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, is_name, is_namespace
 
 # As a real API server wrote them; what is not read is there to be skipped.
 POD: dict[str, Any] = {
@@ -183,3 +183,26 @@ def test_a_name_never_leads_out_of_its_path(name: str) -> None:
 
 def test_pods_can_be_looked_up() -> None:
     assert KINDS["Pod"] is PODS
+
+
+@pytest.mark.parametrize("name", ["a", "0", "web-1", "a.b", "a-b.c-d", "x" * 253])
+def test_what_the_api_server_stores_is_a_name(name: str) -> None:
+    assert is_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["", ".", "..", "a/b", "x/log", "a..b", "a.", ".a", "-a", "a-", "A", "a_b", "a\n", "\na"],
+        *["a b", "a%2Fb", "a?b", "a#b", "\u00fc", "\u0661", "a\x00", "x" * 254],
+    ],
+)
+def test_what_the_api_server_refuses_is_no_name(name: str) -> None:
+    assert not is_name(name)
+    assert not is_namespace(name)
+
+
+def test_a_namespace_is_one_label_of_up_to_63_characters() -> None:
+    assert is_namespace("x" * 63)
+    assert not is_namespace("x" * 64)
+    assert not is_namespace("a.b")

@@ -197,3 +197,27 @@ def test_the_patch_changes_the_annotation_and_nothing_else(
     ]
     stored["metadata"]["annotations"][ANNOTATION] = json.dumps(elements)
     assert stored == new
+
+
+@pytest.mark.parametrize(
+    "name", ["x/log", "a/b", ".", "..", "a\nb", "Web", "x" * 300], ids=lambda name: name[:9]
+)
+@pytest.mark.parametrize("networks", [None, "ovs-conf", '[{"name":"ovs-conf"}]'])
+def test_a_pod_that_can_never_be_stored_is_denied(name: str, networks: str | None) -> None:
+    message = denied(created(networks, replace(OWNER, name=name)))
+
+    assert message.startswith(f"Pod: its name {name[:64]!r}"[:60])
+    assert "a name has up to 253 lower-case letters, digits, '-' and '.'" in message
+    assert message.isprintable()
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize("namespace", ["a/b", "..", "a.b", "x" * 64])
+def test_a_namespace_that_cannot_be_is_denied(namespace: str) -> None:
+    message = denied(created('[{"name":"a"}]', replace(OWNER, namespace=namespace)))
+
+    assert message.startswith(f"Pod: its namespace {namespace!r} cannot exist: ")
+
+
+def test_a_name_that_is_generated_later_is_no_wrong_name() -> None:
+    planned(created('[{"name":"a"}]', replace(OWNER, name=None)))
