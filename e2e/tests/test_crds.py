@@ -11,6 +11,7 @@ from e2e.cluster.controlplane import ephemeral
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.release_up import apply_release
 
+AS_US = "--as=system:serviceaccount:kubemacpool-system:kubemacpool-controller"  # may bind
 CRDS = ("macallocations.kubemacpool.io", "macpools.kubemacpool.io")
 OWNER = {
     "apiVersion": "v1",
@@ -156,14 +157,19 @@ def test_an_owner_whose_name_is_not_generated_yet_can_claim(kubectl: Kubectl, ma
     unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
 
     created = kubectl(
-        "create", "-f", "-", stdin=allocation(mac, state="Pending", source="Pool", owner=unnamed)
+        "create",
+        "-f",
+        "-",
+        AS_US,
+        stdin=allocation(mac, state="Pending", source="Pool", owner=unnamed),
     )
 
     assert "created" in created
 
 
 def test_get_shows_who_has_the_address(kubectl: Kubectl, mac: str) -> None:
-    kubectl("create", "-f", "-", stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool"))
+    bound = allocation(mac, state="Bound", owner=OWNER, source="Pool")
+    kubectl("create", "-f", "-", AS_US, stdin=bound)
 
     shown = row(kubectl, "mac", mac.replace(":", "-"))
 
@@ -185,6 +191,7 @@ def test_the_wide_view_adds_source_pool_uid_and_conflicts(kubectl: Kubectl, mac:
         "create",
         "-f",
         "-",
+        AS_US,
         stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool", pool="default"),
     )
     other = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace", "interface")}
@@ -202,7 +209,7 @@ def test_the_wide_view_adds_source_pool_uid_and_conflicts(kubectl: Kubectl, mac:
 def test_allocations_are_selected_by_their_fields(kubectl: Kubectl, mac: str, field: str) -> None:
     owner = OWNER | {"kind": "VirtualMachine", "namespace": field.lower().replace(".", "-")}
     owner |= {"name": f"vm-{owner['namespace']}"}
-    kubectl("create", "-f", "-", stdin=allocation(mac, state="Pending", owner=owner))
+    kubectl("create", "-f", "-", AS_US, stdin=allocation(mac, state="Pending", owner=owner))
     value = {"state": "Pending"} | {f"owner.{key}": owner[key] for key in owner}
 
     name = f"macallocation.kubemacpool.io/{mac.replace(':', '-')}"
@@ -298,7 +305,7 @@ def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_han
         kubectl = cluster.kubectl
         apply_release(kubectl)
         bound = allocation("0e:00:00:00:00:2a", state="Bound", owner=OWNER)
-        kubectl("create", "-f", "-", stdin=bound)
+        kubectl("create", "-f", "-", AS_US, stdin=bound)
 
         kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
 

@@ -1,16 +1,21 @@
-"""An address in use stays registered, whoever asks: the ValidatingAdmissionPolicy's promise."""
+"""The ValidatingAdmissionPolicy's promise: an address in use stays registered, whoever asks, and
+who may declare addresses can do that alone.
+"""
 
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e.cluster.controlplane import ephemeral
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import POLICY, apply_release
 
+PROJECT = Path(__file__).parents[2]
 OURS = [
     "system:serviceaccount:kubemacpool-system:kubemacpool-webhook",
     "system:serviceaccount:kubemacpool-system:kubemacpool-controller",
@@ -23,6 +28,7 @@ OWNER = {
     "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
     "interface": "net1",
 }
+AS_US = f"--as={OURS[1]}"
 HOLDER = "Bound to Pod shop/samplepod (interface net1)"
 
 
@@ -52,7 +58,7 @@ def kubectl() -> Iterator[Kubectl]:
     with ephemeral() as cluster:
         apply_release(cluster.kubectl)
         probe = "0e:00:00:00:00:01"
-        cluster.kubectl.apply(allocation(probe, state="Bound", owner=OWNER))
+        cluster.kubectl.apply(allocation(probe, state="Bound", owner=OWNER), AS_US)
         eventually(lambda: protects(cluster.kubectl, probe), "the policy protects allocations")
         yield cluster.kubectl
 
@@ -67,7 +73,8 @@ def mac(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def bound(kubectl: Kubectl, mac: str) -> str:
     """The name of an allocation that is Bound."""
-    kubectl("create", "-f", "-", stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool"))
+    taken = allocation(mac, state="Bound", owner=OWNER, source="Pool")
+    kubectl("create", "-f", "-", AS_US, stdin=taken)
     return name_of(mac)
 
 
@@ -88,7 +95,7 @@ def patch_fails(kubectl: Kubectl, name: str, change: dict[str, object], *args: s
 
 def bind(kubectl: Kubectl, name: str) -> None:
     change: dict[str, object] = {"spec": {"state": "Bound", "declared": True, "owner": OWNER}}
-    patch(kubectl, name, change, f"--as={OURS[0]}")
+    patch(kubectl, name, change, AS_US)
 
 
 def test_an_administrators_delete_of_a_bound_address_is_refused_and_names_the_holder(
@@ -110,7 +117,7 @@ def test_force_does_not_help(kubectl: Kubectl, bound: str) -> None:
 
 def test_an_owner_without_a_name_is_said_to_have_none_yet(kubectl: Kubectl, mac: str) -> None:
     unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
-    kubectl("create", "-f", "-", stdin=allocation(mac, state="Pending", owner=unnamed))
+    kubectl("create", "-f", "-", AS_US, stdin=allocation(mac, state="Pending", owner=unnamed))
 
     refusal = kubectl.fails("delete", "mac", name_of(mac))
 
@@ -155,6 +162,69 @@ def test_a_declared_address_is_not_given_away_by_hand(
     refusal = patch_fails(kubectl, declared, {"spec": {"state": "Bound", "owner": OWNER}})
 
     assert f"{mac} is Declared, and only kubemacpool moves it to another state" in refusal
+
+
+ONLY_OURS: dict[str, dict[str, object]] = {
+    "spec.state Bound, spec.owner": {"state": "Bound", "owner": OWNER},
+    "spec.state Pending, spec.owner": {"state": "Pending", "owner": OWNER | {"uid": None}},
+    "spec.source Pool": {"source": "Pool"},
+    "spec.pool": {"pool": "default"},
+    "spec.request": {"request": "6c1a1c56"},
+    "spec.declared": {"declared": True},
+    "spec.shared": {"shared": True},
+}
+OF_THE_DECLARED = {"mac", "reservedFor"}  # and state and source, whose only value is the default
+INSTEAD = "to keep an address write spec.mac, and spec.reservedFor if it is for one object"
+
+
+def test_every_field_of_an_allocation_is_the_declarers_or_ours() -> None:
+    crd = yaml.safe_load((PROJECT / "crds" / "macallocation.yaml").read_text())
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    ours = {field for spec in ONLY_OURS.values() for field in spec}
+
+    assert ours | OF_THE_DECLARED == set(schema["properties"])
+
+
+@pytest.mark.parametrize("named", ONLY_OURS)
+def test_who_declares_an_address_writes_nothing_that_its_release_depends_on(
+    kubectl: Kubectl, mac: str, named: str
+) -> None:
+    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, **ONLY_OURS[named]))
+
+    assert "(Forbidden)" in refusal
+    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in refusal
+    assert kubectl("get", "mac", name_of(mac), "--ignore-not-found") == ""
+
+
+@pytest.mark.parametrize("named", [one for one in ONLY_OURS if "spec.state" not in one])
+def test_a_declared_address_is_given_nothing_that_its_release_depends_on(
+    kubectl: Kubectl, mac: str, declared: str, named: str
+) -> None:
+    refusal = patch_fails(kubectl, declared, {"spec": ONLY_OURS[named]})
+
+    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in refusal
+
+
+def test_what_nobody_should_have_written_into_a_declared_address_can_be_taken_out(
+    kubectl: Kubectl, declared: str
+) -> None:
+    patch(kubectl, declared, {"spec": {"shared": True}}, AS_US)
+    kubectl("label", "mac", declared, "team=shop")
+
+    patch(kubectl, declared, {"spec": {"shared": None}})
+
+    assert "shared" not in kubectl.json("get", "mac", declared)["spec"]
+
+
+def test_the_api_server_finds_nothing_wrong_with_the_policys_expressions(kubectl: Kubectl) -> None:
+    def checked() -> bool:
+        status = kubectl.json("get", "validatingadmissionpolicy", POLICY).get("status", {})
+        return "observedGeneration" in status and "expressionWarnings" not in status.get(
+            "typeChecking", {}
+        )
+
+    eventually(checked, "the policy is checked against the CRD, without a warning")
 
 
 def test_labels_annotations_and_status_of_a_bound_address_are_free(
