@@ -1,7 +1,8 @@
 """The annotation `k8s.v1.cni.cncf.io/networks`: read as Multus reads it, written without a trace.
 
-Law: an edit changes the members it names and not one other byte. Source: Kubernetes Network Custom
-Resource Definition De-facto Standard (NPWG) v1.3, 4.1; Multus reads the list with Go's
+Law: an edit changes the members it names and not one other byte, and no text costs more than its
+length and the limits below allow: whoever may create a pod may write it. Source: Kubernetes Network
+Custom Resource Definition De-facto Standard (NPWG) v1.3, 4.1; Multus reads the list with Go's
 encoding/json, which matches member names in any case, lets the last of several win that is not
 null, and reads half of a surrogate pair as U+FFFD.
 """
@@ -18,11 +19,22 @@ from crds.mac import MacAddress, MalformedMac, shown
 
 ANNOTATION = "k8s.v1.cni.cncf.io/networks"
 
-_JSON_MARKS = frozenset('[{"')  # Multus: whatever holds one of these is JSON, the rest a comma list
-_SPACE = " \t\n\r"
+# The API server's limit for all annotations of an object together (apimachinery,
+# TotalAnnotationSizeLimitB), which it checks only after admission.
+LONGEST_TEXT = 256 << 10
+# An answer must leave within the webhook's 10 s, and every new address is one create of up to 25 ms
+# on a busy 2-core API server: 128 of them take a third of that even one after the other.
+MOST_INTERFACES = 128
+# The specification names a dozen. Each costs about 9 us, so that all of a pod cost 40 ms at most.
+MOST_MEMBERS = 32
+
+# Multus: whatever holds one of these is JSON, the rest a comma list.
+_JSON_MARK = re.compile(r'[\[{"]')
+_SPACE = re.compile(r"[ \t\n\r]*")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 # What a MacAllocation holds, and more than any network or interface can have.
 _LONGEST = {"name": 253, "namespace": 63, "interface": 253}
+_LONGEST_MEMBER = len("infiniband-guid")
 
 
 class BadAnnotation(ValueError):
@@ -80,10 +92,23 @@ class Networks:
     @classmethod
     def parse(cls, text: str) -> Networks:
         """Read a JSON list; the short comma list has no elements, since it holds no address."""
-        if not _JSON_MARKS & set(text):
+        return cls._parsed(text, MOST_INTERFACES, MOST_MEMBERS)
+
+    @classmethod
+    def parse_stored(cls, text: str) -> Networks:
+        """Read it of a pod that exists: its interfaces are there, however many."""
+        return cls._parsed(text, LONGEST_TEXT, LONGEST_TEXT)
+
+    @classmethod
+    def _parsed(cls, text: str, most_elements: int, most_members: int) -> Networks:
+        if len(text) > LONGEST_TEXT:
+            raise BadAnnotation(
+                f"it has {len(text)} characters: the API server stores up to {LONGEST_TEXT} bytes"
+            )
+        if not _JSON_MARK.search(text):
             return cls(text)
         try:
-            return _List(text).read()
+            return _List(text, most_elements, most_members).read()
         except RecursionError:
             raise BadAnnotation("it is nested too deeply") from None
 
@@ -99,10 +124,12 @@ class Networks:
                 else:
                     added += f",{json.dumps(name)}:{json.dumps(value)}"
             pieces.append((self._ends[position - 1], self._ends[position - 1], added))
-        text = self.text
-        for start, end, piece in sorted(pieces, reverse=True):
-            text = text[:start] + piece + text[end:]
-        return text
+        parts: list[str] = []
+        at = 0
+        for start, end, piece in sorted(pieces):
+            parts += self.text[at:start], piece
+            at = end
+        return "".join(parts) + self.text[at:]
 
 
 def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
@@ -110,7 +137,7 @@ def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
     if text is None:
         return ()
     try:
-        elements = Networks.parse(text).elements
+        elements = Networks.parse_stored(text).elements
     except BadAnnotation:
         return ()
     found = []
@@ -131,8 +158,10 @@ def attachment(element: Element, mac: MacAddress, namespace: str) -> Attachment:
 class _List:
     """Reads a list of objects and remembers where each member stands."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, most_elements: int, most_members: int) -> None:
         self.text = text
+        self.most_elements = most_elements
+        self.most_members = most_members
         self.at = 0
         self.elements: list[Element] = []
         self.members: list[dict[str, _Member]] = []
@@ -154,10 +183,22 @@ class _List:
 
     def _element(self) -> None:
         self._expect("{", 'an element such as {"name": "ovs-conf"}')
+        if len(self.elements) == self.most_elements:
+            raise BadAnnotation(
+                f"it has more than {self.most_elements} elements:"
+                f" one pod can have up to {self.most_elements}"
+            )
         members: dict[str, _Member] = {}
+        count = 0
         while self._peek() != "}":
-            if members:
+            if count:
                 self._expect(",", "',' or '}'")
+            if count == self.most_members:
+                raise BadAnnotation(
+                    f"element {len(self.elements) + 1} has more than {self.most_members} members:"
+                    f" the specification names a dozen"
+                )
+            count += 1
             name, member = self._member()
             name = _folded(name)
             if member.value is not None or name not in members:
@@ -183,8 +224,8 @@ class _List:
         return name, _Member(value, start, self.at)
 
     def _peek(self) -> str:
-        while self.at < len(self.text) and self.text[self.at] in _SPACE:
-            self.at += 1
+        if space := _SPACE.match(self.text, self.at):
+            self.at = space.end()
         return self.text[self.at : self.at + 1]
 
     def _expect(self, mark: str, what: str) -> None:
@@ -199,7 +240,12 @@ class _List:
 
 
 def _folded(name: str) -> str:
-    """Fold the case of each character, as Go does; `casefold` alone makes two of some."""
+    """Fold the case of each character, as Go does; `casefold` alone makes two of some.
+
+    A name that is longer than all of ours is none of ours, in whatever case.
+    """
+    if len(name) > _LONGEST_MEMBER:
+        return name
     folded = ((character, character.casefold()) for character in name)
     return "".join(fold if len(fold) == 1 else character for character, fold in folded)
 

@@ -6,6 +6,7 @@ that lost its address gets back what it had, and only what is new is claimed.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crds.allocation import Owner
-
-# An answer must leave within the webhook's 10 s, and every new address is one create of up to 25 ms
-# on a busy 2-core API server: 128 of them take a third of that even one after the other.
-MOST_INTERFACES = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,23 +125,15 @@ class _Planner:
     def __init__(self, review: Review, networks: Networks) -> None:
         self.review = review
         self.networks = networks
-        old = _elements(review.old_networks)
-        self.old_by_key: dict[tuple[str, str, str | None], list[Element]] = {}
-        for element in old:
-            self.old_by_key.setdefault(self._key(element), []).append(element)
-        self.carried = {mac for mac in map(_mac_of, old) if mac}
+        self.old = [(element, _mac_of(element)) for element in _elements(review.old_networks)]
+        self.carried = {mac for _, mac in self.old if mac}
         self.former = self._formers()
         self.first: dict[MacAddress, Element] = {}
         self.claims: list[tuple[int, Want]] = []
         self.edits: list[tuple[int, tuple[tuple[str, str], ...]]] = []
 
     def plan(self) -> Plan:
-        elements = self.networks.elements
-        if len(elements) > MOST_INTERFACES:
-            raise BadAnnotation(
-                f"it has {len(elements)} elements: one pod can have up to {MOST_INTERFACES}"
-            )
-        for element in elements:
+        for element in self.networks.elements:
             self._element(element)
         return Plan(
             self.networks,
@@ -190,13 +179,18 @@ class _Planner:
     def _formers(self) -> dict[int, Element]:
         """Pair new elements with old ones: first those of one address, the rest in their order."""
         found: dict[int, Element] = {}
+        paired: set[int] = set()  # positions in the old list
         for by_address in (True, False):
+            left: dict[object, deque[Element]] = {}
+            for old, mac in self.old:
+                if old.position not in paired and (mac or not by_address):
+                    left.setdefault((self._key(old), by_address and mac), deque()).append(old)
             for element in self.networks.elements:
-                left = self.old_by_key.get(self._key(element), [])
-                fits = (old for old in left if not by_address or _same_address(old, element))
-                if element.position not in found and (old := next(fits, None)):
-                    found[element.position] = old
-                    left.remove(old)
+                if element.position in found:
+                    continue
+                if those := left.get((self._key(element), by_address and _mac_of(element))):
+                    found[element.position] = old = those.popleft()
+                    paired.add(old.position)
         return found
 
     def _key(self, element: Element) -> tuple[str, str, str | None]:
@@ -223,10 +217,6 @@ def _mac_of(element: Element) -> MacAddress | None:
         return MacAddress.parse_unicast(element.mac or "")
     except MalformedMac:
         return None
-
-
-def _same_address(one: Element, other: Element) -> bool:
-    return one.mac is not None and _mac_of(one) == _mac_of(other)
 
 
 def _warnings(networks: Networks) -> tuple[str, ...]:

@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from crds.networks import BadAnnotation, Networks
+from crds import networks as read
+from crds.mac import MacAddress
+from crds.networks import (
+    LONGEST_TEXT,
+    MOST_INTERFACES,
+    MOST_MEMBERS,
+    BadAnnotation,
+    Networks,
+    carried,
+)
 
 DEEP = "[" * 100_000
 
@@ -58,7 +67,7 @@ DEEP = "[" * 100_000
         ('[{"name":"a","namespace":"%s"}]' % ("a" * 64), "its namespace has 64 characters"),
         ('[{"name":"a","interface":"%s"}]' % ("a" * 254), "its interface has 254 characters"),
         (f'[{{"name":"a","x":{DEEP}}}]', "it is nested too deeply"),
-        ('[{"name":"a","x":%s}]' % ('{"a":' * 100_000), "it is nested too deeply"),
+        ('[{"name":"a","x":%s}]' % ('{"a":' * 50_000), "it is nested too deeply"),
         (DEEP, "at character 2 an element such as"),
     ],
     ids=lambda text: text[:24],
@@ -73,7 +82,7 @@ def test_what_multus_cannot_read_is_refused_with_the_place(text: str, says: str)
 
 @pytest.mark.parametrize(
     "value",
-    ["1" * 1_000_000, "-1.5e999999999", "0." + "0" * 100_000 + "1", "[]", "{}", '"\\ud83d\\ude00"'],
+    ["1" * 200_000, "-1.5e999999999", "0." + "0" * 100_000 + "1", "[]", "{}", '"\\ud83d\\ude00"'],
     ids=["huge", "exponent", "tiny", "list", "object", "pair"],
 )
 def test_what_other_members_hold_is_nobody_s_business(value: str) -> None:
@@ -82,3 +91,67 @@ def test_what_other_members_hold_is_nobody_s_business(value: str) -> None:
     networks = Networks.parse(text)
 
     assert networks.written({1: {"mac": "m"}}) == f'[{{"x":{value},"name":"a","mac":"m"}}]'
+
+
+class Steps:
+    """Counts the calls of a function of the parser."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+        self.count = 0
+        counted = getattr(owner, name)
+
+        def count(*arguments: object) -> object:
+            self.count += 1
+            return counted(*arguments)
+
+        monkeypatch.setattr(owner, name, count)
+
+
+def test_a_text_that_the_api_server_would_refuse_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = Steps(monkeypatch, read._List, "_peek")
+    fits = '[{"name":"a"}]' + " " * (LONGEST_TEXT - 14)
+    Networks.parse(fits)
+    steps.count = 0
+
+    with pytest.raises(BadAnnotation, match="it has 262145 characters: the API server stores up"):
+        Networks.parse(fits + " ")
+
+    assert steps.count == 0
+    assert carried(fits.replace("}", ',"mac":"02:00:00:00:00:01"}'), "shop") == ()
+
+
+def test_no_element_after_the_most_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(monkeypatch, read, "_element")
+    many = "[" + ",".join(['{"name":"a"}'] * 20_000) + "]"
+
+    with pytest.raises(BadAnnotation, match="it has more than 128 elements"):
+        Networks.parse(many)
+
+    assert steps.count == MOST_INTERFACES
+
+
+def test_no_member_after_the_most_of_an_element_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(monkeypatch, read._List, "_member")
+    many = '[{"name":"a"' + ',"":1' * 50_000 + "}]"
+
+    with pytest.raises(BadAnnotation, match="element 1 has more than 32 members"):
+        Networks.parse(many)
+
+    assert steps.count == MOST_MEMBERS
+
+
+def test_spaces_cost_no_step_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps(monkeypatch, read._List, "_peek")
+    space = " \n\t\r" * 1_000
+
+    Networks.parse(f'{space}[{space}{{{space}"name"{space}:{space}"a"{space}}}{space}]')
+
+    assert steps.count < 20
+
+
+def test_a_stored_pod_carries_all_its_addresses_however_many_they_are() -> None:
+    elements = (f'{{"name":"a","mac":"{MacAddress(2 << 40 | n)}"}}' for n in range(1000))
+
+    assert len(carried(f"[{','.join(elements)}]", "shop")) == 1000

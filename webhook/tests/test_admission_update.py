@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crds.mac import MacAddress
 from webhook.admission import Want
-from webhook.tests.reviews import UID, answered, denied, mac, updated
+from webhook.tests.reviews import UID, answered, denied, mac, planned, updated
 
 A1 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:01"}'
 A2 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:02"}'
@@ -164,3 +165,33 @@ def test_another_namespace_is_another_network() -> None:
     _, wants = answered(updated(f"[{A1}]", '[{"name":"a","namespace":"other"}]'))
 
     assert [want.owner.network for want in wants] == ["other/a"]
+
+
+@pytest.mark.parametrize(
+    "old",
+    ["[", " " * 300_000 + f"[{A1}]", "[" + ",".join(['{"name":"a"}'] * 129) + "]"],
+    ids=["unreadable", "too large", "too many"],
+)
+def test_an_old_annotation_that_cannot_be_read_carried_nothing(old: str) -> None:
+    _, wants = answered(updated(old, f"[{A1}]"))
+
+    assert [str(want.requested) for want in wants] == ["02:00:00:00:00:01"]
+
+
+def test_pairing_old_and_new_elements_reads_each_address_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 0
+    parse = MacAddress.parse
+
+    def counted(text: str) -> MacAddress:
+        nonlocal count
+        count += 1
+        return parse(text)
+
+    monkeypatch.setattr(MacAddress, "parse", counted)
+    elements = [f'{{"name":"a","mac":"{mac(n)}"}}' for n in range(1, 129)]
+
+    planned(updated(f"[{','.join(elements)}]", f"[{','.join(reversed(elements))}]"))
+
+    assert count <= 4 * 128

@@ -15,7 +15,7 @@ from webhook.tests.reviews import body, pod, request
 if TYPE_CHECKING:
     from webhook.tests.program import Program
 
-MIB = 1 << 20
+LONG = 200_000
 
 ANNOTATIONS: dict[str, tuple[str, str]] = {
     "open bracket": (
@@ -57,11 +57,11 @@ ANNOTATIONS: dict[str, tuple[str, str]] = {
     "number as name": ('[{"name":7}]', "element 1: its name is not a string"),
     "list as mac": ('[{"name":"a","mac":["x"]}]', "element 1: its mac is not a string"),
     "long name": (
-        json.dumps([{"name": "a" * MIB}]),
-        "element 1: its name has 1048576 characters: it can have up to 253",
+        json.dumps([{"name": "a" * LONG}]),
+        "element 1: its name has 200000 characters: it can have up to 253",
     ),
     "long mac": (
-        json.dumps([{"name": "a", "mac": "0" * MIB}]),
+        json.dumps([{"name": "a", "mac": "0" * LONG}]),
         "element 1 (a): '" + "0" * 64 + "...' is not a MAC address: write six octets, such as"
         " 02:00:00:00:00:2a",
     ),
@@ -85,7 +85,15 @@ ANNOTATIONS: dict[str, tuple[str, str]] = {
     ),
     "too many": (
         json.dumps([{"name": "a"}] * 1000),
-        "it has 1000 elements: one pod can have up to 128",
+        "it has more than 128 elements: one pod can have up to 128",
+    ),
+    "too large": (
+        json.dumps([{"name": "a", "x": "y" * LONG * 2}]),
+        "it has 400024 characters: the API server stores up to 262144 bytes",
+    ),
+    "too many members": (
+        json.dumps([{"name": "a"} | {f"x{n}": n for n in range(32)}]),
+        "element 1 has more than 32 members: the specification names a dozen",
     ),
     "deep": ('[{"name":"a","x":' + "[" * 200_000, "it is nested too deeply"),
     "twice": (
@@ -102,7 +110,7 @@ ODD_BUT_GOOD = {
     "half a surrogate pair": '[{"name":"a\\ud800","interface":"\\udfff"}]',
     "null byte escaped": '[{"name":"a\\u0000"}]',
     "huge number": '[{"name":"a","x":' + "9" * 100_000 + "}]",
-    "huge value": json.dumps([{"name": "a", "x": "y" * 2 * MIB}]),
+    "huge value": json.dumps([{"name": "a", "x": "y" * LONG}]),
     "members twice": '[{"name":"a","NAME":"b","mac":null,"MAC":""}]',
     "quote in name": '[{"name":"a\\"b\\\\"}]',
 }
