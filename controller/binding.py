@@ -155,7 +155,7 @@ def _pending(world: World, pending: Allocation, owner: Owner) -> Action:
         if owner.at not in world.live:
             return Get(owner)
         live = world.live[owner.at]
-        if live is not None and live.carries(world.mac):
+        if live is not None and live.still_holds(world.mac, owner):
             return Replace(_bound_to(live, pending))
         return _handed_on(world, replace(pending, shared=True)) or _release(pending)
     if world.everyone is None:
@@ -190,9 +190,7 @@ def _left(world: World, stored: Stored, owner: Owner) -> Action:
     if live is not None and live.still_holds(world.mac, owner):
         if live.uid != owner.uid:
             return Replace(_bound_to(live, bound))
-        noted = _noted(world, stored, owner)
-        # It does not show the address, so the watch will not tell of this one when the pod goes.
-        return Wait() if isinstance(noted, Nothing) else noted
+        return _noted(world, stored, owner)
     if bound.shared:
         if world.everyone is None:
             return List()
@@ -218,6 +216,10 @@ def _release(allocation: Allocation) -> Action:
 
 def _bound_to(carrier: Carrier, allocation: Allocation) -> Allocation:
     owner = carrier.as_owner(allocation.mac)
+    if allocation.owner is not None and not carrier.carries(allocation.mac):
+        # It has it, and shows it no longer: where it was stays on record.
+        here = allocation.owner
+        owner = replace(owner, interface=here.interface, network=here.network)
     return replace(allocation, state=State.BOUND, owner=owner)
 
 

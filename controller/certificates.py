@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from controller.issuing import BACKDATE, ForeignKey, Opened, Pair, opened, service_names
@@ -199,7 +199,7 @@ def _open(pair: Pair) -> Opened | Reason:
         return opened(pair)
     except ForeignKey:
         return Reason.FOREIGN_KEY
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         return Reason.CORRUPTED
 
 

@@ -56,18 +56,20 @@ def parse(data: Mapping[str, str] | None) -> MacRange | BadRange:
 
 
 def conditions(
-    status: PoolStatus, problem: BadRange | None, *, adopted: bool, now: str
+    status: PoolStatus, problem: BadRange | None, *, adopted: bool | None, now: str
 ) -> tuple[Condition, ...]:
-    """Return Ready and Adopted as they are now; their transition time moves only when they do."""
+    """Return Ready and Adopted as they are now; their transition time moves only when they do.
+
+    `adopted` None: as before.
+    """
     ready = (
         Condition("Ready", "True", IN_FORCE, "the range of the ConfigMap is in force")
         if problem is None
         else Condition("Ready", "False", problem.reason, problem.message)
     )
-    done = adopted or status.says("Adopted")
     adoption = (
         Condition("Adopted", "True", ADOPTED, "addresses found in use have an allocation")
-        if done
+        if adopted or (adopted is None and status.says("Adopted"))
         else Condition("Adopted", "False", ADOPTING, "looking for addresses already in use")
     )
     known = {one.type: one for one in status.conditions}

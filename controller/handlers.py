@@ -170,6 +170,8 @@ def _registry(
 def _register(
     registry: kopf.OperatorRegistry, followed: Followed, mark: Callable[[Subject], None]
 ) -> None:
+    generations: dict[str, int | None] = {}
+
     @kopf.on.event(
         followed.group,
         followed.version,
@@ -178,8 +180,12 @@ def _register(
         id=followed.plural,
         when=lambda name, **_: name in followed.names,
     )
-    async def changed(**_: object) -> None:
-        mark(followed.subject)
+    async def changed(type: str | None, uid: str, meta: kopf.Meta, **_: object) -> None:  # noqa: A002 # kopf's name
+        # The generation counts changes of the spec: our own writes of a status are no news.
+        generation = meta.get("generation")
+        if type != "MODIFIED" or generation is None or generations.get(uid) != generation:
+            mark(followed.subject)
+        generations[uid] = generation
 
 
 def _handing_over(

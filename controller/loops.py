@@ -1,7 +1,8 @@
 """The controller's loop over addresses: marked ones are settled, many at once, each by one task.
 
 Law: an address that is marked while it is being settled is settled once more, and one that could
-not be settled (the API server away) is tried again, ever more slowly, and never forgotten.
+not be settled (the API server away, or a fault of ours) is tried again, ever more slowly, and never
+forgotten.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# How many addresses are worked on at once: most of them wait for a list that they share.
-_AT_ONCE = 256
+# How many addresses are worked on at once: most of them wait for their turn to call, or for a list
+# that they share, and those must not keep the others from being bound.
+_AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 
 
@@ -82,10 +84,10 @@ class Marks:
     ) -> None:
         try:
             await settle(mac)
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001 # one address must not end the work on all others
             failures = self._failures[mac] = self._failures.get(mac, 0) + 1
-            wait_s = min(_FIRST_RETRY_S * 2 ** (failures - 1), _LONGEST_RETRY_S)
-            _log.warning("%s: %s; trying again in %g s", mac, error, wait_s)
+            wait_s = min(_FIRST_RETRY_S * 2 ** min(failures - 1, 9), _LONGEST_RETRY_S)
+            _complain(str(mac), error, wait_s)
             self.mark_later(mac, wait_s)
         else:
             self._failures.pop(mac, None)
@@ -118,11 +120,23 @@ class Subjects:
             try:
                 await look()
                 wait_s, retry_s = at_least_every_s, _FIRST_RETRY_S
-            except (ApiError, Unreachable, StoreUnavailable) as error:
+            except Exception as error:  # noqa: BLE001 # nor one subject the others
                 wait_s, retry_s = retry_s, min(2 * retry_s, _LONGEST_RETRY_S)
-                _log.warning("%s: %s; trying again in %g s", subject, error, wait_s)
+                _complain(subject, error, wait_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), wait_s)
 
     def _event(self, subject: str) -> asyncio.Event:
         return self._marked.setdefault(subject, asyncio.Event())
+
+
+def _complain(what: str, error: Exception, wait_s: float) -> None:
+    """Log what went wrong, with the way there where nobody foresaw it."""
+    foreseen = isinstance(error, (ApiError, Unreachable, StoreUnavailable))
+    _log.warning(
+        "%s: %s; trying again in %g s",
+        what,
+        error if foreseen else repr(error),
+        wait_s,
+        exc_info=None if foreseen else error,
+    )

@@ -15,6 +15,8 @@ from crds.client import Api, ApiError
 from crds.resources import POOLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from controller.settling import Clock
     from controller.views import AllocationView
     from crds.mac import MacRange
@@ -37,13 +39,13 @@ class _ConfigMap(msgspec.Struct):
 
 @dataclass(slots=True)
 class PoolKeeper:
-    """`adopted` is set by the wiring once the first full adoption pass is over."""
+    """`adopted` says whether every address in use has an allocation, None: as before."""
 
     api: Api
     namespace: str
     known: AllocationView
     clock: Clock
-    adopted: bool = False
+    adopted: Callable[[], bool | None]
     seen: SeenPool | None = None
     _problem: BadRange | None = field(default=None, init=False)
     _announced: BadRange | None = field(default=None, init=False)
@@ -77,7 +79,7 @@ class PoolKeeper:
             self.seen.pool,
             self._count(self.seen.pool),
             configuration.conditions(
-                self.seen.status, self._problem, adopted=self.adopted, now=self.clock.now()
+                self.seen.status, self._problem, adopted=self.adopted(), now=self.clock.now()
             ),
         )
         if status == self.seen.status:

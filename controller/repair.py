@@ -61,17 +61,24 @@ async def repair(
     listed = await allocations.list()
     found = await objects.list()
     # The list and the watch are never of one moment, so most suspects are only news: a read tells.
+    # What the watch says while that read is under way is newer, and stays.
     for mac in suspect_allocations(listed, known):
+        before = known.get(mac)
         stored = await allocations.get(mac)
+        if known.get(mac) is not before:
+            continue
         if stored is None:
             known.forget(mac)
         else:
             known.put(stored)
     for uid, suspect in suspect_carriers(found, carriers).items():
+        seen = carriers.get(uid)
         live = await objects.get(suspect.as_owner(suspect.attachments[0].mac))
+        if carriers.get(uid) is not seen:
+            continue
         if live is None or live.uid != uid:
             carriers.drop(suspect)
-        if live is not None:
+        else:
             carriers.put(live)
     macs = {*known.macs(), *carriers.macs()}
     for mac in macs:

@@ -1,15 +1,16 @@
 """Settles addresses: gathers the world of one, asks `binding.decide`, reads or writes, until done.
 
-Law: whatever was read is acted on within ACT_WITHIN_S or read again, and a write that finds the
-allocation changed is forgotten: the change itself brings the address back here.
+Law: whatever was read is acted on soon (ACT_WITHIN_S, LIST_WITHIN_S) or read again, and a write
+that finds the allocation changed is forgotten: the change itself brings the address back here.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, assert_never
+
+from msgspec import structs
 
 from controller.binding import (
     Create,
@@ -23,13 +24,14 @@ from controller.binding import (
     World,
     decide,
 )
+from crds.joined import Joined
 from crds.store import AlreadyAllocated, Changed, UnknownKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.views import AllocationView, CarrierView
-    from crds.allocation import Carrier
+    from crds.allocation import Carrier, Owner
     from crds.mac import MacAddress
     from crds.pool import Pool
     from crds.store import Allocations, Objects
@@ -39,8 +41,12 @@ _log = logging.getLogger(__name__)
 # Q: an admission request is stored, refused or lost at the latest so long after it began.
 # kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
 QUIET_S = 60.0
-# A decision must not outlive the state it was taken on by much (an etcd restore in between).
+# A decision must not outlive an etcd restore (nor a pause of this process in which one happens).
 ACT_WITHIN_S = 10.0
+# A list of a large cluster takes longer, and the API server answers none while it is restored.
+LIST_WITHIN_S = 60.0
+# How soon a decision that came too late is taken anew.
+AGAIN_S = 1.0
 
 
 class Clock(Protocol):
@@ -65,10 +71,12 @@ class Settler:
     clock: Clock
     again: Callable[[MacAddress, float], None]  # settle it again, so many seconds from now
     quiet_s: float = QUIET_S
-    _everyone: _Everyone = field(init=False)
+    _live: Joined[Owner, Carrier | None] = field(init=False)
+    _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._everyone = _Everyone(self.objects)
+        self._live = Joined(self.objects.get)
+        self._everyone = Joined(self._list)
 
     async def settle(self, mac: MacAddress) -> None:
         """Take `mac` as far as it can be taken now. Raises StoreUnavailable."""
@@ -94,16 +102,17 @@ class Settler:
                     return
                 case Get(owner):
                     try:
-                        live = await self.objects.get(owner)
+                        live = await self._live(_named(owner))
                     except UnknownKind:
                         return  # nobody can prove that it is gone, so it stays
                     world = replace(world, live={**world.live, owner.at: live})
                 case List():
-                    everyone = await self._everyone.now()
+                    everyone = await self._everyone(None)
                     world = replace(world, everyone=everyone.get(mac, ()))
                 case Create() | Replace() | Delete() | Note():
-                    if self.clock.monotonic_s() - began_s > ACT_WITHIN_S:
-                        self.again(mac, 0.0)
+                    within_s = ACT_WITHIN_S if world.everyone is None else LIST_WITHIN_S
+                    if self.clock.monotonic_s() - began_s > within_s:
+                        self.again(mac, AGAIN_S)
                     else:
                         await self._write(world, action)
                     return
@@ -133,25 +142,15 @@ class Settler:
         except (AlreadyAllocated, Changed) as lost:
             _log.debug("somebody wrote first: %s", lost)
 
+    async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
+        """Return all carriers by address."""
+        carriers: dict[MacAddress, list[Carrier]] = {}
+        for one in await self.objects.list():
+            for attachment in one.attachments:
+                carriers.setdefault(attachment.mac, []).append(one)
+        return {mac: tuple(those) for mac, those in carriers.items()}
 
-class _Everyone:
-    """All carriers by address; who comes while a list is under way shares the next one."""
 
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self._next: asyncio.Future[dict[MacAddress, tuple[Carrier, ...]]] | None = None
-        self._listing = asyncio.Lock()
-
-    async def now(self) -> dict[MacAddress, tuple[Carrier, ...]]:
-        if self._next is None:
-            self._next = asyncio.ensure_future(self._list())
-        return await asyncio.shield(self._next)
-
-    async def _list(self) -> dict[MacAddress, tuple[Carrier, ...]]:
-        async with self._listing:
-            self._next = None  # whoever comes from here on needs a list that begins later
-            carriers: dict[MacAddress, tuple[Carrier, ...]] = {}
-            for one in await self._objects.list():
-                for attachment in one.attachments:
-                    carriers[attachment.mac] = (*carriers.get(attachment.mac, ()), one)
-            return carriers
+def _named(owner: Owner) -> Owner:
+    """No more of it than names the object: several addresses of one pod share a read."""
+    return structs.replace(owner, uid=None, interface=None, network=None)

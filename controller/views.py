@@ -30,6 +30,7 @@ class AllocationView:
         self._entries: dict[MacAddress, Entry] = {}
         self._clock = clock
         self._mark = mark
+        self.lost: Callable[[MacAddress], None] = lambda _: None  # told what has one no longer
         self.changes = 0
 
     def get(self, mac: MacAddress) -> Entry | None:
@@ -45,6 +46,8 @@ class AllocationView:
         touched = set(self._entries)
         now_s = self._clock()
         self._entries = {stored.mac: Entry(stored, now_s) for stored in everything}
+        for mac in touched - self._entries.keys():
+            self.lost(mac)
         self._touch(touched | self._entries.keys())
 
     def put(self, item: Stored) -> None:
@@ -62,6 +65,7 @@ class AllocationView:
     def forget(self, mac: MacAddress) -> None:
         """It is known to be gone."""
         if self._entries.pop(mac, None) is not None:
+            self.lost(mac)
             self._touch((mac,))
 
     def _touch(self, macs: Iterable[MacAddress]) -> None:
@@ -71,9 +75,14 @@ class AllocationView:
 
 
 class CarrierView:
-    """The objects that carry addresses (a View); those that carry none are not kept."""
+    """The objects that carry addresses (a View); those that carry none are not kept.
+
+    An address that an object shows no longer may still be its own: when the object goes or changes,
+    such an address is marked, too.
+    """
 
     def __init__(self, mark: Callable[[MacAddress], None]) -> None:
+        self._hidden: dict[str, set[MacAddress]] = {}  # by UID: what it showed, and does no longer
         self._by_uid: dict[str, Carrier] = {}
         self._by_mac: dict[MacAddress, dict[str, Carrier]] = {}
         self._mark = mark
@@ -97,7 +106,7 @@ class CarrierView:
     def reset(self, everything: list[Carrier]) -> None:
         """See View.reset."""
         here = {one.uid for one in everything}
-        for uid in [uid for uid in self._by_uid if uid not in here]:
+        for uid in {*self._by_uid, *self._hidden} - here:
             self._remove(uid)
         for one in everything:
             self.put(one)
@@ -105,10 +114,17 @@ class CarrierView:
     def put(self, item: Carrier) -> None:
         """See View.put."""
         known = self._by_uid.get(item.uid)
-        if known is not None and known.attachments == item.attachments:
+        if item.terminal:
+            self._remove(item.uid)
             return
         if known is not None:
+            if known.attachments == item.attachments:
+                return
+            hidden = {one.mac for one in known.attachments if not item.carries(one.mac)}
+            hidden |= self._hidden.get(item.uid, set())
             self._remove(item.uid)
+            if hidden:
+                self._hidden[item.uid] = hidden
         if item.attachments:
             self._by_uid[item.uid] = item
         for attachment in item.attachments:
@@ -120,6 +136,8 @@ class CarrierView:
         self._remove(item.uid)
 
     def _remove(self, uid: str) -> None:
+        for mac in self._hidden.pop(uid, ()):
+            self._mark(mac)
         known = self._by_uid.pop(uid, None)
         for attachment in known.attachments if known else ():
             carriers = self._by_mac.get(attachment.mac, {})

@@ -55,7 +55,7 @@ def release(cluster: ControlPlane) -> Iterator[Installed]:
 @pytest.fixture
 def shop(release: Installed, kubectl: Kubectl, namespace: str) -> Shop:
     """A namespace of the test's own that has opted in, on a cluster with the release."""
-    assert release.controller.process.alive
+    assert release.webhooks
     kubectl("label", "namespace", namespace, OPT_IN)
     return Shop(kubectl, namespace)
 
@@ -70,7 +70,7 @@ def elsewhere(shop: Shop) -> Iterator[Shop]:
 @pytest.fixture
 def small_pool(release: Installed, kubectl: Kubectl) -> Iterator[str]:
     """The pool cut down to 64 addresses, for one test."""
-    assert release.controller.process.alive
+    assert release.webhooks
     start, end = "06:00:00:00:00:00", "06:00:00:00:00:3f"
     before = pool.configured(kubectl)
     pool.configure(kubectl, start, end)

@@ -49,5 +49,7 @@ def judge(found: Allocation, want: Want, request: str) -> Allocation | Taken:
     if owner.is_namesake(want.owner) and not found.shared:
         # The API server stores one object of a name, so the other is gone or ours never comes; if
         # the old one still lives, the controller binds it again (rule 5).
-        return replace(found, state=State.PENDING, owner=want.owner, request=request)
+        # Its UID stays on record: while that object runs, the address remains its own.
+        owner = replace(want.owner, uid=owner.uid)
+        return replace(found, state=State.PENDING, owner=owner, request=request)
     return Taken()

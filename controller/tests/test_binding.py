@@ -197,9 +197,9 @@ BOUND = bound("web-0", "u-1")
     ("a namesake that is gone is not", world(BOUND, AGAIN, live=GONE), Wait()),
     ("quiet, its owner is read", world(BOUND, quiet=True), Get(owner("web-0", "u-1"))),
     (
-        "quiet, and its owner is there: it shows nothing, so look again",
+        "quiet, and its owner is there: it shows nothing, and has it",
         world(BOUND, quiet=True, live={at("web-0"): bare("web-0", "u-1")}),
-        Wait(),
+        Nothing(),
     ),
     (
         "quiet, and a namesake has it",

@@ -105,12 +105,20 @@ def test_a_bad_range_is_not_and_says_why() -> None:
     assert (adopted.status, adopted.reason) == ("False", ADOPTING)
 
 
-def test_what_was_adopted_once_stays_adopted() -> None:
+def test_what_was_adopted_stays_so_while_a_new_start_knows_no_better() -> None:
+    status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
+
+    _, adopted = conditions(status, None, adopted=None, now=NOW)
+
+    assert (adopted.status, adopted.last_transition_time) == ("True", THEN)
+
+
+def test_what_was_adopted_and_has_lost_allocations_is_not_any_more() -> None:
     status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
 
     _, adopted = conditions(status, None, adopted=False, now=NOW)
 
-    assert (adopted.status, adopted.last_transition_time) == ("True", THEN)
+    assert (adopted.status, adopted.last_transition_time) == ("False", NOW)
 
 
 def test_a_transition_time_moves_with_the_status_alone() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.settling import ACT_WITHIN_S, QUIET_S, Settler
+from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, QUIET_S, Settler
 from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
@@ -146,13 +146,47 @@ async def test_quiet_is_over_after_q_exactly(scene: Scene) -> None:
     assert scene.now_is(None)
 
 
-async def test_an_address_that_its_pod_does_not_show_is_looked_at_again(scene: Scene) -> None:
+async def test_quiet_is_not_over_a_moment_before(scene: Scene) -> None:
+    scene.store(bound("web-0", "u-1"))
+    scene.now_s += QUIET_S - 0.5
+
+    assert await scene.settle() == []
+    assert scene.later == [(MAC, 0.5)]
+    assert scene.now_is("Bound")
+
+
+async def test_an_address_that_its_pod_does_not_show_stays_its_own(scene: Scene) -> None:
     pod = scene.cluster.create_pod("shop", "web-0")
     scene.store(bound("web-0", pod.uid))
     scene.now_s += QUIET_S
 
     assert await scene.settle() == ["get object"]
-    assert scene.later == [(MAC, QUIET_S)]
+    assert scene.later == []
+    assert scene.now_is("Bound")
+
+
+async def test_a_refused_create_of_its_own_name_does_not_take_it_from_such_a_pod(
+    scene: Scene,
+) -> None:
+    pod = scene.cluster.create_pod("shop", "web-0")
+    scene.store(replace(pending("web-0"), owner=owner("web-0", pod.uid)))
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == ["get object", "replace allocation"]
+    assert scene.now_is("Bound")
+
+
+async def test_a_list_may_take_longer_than_a_read(scene: Scene) -> None:
+    scene.store(replace(pending("web-0"), owner=owner(None)))
+    scene.now_s += QUIET_S
+    hold = Hold(list_objects)
+    scene.cluster.gate = hold
+    settling = await begun(scene.settle(), hold)
+
+    scene.now_s += LIST_WITHIN_S
+    hold.release()
+
+    assert await settling == ["list object", "delete allocation"]
 
 
 async def test_an_owner_of_an_unknown_kind_is_left_alone(scene: Scene) -> None:
@@ -176,7 +210,7 @@ async def test_a_decision_that_took_too_long_is_taken_anew(scene: Scene) -> None
 
     assert await settling == ["get object"]
     assert scene.now_is("Bound")
-    assert scene.later == [(MAC, 0.0)]
+    assert scene.later == [(MAC, AGAIN_S)]
 
 
 async def test_a_decision_at_the_last_moment_is_acted_on(scene: Scene) -> None:
