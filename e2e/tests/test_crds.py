@@ -268,6 +268,14 @@ def test_a_range_that_is_none_is_refused(
     assert reason in refusal
 
 
+def test_a_pool_can_be_without_a_range_until_a_good_one_is_configured(kubectl: Kubectl) -> None:
+    kubectl.apply(pool(ranges=[]), "--dry-run=server")
+
+    kept = kubectl.fails("create", "-f", "-", "--dry-run=server", stdin=pool())
+
+    assert "spec.ranges: Required value" in kept
+
+
 def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
     kubectl.apply(
         pool(

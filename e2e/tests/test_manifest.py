@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from e2e import pool
 from e2e.cluster.controlplane import ephemeral
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.programs import start_controller
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, apply_release
 
@@ -110,6 +112,35 @@ def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: 
         "RANGE_START": "02:1e:b4:00:00:00",
         "RANGE_END": "02:1e:b4:FF:FF:FF",
     }
+
+
+def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended() -> None:
+    with ephemeral() as cluster:
+        kubectl = cluster.kubectl
+        apply_release(kubectl)
+        pool.edit(kubectl, RANGE_START="none")
+        controller = start_controller(cluster, "controller-1")
+        try:
+            kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
+            eventually(
+                lambda: pool.condition(kubectl, "Ready").get("reason") == "InvalidRange",
+                "MacPool default says that the range is unusable",
+            )
+            eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
+            assert kubectl.json("get", "macpool", "default")["spec"] == {"ranges": []}
+
+            pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+            eventually(
+                lambda: pool.condition(kubectl, "Ready").get("status") == "True",
+                "the mended range is in force",
+            )
+        finally:
+            controller.process.stop()
+
+
+def warnings(kubectl: Kubectl) -> str:
+    """What `kubectl describe` shows of the ConfigMap's events."""
+    return kubectl("events", "-n", "kubemacpool-system", "--types=Warning")
 
 
 def test_a_pod_without_the_annotation_never_reaches_the_webhook(
