@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -126,6 +127,71 @@ def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
         else:
             yaml.safe_load(block)
     assert named
+
+
+def documented(kind: str) -> dict[str, set[str]]:
+    """The fields of the guide's table below the heading `kind`, each with the values it names.
+
+    `.kind` beside `spec.owner.apiVersion` is spec.owner.kind.
+    """
+    found = {}
+    for cells in tables(kind)["field"]:
+        parent = ""
+        for name in re.findall(r"`([^`]*)`", cells[0]):
+            path = parent + name if name.startswith(".") else name
+            parent = path.rpartition(".")[0]
+            assert path not in found, f"{path} stands twice"
+            found[path] = set(re.findall(r"`([A-Z]\w*)`", cells[-1]))
+    return found
+
+
+def tables(kind: str) -> dict[str, list[list[str]]]:
+    """The guide's tables below a heading, each by its first column's title."""
+    section = re.split(r"^## ", (PROJECT / "docs/user-guide.md").read_text(), flags=re.MULTILINE)
+    (chapter,) = (one for one in section if one.startswith(f"{kind}\n"))
+    found = {}
+    for table in re.findall(r"(?:^\|.*\n)+", chapter, re.MULTILINE):
+        rows = [row.strip("| ").split(" | ") for row in table.splitlines()]
+        found[rows[0][0]] = rows[2:]
+    return found
+
+
+def schema_fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, set[str]]]:
+    """Every field that has a value of its own, with the values that an enum allows it."""
+    if "items" in schema:
+        yield from schema_fields(schema["items"], f"{path}[]")
+    elif "properties" in schema:
+        for name, field in schema["properties"].items():
+            yield from schema_fields(field, f"{path}.{name}")
+    else:
+        yield path, set(schema.get("enum", []))
+
+
+def crd_schema(kind: str) -> dict[str, Any]:
+    crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
+    schema: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
+    return schema
+
+
+@pytest.mark.parametrize("kind", ["MacAllocation", "MacPool"])
+def test_the_guide_and_the_crd_have_the_same_fields_and_values(kind: str) -> None:
+    schema = crd_schema(kind)
+
+    fields = {
+        path: values
+        for part in ("spec", "status")
+        for path, values in schema_fields(schema[part], part)
+    }
+
+    assert documented(kind) == fields
+
+
+def test_the_guide_explains_every_state_and_no_other() -> None:
+    states = crd_schema("MacAllocation")["spec"]["properties"]["state"]["enum"]
+
+    explained = [cells[0].strip("`") for cells in tables("MacAllocation")["state"]]
+
+    assert explained == states
 
 
 def test_no_link_leads_nowhere() -> None:
