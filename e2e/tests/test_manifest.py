@@ -192,6 +192,18 @@ def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
     assert NOT_SERVED in added
 
 
+def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> None:
+    project = Path(__file__).parents[2]
+    lines = [line.split() for line in (project / "Dockerfile").read_text().splitlines()]
+    copied = {line[1] for line in lines if line[:1] == ["COPY"] and not line[1].startswith("--")}
+
+    ignored = (project / ".dockerignore").read_text().splitlines()
+
+    rules = [line for line in ignored if not line.startswith("#")]
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules[1:]} == copied
+
+
 def may(kubectl: Kubectl, who: str, *what: str) -> bool:
     return kubectl.run("auth", "can-i", *what, f"--as={who}").stdout.strip() == "yes"
 
