@@ -80,10 +80,9 @@ class Laws:
             owner = stored.allocation.owner
             if owner is not None and owner.uid is not None:
                 self.held.setdefault(owner.uid, set()).add(mac)
-            # A create that asks for it by the pod's own name takes it over, and if it is refused
-            # nobody knows any more that a pod which does not show it has it: a known gap.
+            # Bound to another, it was that one's: rule 5, when the first one is gone.
             for uid, macs in self.held.items():
-                if owner is not None and owner.uid != uid:
+                if owner is not None and owner.uid not in {uid, None}:
                     macs.discard(mac)
 
     def _check(self, pod: Carrier, mac: MacAddress) -> None:
