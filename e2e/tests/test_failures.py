@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import pool
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.programs import start_controller, start_webhook
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, apply_release, installed
+from e2e.load import Crowd
 from e2e.pods import NETWORKS, OPT_IN, Shop, manifest
 
 QUIET = ("--quiet-s", "10")
@@ -114,6 +116,44 @@ def test_a_restarted_api_server_is_found_again_by_both_programs(
     shop.freed(element["mac"])
 
 
+def test_after_its_crd_was_deleted_and_applied_again_no_address_in_use_is_given_out(
+    own_cluster: ControlPlane, spaces: tuple[Shop, Shop]
+) -> None:
+    shop, _ = spaces
+    before = pool.configured(shop.kubectl)
+    pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:1f")
+    macs = [shop.create(f"old-{n}", [{"name": "a"}])[0]["mac"] for n in range(20)]
+    shop.eventually_owns(macs)
+
+    shop.kubectl("delete", "crd", "macallocations.kubemacpool.io")
+    apply_release(own_cluster.kubectl)
+    crowd = Crowd(own_cluster.kubeconfig, 4)
+    crowd.create(shop.namespace, [f"new-{n}" for n in range(12)], [{"name": "a"}], tries=2000)
+    pool.configure(shop.kubectl, *before)
+
+    assert crowd.refusals == []
+    assert len({*macs, *crowd.macs()}) == 32
+    shop.eventually_owns([*macs, *crowd.macs()])
+
+
+def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_out() -> None:
+    with ephemeral() as cluster:
+        apply_release(cluster.kubectl)
+        pool.edit(cluster.kubectl, RANGE_START="nonsense")
+        controller = start_controller(cluster, "controller-1", *QUIET)
+        controller.wait_ready()
+
+        eventually(
+            lambda: pool.condition(cluster.kubectl, "Ready").get("reason") == "InvalidRange",
+            "the pool saying what is wrong",
+        )
+        webhook = start_webhook(cluster)
+        address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
+        eventually(lambda: "has no range" in _try_readyz(address), "the webhook saying why")
+        pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:00")
+        webhook.wait_ready()
+
+
 @pytest.mark.parametrize("how", ["background", "foreground"])
 def test_a_namespace_deleted_whole_frees_all_its_addresses(
     spaces: tuple[Shop, Shop], how: str
@@ -161,3 +201,11 @@ def _readyz(address: str) -> str:
         return connection.getresponse().read().decode()
     finally:
         connection.close()
+
+
+def _try_readyz(address: str) -> str:
+    """Return what it says, nothing while it has no certificate yet."""
+    try:
+        return _readyz(address)
+    except OSError:
+        return ""
