@@ -41,20 +41,21 @@ async def _run(arguments: argparse.Namespace) -> None:
     async with Api("kubemacpool-webhook") as api, asyncio.TaskGroup() as tasks:
         allocations, objects = ApiAllocations(api), ApiObjects(api)
         taken, pools = Taken(allocations.names), Pools()
+        followed = Follower(api, ALLOCATED, taken)
         serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
         draw = random.SystemRandom().randrange
-        handlers = Handlers(
-            pools.in_force,
-            Synchronous(allocations, objects, taken, draw),
-            Synchronous(DryAllocations(allocations), objects, taken, draw),
-        )
-        followed = Follower(api, ALLOCATED, taken)
 
         def lacks() -> list[str]:
             missing = [] if followed.synced.is_set() else ["the allocations are not listed yet"]
             missing += [] if serving.is_ready else ["there is no serving certificate yet"]
             return missing + pools.lacks()
 
+        handlers = Handlers(
+            pools.in_force,
+            Synchronous(allocations, objects, taken, draw),
+            Synchronous(DryAllocations(allocations), objects, taken, draw),
+            lacks,
+        )
         secret = Follower(
             api,
             SECRETS,

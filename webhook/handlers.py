@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crds.store import StoreUnavailable
@@ -13,7 +13,7 @@ from webhook.admission import Allowed, Denied, Review
 from webhook.claims import Claims, MacTaken, PoolExhausted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from crds.pool import Pool
 
@@ -25,11 +25,15 @@ DEADLINE_S = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """`pool` returns what is in force now, or None where nothing may be given out yet."""
+    """`pool` returns what is in force now, or None where nothing may be given out yet.
+
+    `lacks` says what is missing before anything may be claimed; empty: nothing.
+    """
 
     pool: Callable[[], Pool | None]
     claims: Claims
     dry_claims: Claims
+    lacks: Callable[[], Sequence[str]] = field(default=tuple)
 
     async def mutate(self, review: Review) -> Allowed | Denied:
         """Claim what the object lacks, and say how to write it in."""
@@ -38,9 +42,12 @@ class Handlers:
             return plan
         if not plan.wants:
             return admission.settled(plan, ())
-        pool = self.pool()
-        if pool is None:
-            return Denied(f"{review.owner}: kubemacpool is not ready yet: retry in a minute", 503)
+        missing, pool = self.lacks(), self.pool()
+        if missing or pool is None:
+            why = f" ({'; '.join(missing)})" if missing else ""
+            return Denied(
+                f"{review.owner}: kubemacpool is not ready yet{why}: retry in a minute", 503
+            )
         claims = self.dry_claims if review.dry_run else self.claims
         try:
             async with asyncio.timeout(DEADLINE_S):

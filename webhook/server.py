@@ -1,4 +1,4 @@
-"""The HTTPS server: bodies bounded, one line of why where it is not ready, nothing else decided."""
+"""The HTTPS server: bodies bounded, a review read, its verdict written; nothing decided."""
 
 from __future__ import annotations
 
@@ -26,11 +26,9 @@ _SHUTDOWN_S = 10.0
 
 
 def application(handlers: Handlers, lacks: Callable[[], Sequence[str]]) -> web.Application:
-    """Build the server; `lacks` says what is missing before it can serve."""
+    """Build the server; `lacks` is what /readyz says."""
 
     async def mutate(request: web.Request) -> web.Response:
-        if missing := lacks():
-            return web.Response(status=503, text="not ready: " + "; ".join(missing))
         try:
             review = wire.read(await request.read())
         except BadReview as error:

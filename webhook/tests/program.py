@@ -116,7 +116,9 @@ async def running() -> AsyncIterator[Program]:
     """Run the server until the block ends."""
     program = Program()
     replica = Replica(program.cluster)
-    handlers = Handlers(lambda: program.pool, replica.claims, replica.dry_claims)
+    handlers = Handlers(
+        lambda: program.pool, replica.claims, replica.dry_claims, lambda: program.missing
+    )
     serving = Serving(ssl.TLSVersion.TLSv1_2, None)
     serving.put(_PAIR)
     app = application(handlers, lambda: program.missing)
