@@ -38,7 +38,7 @@ class Protocol(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "moves"):
             try:
-                self.moves.sim.quiesce()
+                self.moves.sim.quiesce(repaired=True)
             finally:
                 self.moves.sim.close()
 

@@ -160,6 +160,24 @@ def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulat
     assert sim.allocation(FIRST) is None
 
 
+def test_a_running_pod_keeps_it_through_a_refused_create_of_its_name(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.edit(pod)
+
+    sim.answer(sim.ask("web-0", FIRST)).is_over = True  # the API server has one of that name
+
+    sim.quiet()
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.owner is not None
+    assert allocation.owner.uid == pod.uid
+    sim.delete(pod)
+    sim.quiet()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
 def test_a_finished_pod_frees_its_address(sim: Simulation) -> None:
     pod = sim.pod("web-0", FIRST)
     sim.quiet()

@@ -29,7 +29,7 @@ def _walk(seed: int) -> None:
             trail.append(move.__name__)
             move(moves)
         trail.append("at rest")
-        moves.sim.quiesce()
+        moves.sim.quiesce(repaired=True)
     except Exception as error:
         error.add_note(f"SEED={seed} WALKS=1, in step {len(trail)}: {', '.join(trail[-12:])}")
         raise

@@ -190,6 +190,44 @@ def test_a_deleted_object_is_dropped_whatever_its_last_event_showed(
     assert marked == [MAC]
 
 
+@pytest.mark.parametrize("shown", [(), (OTHER,)], ids=["nothing", "another"])
+def test_an_address_that_an_object_shows_no_longer_is_marked_when_it_goes(
+    carriers: CarrierView, marked: list[MacAddress], shown: tuple[MacAddress, ...]
+) -> None:
+    carriers.put(pod("web-0", "u-1", MAC))
+    now = pod("web-0", "u-1", *shown) if shown else bare("web-0", "u-1")
+    carriers.put(now)
+    marked.clear()
+
+    carriers.drop(now)
+
+    assert sorted(marked) == [MAC, *shown]
+
+
+def test_an_address_that_an_object_shows_no_longer_is_marked_when_it_ends(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.put(pod("web-0", "u-1"))
+    carriers.put(bare("web-0", "u-1"))
+    marked.clear()
+
+    carriers.put(ended("web-0", "u-1"))
+
+    assert marked == [MAC]
+
+
+def test_an_address_that_an_object_showed_once_is_marked_when_a_list_lacks_it(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.put(pod("web-0", "u-1"))
+    carriers.put(bare("web-0", "u-1"))
+    marked.clear()
+
+    carriers.reset([])
+
+    assert marked == [MAC]
+
+
 def test_a_deletion_of_a_former_namesake_takes_nothing_from_the_new_one(
     carriers: CarrierView,
 ) -> None:
