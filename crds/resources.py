@@ -31,11 +31,15 @@ _LONGEST_NAMESPACE, _LONGEST_NAME = 63, 253
 
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[T]):
-    """A resource: the paths of all, of one, and the reader of one object's JSON."""
+    """A resource: the paths of all, of one, and the reader of one object's JSON.
+
+    `leave_out`: a list without those that cannot be read is still of use.
+    """
 
     group: str  # "/api/v1" or "/apis/GROUP/VERSION"
     plural: str
     read: Callable[[bytes], T]
+    leave_out: bool = False
 
     @property
     def everywhere(self) -> str:
@@ -190,8 +194,14 @@ def read_pool(raw: bytes) -> SeenPool:
 
 
 PODS = Resource("/api/v1", "pods", read_pod)
-ALLOCATIONS = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation)
-ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_name)
+# One allocation that cannot be read (a newer version wrote it) must not keep all others from being
+# listed for ever. Leaving it out is safe: the webhook's create meets it all the same (create is the
+# lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
+# lacks one proves that nobody carries its address.
+ALLOCATIONS = Resource(
+    "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True
+)
+ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_name, leave_out=True)
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
 
 # The kinds that can own an address. An owner of any other kind is never judged gone.

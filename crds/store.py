@@ -189,10 +189,10 @@ async def _read(call: Awaitable[bytes], resource: Resource[T]) -> T:
 
 async def _list(api: Api, resource: Resource[T]) -> list[T]:
     try:
-        items, _ = await api.list(resource.everywhere)
-        return [resource.read(item) for item in items]
+        found, _ = await api.list(resource.everywhere, resource.read, leave_out=resource.leave_out)
     except (ApiError, Unreachable, ValueError) as error:
         raise StoreUnavailable(str(error)) from error
+    return found
 
 
 def _refused(stored: Stored, error: ApiError) -> Exception:

@@ -83,8 +83,13 @@ class Follower(Generic[T]):
         while True:
             try:
                 if not version:
-                    items, version = await self.api.list(self.path, self.query)
-                    self.view.reset([self.resource.read(item) for item in items])
+                    everything, version = await self.api.list(
+                        self.path,
+                        self.resource.read,
+                        self.query,
+                        leave_out=self.resource.leave_out,
+                    )
+                    self.view.reset(everything)
                     self.synced.set()
                 async for line in self.api.watch(self.path, version, self.query):
                     wait_s = _FIRST_WAIT_S

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from crds import client
 from crds.client import Api, ApiError, Unreachable
 from crds.resources import PODS
 from crds.store import ApiAllocations, ApiObjects, StoreUnavailable
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
 async def test_a_list_is_all_its_pages(scripted: Api, server: ApiServer) -> None:
     server.script += [page(1, 2, more="a"), page(3, more="b"), page(version="9")]
 
-    items, version = await scripted.list("/things", {"fieldSelector": "x=y"})
+    items, version = await scripted.list("/things", json_of, {"fieldSelector": "x=y"})
 
-    assert [json.loads(bytes(item)) for item in items] == [1, 2, 3]
+    assert items == [1, 2, 3]
     assert version == "9"
     selected = {"fieldSelector": "x=y"}
     assert server.queries == [
@@ -39,9 +42,9 @@ async def test_a_list_whose_continuation_expired_starts_again(
 ) -> None:
     server.script += [page(1, 2, more="a"), refuses(410, "Expired"), page(2, 3, version="9")]
 
-    items, version = await scripted.list("/things")
+    items, version = await scripted.list("/things", json_of)
 
-    assert [json.loads(bytes(item)) for item in items] == [2, 3]
+    assert items == [2, 3]
     assert version == "9"
     assert server.queries == [{}, {"continue": "a"}, {}]
 
@@ -50,7 +53,69 @@ async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServe
     server.script += [page(1, more="a"), refuses(500, "InternalError", "etcd is away")]
 
     with pytest.raises(ApiError, match="etcd is away"):
-        await scripted.list("/things")
+        await scripted.list("/things", json_of)
+
+
+async def test_others_use_the_loop_while_a_list_is_read(
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_STEP_S", 0.0)
+    server.script += [page(*range(50), more="a"), page(*range(50))]
+    turns, seen = 0, []
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def read(_: bytes) -> None:
+        seen.append(turns)
+
+    task = asyncio.create_task(another())
+    await scripted.list("/things", read)
+    task.cancel()
+
+    assert len(set(seen)) == 100
+
+
+async def test_a_list_keeps_nothing_but_what_was_read(scripted: Api, server: ApiServer) -> None:
+    server.script += [page("x" * 1_000_000, more="a") for _ in range(8)] + [page()]
+
+    tracemalloc.start()
+    items, _ = await scripted.list("/things", lambda raw: len(bytes(raw)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert items == [1_000_002] * 8
+    assert peak < 8_000_000  # the stub's own pages are in it
+
+
+async def test_what_cannot_be_read_fails_a_list_or_is_left_out(
+    scripted: Api, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    named = {"metadata": {"name": "b"}}
+    server.script += [page(1, named, 3)] * 2
+
+    with pytest.raises(ValueError, match="no number"):
+        await scripted.list("/things", number_of)
+    items, version = await scripted.list("/things", number_of, leave_out=True)
+
+    assert (items, version) == ([1, 3], "1")
+    assert caplog.messages == ["b cannot be read and is left out: no number"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"metadata": {"name": "x"}, "spec": {}}, {"metadata": {"name": "x"}}, {}, 7]
+)
+async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
+    scripted: Api, server: ApiServer, odd: object
+) -> None:
+    good = {"metadata": {"name": MAC.name}, "spec": {"mac": str(MAC)}}
+    server.script += [page(odd, good)] * 2
+
+    assert [stored.mac for stored in await ApiAllocations(scripted).list()] == [MAC]
+    assert await ApiAllocations(scripted).names() == [MAC]
 
 
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
@@ -58,7 +123,7 @@ async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
 ) -> None:
     server.script += [page()]
 
-    await scripted.list("/things")
+    await scripted.list("/things", json_of)
 
     assert set(server.asked[0].query) == {"limit"}
 
@@ -189,15 +254,13 @@ async def test_a_create_without_a_clear_answer_is_unavailable(
 async def test_an_allocation_that_cannot_be_read_is_unavailable(
     scripted: Api, server: ApiServer, body: str
 ) -> None:
-    server.script += [says(200, body)] * 2 + [page({"metadata": {"name": "x"}, "spec": {}})]
+    server.script += [says(200, body)] * 2
     allocations = ApiAllocations(scripted)
 
     with pytest.raises(StoreUnavailable):
         await allocations.create(PENDING)
     with pytest.raises(StoreUnavailable):
         await allocations.get(MAC)
-    with pytest.raises(StoreUnavailable):
-        await allocations.list()
 
 
 @pytest.mark.parametrize("body", ["", "{}", "<html>"])
@@ -215,3 +278,14 @@ async def test_an_object_that_cannot_be_read_is_unavailable(
 
 def renew_token(kubeconfig: Path) -> None:
     kubeconfig.write_text(kubeconfig.read_text().replace("t-1", "t-2"))
+
+
+def json_of(raw: bytes) -> object:
+    return json.loads(bytes(raw))
+
+
+def number_of(raw: bytes) -> int:
+    value = json_of(raw)
+    if not isinstance(value, int):
+        raise ValueError("no number")  # noqa: TRY004 # as readers do
+    return value
