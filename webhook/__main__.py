@@ -8,6 +8,7 @@ import logging
 import random
 import signal
 import ssl
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -22,7 +23,14 @@ from webhook.pools import Pools
 from webhook.server import application, serve
 from webhook.taken import Taken
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
 _log = logging.getLogger("webhook")
+# A pod that is being deleted gets SIGTERM and leaves the Service's endpoints at the same time. Each
+# kube-proxy has followed within a few seconds, and until then requests come. The 10 s for
+# requests under way follow, and both fit into the Deployment's terminationGracePeriodSeconds of 40.
+DRAIN_S = 10.0
 _TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 
 
@@ -31,14 +39,24 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    uvloop.run(_run(_arguments()))
+    uvloop.run(_until_signalled(_arguments()))
 
 
-async def _run(arguments: argparse.Namespace) -> None:
+async def _until_signalled(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    async with Api("kubemacpool-webhook") as api, asyncio.TaskGroup() as tasks:
+    await run(arguments, Api("kubemacpool-webhook"), stop)
+
+
+async def run(
+    arguments: argparse.Namespace,
+    server: Api,
+    stop: asyncio.Event,
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
+    """Serve until `stop` is set, and for `drain_s` more."""
+    async with server as api, asyncio.TaskGroup() as tasks:
         allocations, objects = ApiAllocations(api), ApiObjects(api)
         taken, pools = Taken(allocations.names), Pools()
         followed = Follower(api, ALLOCATED, taken)
@@ -65,9 +83,12 @@ async def _run(arguments: argparse.Namespace) -> None:
         )
         followers = (followed, Follower(api, POOLS, pools), secret)
         running = [tasks.create_task(follower.run()) for follower in followers]
-        runner = await serve(application(handlers, lacks), arguments.listen_addr, serving.tls)
+        app = application(handlers, lacks, stop.is_set)
+        runner = await serve(app, arguments.listen_addr, serving.tls)
         _log.info("listening on %s", arguments.listen_addr)
         await stop.wait()
+        _log.info("stopping: serving on for %g s, until nobody is sent here", arguments.drain_s)
+        await pause(arguments.drain_s)
         _log.info("stopping: finishing the requests under way")
         await runner.cleanup()
         for task in running:
@@ -86,6 +107,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
     parser.add_argument("--tls-min-version", choices=_TLS_VERSIONS, default="VersionTLS12")
     parser.add_argument("--tls-cipher-suites", help="OpenSSL names joined by ':' (TLS 1.2)")
+    parser.add_argument(
+        "--drain-s",
+        type=float,
+        default=DRAIN_S,
+        help="how long to serve on after SIGTERM; shorter only in tests (default %(default)g)",
+    )
     arguments = parser.parse_args()
     arguments.listen_addr = arguments.listen_addr or [("0.0.0.0", 8000)]
     return arguments

@@ -25,8 +25,16 @@ MOST_BYTES = 8 << 20
 _SHUTDOWN_S = 10.0
 
 
-def application(handlers: Handlers, lacks: Callable[[], Sequence[str]]) -> web.Application:
-    """Build the server; `lacks` is what /readyz says."""
+def application(
+    handlers: Handlers,
+    lacks: Callable[[], Sequence[str]],
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> web.Application:
+    """Build the server; `lacks` is what /readyz says.
+
+    While it `is_stopping` it serves on, but is not ready, and keeps no connection: who is told so
+    asks another replica next.
+    """
 
     async def mutate(request: web.Request) -> web.Response:
         try:
@@ -35,13 +43,16 @@ def application(handlers: Handlers, lacks: Callable[[], Sequence[str]]) -> web.A
             _log.warning("%s from %s: %s", request.path, request.remote, error)
             return web.Response(status=400, text=str(error))
         verdict = await handlers.mutate(review)
-        return web.Response(body=wire.write(review.uid, verdict), content_type="application/json")
+        answer = web.Response(body=wire.write(review.uid, verdict), content_type="application/json")
+        if is_stopping():
+            answer.force_close()
+        return answer
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        missing = lacks()
+        missing = ["stopping"] if is_stopping() else lacks()
         return web.Response(
             status=503 if missing else 200, text="\n".join(missing) if missing else "ok"
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from crds.pool import Pool
 
-_PAIR = pair()
+CERTIFICATE = pair()
 GOOD = '[{"name":"ovs-conf"}]'
 
 
@@ -120,7 +120,7 @@ async def running() -> AsyncIterator[Program]:
         lambda: program.pool, replica.claims, replica.dry_claims, lambda: program.missing
     )
     serving = Serving(ssl.TLSVersion.TLSv1_2, None)
-    serving.put(_PAIR)
+    serving.put(CERTIFICATE)
     app = application(handlers, lambda: program.missing)
     runner = await serve(app, [("127.0.0.1", 0)], serving.tls)
     program.port = runner.addresses[0][1]
@@ -131,4 +131,4 @@ async def running() -> AsyncIterator[Program]:
 
 
 def _client_tls() -> ssl.SSLContext:
-    return ssl.create_default_context(cadata=_PAIR.certificate.decode())
+    return ssl.create_default_context(cadata=CERTIFICATE.certificate.decode())
