@@ -42,9 +42,9 @@ _CERTIFICATES_EVERY_S = 3600.0
 # How old the numbers in MacPool's status may be.
 _STATUS_EVERY_S = 5.0
 _STATUS = "status"
-# Two watches, and six calls at once: binding does not crowd out the creates that pods wait for.
+# Calls at once: binding does not crowd out the creates that pods wait for.
 # Measured on two cores, 8 clients, 4 interfaces: with 64 a pod takes 1.5 to 1.8 times as long.
-_CONNECTIONS = 8
+_CALLS = 6
 
 
 class SystemClock:
@@ -104,7 +104,7 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
     known = AllocationView(clock.monotonic_s, marks.mark)
     carriers = CarrierView(marks.mark)
     async with (
-        Api("kubemacpool-controller", connections=_CONNECTIONS) as api,
+        Api("kubemacpool-controller", calls=_CALLS) as api,
         asyncio.TaskGroup() as tasks,
     ):
         allocations, objects = ApiAllocations(api), ApiObjects(api)

@@ -90,21 +90,24 @@ class Api:
     """One API server and a pool of kept connections to it; use as `async with Api() as api`.
 
     `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
-    `connections` is how many calls and watches can be under way; the others wait their turn.
+    `calls` is how many can be under way, watches aside; the others wait their turn, and a call's
+    time-out counts from there.
     """
 
     user_agent: str
     kubeconfig: str | None = None
-    connections: int = 64
+    calls: int = 64
     _configuration: Any = None
     _token: str | None = field(default=None, init=False, repr=False)
     _token_until_s: float = field(default=0.0, init=False)
+    _places: asyncio.Semaphore = field(init=False)
     _session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Self:
         self._configure()
+        self._places = asyncio.Semaphore(self.calls)
         connector = aiohttp.TCPConnector(
-            ssl=_tls(self._configuration), limit=self.connections, keepalive_timeout=60
+            ssl=_tls(self._configuration), limit=0, keepalive_timeout=60
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -218,7 +221,7 @@ class Api:
     ) -> bytes:
         """Ask, and ask again while the API server says 429: it has then not begun."""
         try:
-            async with asyncio.timeout(within_s):
+            async with self._places, asyncio.timeout(within_s):
                 for attempt in itertools.count():
                     async with self._session.request(
                         method,
