@@ -12,7 +12,7 @@ import yaml
 from e2e import pool
 from e2e.cluster.controlplane import ephemeral
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.programs import start_controller
+from e2e.cluster.programs import start_controller, start_webhook
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, apply_release
 
@@ -202,6 +202,38 @@ def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> Non
     rules = [line for line in ignored if not line.startswith("#")]
     assert rules[0] == "*"
     assert {rule.removeprefix("!") for rule in rules[1:]} == copied
+
+
+READ_ONLY = """
+import errno, os, sys
+
+def refuse(event, args):
+    writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    if event == "open" and not isinstance(args[0], int) and args[2] & writes:
+        raise OSError(errno.EROFS, "the disk of our pods is read-only", args[0])
+    if event.startswith("tempfile."):
+        raise OSError(errno.EROFS, event)
+
+sys.addaudithook(refuse)
+os.write(2, b"nothing can be written\\n")
+"""
+
+
+def test_our_programs_need_no_disk_to_write_to(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(READ_ONLY)
+    checkout = Path(__file__).parents[2]
+    env = {"PYTHONPATH": f"{tmp_path}:{checkout}", "PYTHONDONTWRITEBYTECODE": "1"}
+    with ephemeral() as cluster:
+        apply_release(cluster.kubectl)
+        programs = [start_controller(cluster, env=env), start_webhook(cluster, env=env)]
+        try:
+            for program in programs:
+                program.wait_ready()
+                log = cluster.state / f"{program.process.name}.log"
+                assert log.read_text().startswith("nothing can be written")
+        finally:
+            for program in programs:
+                program.process.stop()
 
 
 def may(kubectl: Kubectl, who: str, *what: str) -> bool:
