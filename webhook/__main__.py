@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from crds.client import Api
+from crds.listen import address, start_log
 from crds.resources import ALLOCATED, POOLS
 from crds.store import ApiAllocations, ApiObjects
 from crds.watch import Follower
@@ -36,9 +37,7 @@ _TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLS
 
 def main() -> None:
     """Run until SIGTERM."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    start_log()
     uvloop.run(_until_signalled(_arguments()))
 
 
@@ -99,10 +98,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="webhook", description=__doc__)
     parser.add_argument(
         "--listen-addr",
-        type=_address,
+        type=address,
         action="append",
         metavar="HOST:PORT",
-        help="where to serve admission, /healthz and /readyz; may be repeated (default :8000)",
+        help="where to serve admission, /healthz and /readyz: also [IPv6]:PORT, or :PORT for all"
+        " addresses; may be repeated (default :8000)",
     )
     parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
     parser.add_argument("--tls-min-version", choices=_TLS_VERSIONS, default="VersionTLS12")
@@ -114,13 +114,8 @@ def _arguments() -> argparse.Namespace:
         help="how long to serve on after SIGTERM; shorter only in tests (default %(default)g)",
     )
     arguments = parser.parse_args()
-    arguments.listen_addr = arguments.listen_addr or [("0.0.0.0", 8000)]
+    arguments.listen_addr = arguments.listen_addr or [(None, 8000)]
     return arguments
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    return host or "0.0.0.0", int(port)
 
 
 if __name__ == "__main__":

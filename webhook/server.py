@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
+    from crds.listen import Address
     from webhook.handlers import Handlers
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def application(
 
 
 async def serve(
-    app: web.Application, addresses: Sequence[tuple[str, int]], tls: ssl.SSLContext
+    app: web.Application, addresses: Sequence[Address], tls: ssl.SSLContext
 ) -> web.AppRunner:
     """Listen on all `addresses`; several processes may share one (SO_REUSEPORT)."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handle_signals=False)

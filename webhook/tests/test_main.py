@@ -6,22 +6,23 @@ import argparse
 import asyncio
 import base64
 import socket
+import ssl
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
 from crds.client import Api
 from crds.tests.api_server import ApiServer, page, says, serving
 from webhook.__main__ import run
+from webhook.server import serve
 from webhook.tests.program import CERTIFICATE, GOOD, Program
 from webhook.tests.reviews import body, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    from aiohttp import web
 
 _POOL = {
     "metadata": {"name": "default"},
@@ -132,6 +133,25 @@ async def test_who_stops_keeps_no_connection(
 
     assert b"Connection: close" not in before
     assert b"Connection: close" in after
+
+
+async def test_without_a_host_it_listens_on_both_families() -> None:
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    runner = await serve(web.Application(), [(None, _free_port())], tls)
+
+    hosts = {bound[0] for bound in runner.addresses}
+    await runner.cleanup()
+
+    assert hosts == ({"0.0.0.0", "::"} if _has_ipv6() else {"0.0.0.0"})
+
+
+def _has_ipv6() -> bool:
+    with socket.socket(socket.AF_INET6) as one:
+        try:
+            one.bind(("::1", 0))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:
