@@ -283,15 +283,17 @@ def test_our_programs_may_do_no_more(kubectl: Kubectl, who: str, what: tuple[str
     assert not may(kubectl, who, *what)
 
 
+@pytest.mark.parametrize("role", ["view", "edit", "admin"])
 def test_whoever_may_view_the_cluster_sees_the_addresses_and_writes_none(
-    kubectl: Kubectl,
+    kubectl: Kubectl, role: str
 ) -> None:
-    kubectl("create", "clusterrolebinding", "viewers", "--clusterrole=view", "--user=ann")
+    ann = f"{role}-ann"
+    kubectl("create", "clusterrolebinding", ann, f"--clusterrole={role}", f"--user={ann}")
 
-    eventually(lambda: may(kubectl, "ann", "list", "macallocations"), "view is aggregated")
+    eventually(lambda: may(kubectl, ann, "list", "macallocations"), "view is aggregated")
 
-    assert may(kubectl, "ann", "get", "macpools")
-    assert not may(kubectl, "ann", "create", "macallocations")
+    assert may(kubectl, ann, "get", "macpools")
+    assert not may(kubectl, ann, "create", "macallocations")
 
 
 @pytest.mark.parametrize("who", [WEBHOOK, CONTROLLER])

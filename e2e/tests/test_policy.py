@@ -281,6 +281,41 @@ def test_a_declared_address_can_be_reserved_for_somebody_else_and_deleted(
     assert kubectl("get", "mac", declared, "--ignore-not-found") == ""
 
 
+@pytest.fixture(scope="module")
+def declarer(kubectl: Kubectl) -> str:
+    """The flag that makes kubectl somebody who may declare addresses."""
+    role = ("--clusterrole=kubemacpool-edit", "--user=ann")
+    kubectl("create", "clusterrolebinding", "declarers", *role)
+    asked = ("auth", "can-i", "create", "macallocations", "--as=ann")
+    eventually(lambda: kubectl.run(*asked).stdout.strip() == "yes", "ann may declare addresses")
+    return "--as=ann"
+
+
+@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+def test_who_has_the_role_for_it_declares_addresses_and_removes_them(
+    kubectl: Kubectl, mac: str, declarer: str, way: list[str]
+) -> None:
+    only = {"kind": "Pod", "namespace": "shop", "name": "another"}
+
+    kubectl.apply(allocation(mac), declarer, *way)
+    kubectl.apply(allocation(mac, reservedFor=only), declarer, *way)
+    kubectl("delete", "mac", name_of(mac), declarer)
+
+    assert kubectl("get", "mac", name_of(mac), "--ignore-not-found") == ""
+
+
+def test_who_may_declare_addresses_may_do_that_alone(
+    kubectl: Kubectl, mac: str, bound: str, declarer: str
+) -> None:
+    ghost = allocation("0e:00:00:00:00:02", state="Bound", owner=OWNER)
+
+    assert INSTEAD in kubectl.fails("create", "-f", "-", declarer, stdin=ghost)
+    assert f"{mac} is {HOLDER}" in kubectl.fails("delete", "mac", bound, declarer)
+    for resource in ("macallocations/status", "macpools"):
+        asked = kubectl.run("auth", "can-i", "patch", resource, declarer)
+        assert asked.stdout.strip() == "no"
+
+
 @pytest.mark.parametrize("ours", OURS)
 def test_our_programs_claim_bind_and_release(kubectl: Kubectl, mac: str, ours: str) -> None:
     claim = allocation(mac, state="Pending", owner=OWNER | {"uid": None}, source="Pool")
