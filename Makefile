@@ -55,7 +55,7 @@ test: venv ## Unit, contract and e2e tests, on a real control plane
 	@coverage report --skip-covered --skip-empty | tail -25
 
 .PHONY: unit
-unit: venv ## Only the tests that need no control plane (seconds)
+unit: venv ## Only the tests that need no control plane (a minute)
 	@pytest -q -m "not cluster" crds webhook controller tests
 
 .PHONY: e2e

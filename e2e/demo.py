@@ -269,14 +269,18 @@ def _farewell(cluster: ControlPlane, took_s: float) -> None:
         f"""  export KUBECONFIG={kubectl.kubeconfig}
   export PATH={kubectl.binary.parent}:$PATH    # where kubectl is
 
-  kubectl get macs -o wide                          # who has which address, and since when
+  kubectl get macs -o wide                          # who has which address
   kubectl explain macallocation.spec                # what the fields mean
   kubectl get macs --field-selector spec.owner.namespace=shop
-  kubectl delete macs --all                         # try it
+  kubectl delete mac 02-00-00-00-00-2a              # refused: its pod lives
   kubectl edit configmap -n kubemacpool-system kubemacpool-mac-range-config   # the range
 
-The logs are in {cluster.state}. `make demo` shows it again, `make cluster-down` ends and removes
-everything."""
+To type the README's examples yourself, begin with an empty namespace:
+  kubectl delete namespace shop; kubectl delete -f docs/examples/declared.yaml --ignore-not-found
+
+The logs are in {cluster.state}. `make demo` shows it again (it deletes namespace shop first, and
+starts our programs anew, also after you have deleted the release); `make cluster-down` ends and
+removes everything."""
     )
 
 
