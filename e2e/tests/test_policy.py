@@ -311,8 +311,8 @@ def test_who_may_declare_addresses_may_do_that_alone(
 
     assert INSTEAD in kubectl.fails("create", "-f", "-", declarer, stdin=ghost)
     assert f"{mac} is {HOLDER}" in kubectl.fails("delete", "mac", bound, declarer)
-    for resource in ("macallocations/status", "macpools"):
-        asked = kubectl.run("auth", "can-i", "patch", resource, declarer)
+    for resource in (["macallocations", "--subresource=status"], ["macpools"]):
+        asked = kubectl.run("auth", "can-i", "patch", *resource, declarer)
         assert asked.stdout.strip() == "no"
 
 
