@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 # Every lost race means that somebody wrote in between; more than a few in one request is a quarrel.
 _RACES = 5
+# The API server waits 10 s (timeoutSeconds); a refusal that says why must leave before that, and
+# until then undo what was done (rule 3): creates under way have time to end, then deletes.
+DEADLINE_S, _ENDING_S, _UNDOING_S = 9.0, 0.3, 0.5
 
 
 class PoolExhausted(Exception):
@@ -51,7 +54,7 @@ class Claims(Protocol):
     async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
         """Claim all of `wants`, or none, for the admission request of UID `request`.
 
-        Raises PoolExhausted, MacTaken, or StoreUnavailable.
+        Raises PoolExhausted, MacTaken, StoreUnavailable, or TimeoutError after DEADLINE_S.
         """
 
 
@@ -77,15 +80,41 @@ class Synchronous:
         # What one interface asks for or has picked is not for another of the same request: to the
         # second, an allocation of its own pod's name would look like its own.
         picked = {want.requested for want in wants if want.requested is not None}
-        results = await asyncio.gather(
-            *(self._one(want, pool, request, picked) for want in wants), return_exceptions=True
-        )
-        claims = [result for result in results if isinstance(result, Claim)]
+        claiming = [asyncio.create_task(self._one(want, pool, request, picked)) for want in wants]
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                results = await asyncio.shield(asyncio.gather(*claiming, return_exceptions=True))
+        except TimeoutError:
+            await self._give_up(claiming)
+            raise
+        except asyncio.CancelledError:  # nobody waits for the answer: the process ends
+            for one in claiming:
+                one.cancel()
+            raise
         failures = [result for result in results if isinstance(result, BaseException)]
-        if not failures:
-            return tuple(claim.mac for claim in claims)
-        await asyncio.gather(*(self._undo(claim) for claim in claims))
-        raise failures[0]
+        if failures:
+            await self._undo_all(claiming)
+            raise failures[0]
+        return tuple(claim.mac for claim in results if isinstance(claim, Claim))
+
+    async def _give_up(self, claiming: Sequence[asyncio.Task[Claim]]) -> None:
+        """End what is under way and undo what was done, both within the time that is left.
+
+        A create that is cut off may have been carried out: that one is left to the controller.
+        """
+        await asyncio.wait(claiming, timeout=_ENDING_S)
+        for one in claiming:
+            one.cancel()
+        await self._undo_all(claiming)
+
+    async def _undo_all(self, claiming: Sequence[asyncio.Task[Claim]]) -> None:
+        results = await asyncio.gather(*claiming, return_exceptions=True)
+        claims = [result for result in results if isinstance(result, Claim)]
+        try:
+            async with asyncio.timeout(_UNDOING_S):
+                await asyncio.gather(*(self._undo(claim) for claim in claims))
+        except TimeoutError:
+            _log.info("no time was left to undo all: the controller collects the rest")
 
     async def _one(self, want: Want, pool: Pool, request: str, picked: set[MacAddress]) -> Claim:
         if want.requested is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from crds.store import StoreUnavailable
 from webhook import admission
 from webhook.admission import Allowed, Denied, Review
-from webhook.claims import Claims, MacTaken, PoolExhausted
+from webhook.claims import DEADLINE_S, Claims, MacTaken, PoolExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from crds.pool import Pool
 
 _log = logging.getLogger(__name__)
-
-# The API server waits 10 s (timeoutSeconds); a refusal that says why must leave before that.
-DEADLINE_S = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +46,7 @@ class Handlers:
             )
         claims = self.dry_claims if review.dry_run else self.claims
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                macs = await claims.take(plan.wants, pool, review.uid)
+            macs = await claims.take(plan.wants, pool, review.uid)
         except (PoolExhausted, MacTaken) as error:
             return Denied(f"{review.owner}: {error}")
         except (StoreUnavailable, TimeoutError) as error:

@@ -12,6 +12,7 @@ from crds.pool import Pool
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
+from webhook import claims
 from webhook.claims import PoolExhausted
 from webhook.tests.replica import Replica, bound, calls_to, want
 from webhook.tests.reviews import mac, pool
@@ -250,3 +251,50 @@ async def test_nothing_wanted_is_nothing_asked() -> None:
     assert await Replica(cluster).take() == ()
 
     assert cluster.calls == []
+
+
+async def test_a_claim_cut_off_by_the_deadline_deletes_what_it_created(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "DEADLINE_S", 0.0)
+    monkeypatch.setattr(claims, "_ENDING_S", 0.0)
+    cluster = FakeCluster()
+    cluster.gate = Hold(lambda call: call.what == str(mac(1)))
+
+    with pytest.raises(TimeoutError):
+        await Replica(cluster).take(want(), want(), want())
+
+    assert cluster.allocated == {}
+    assert sorted(verbs(cluster)) == ["create"] * 3 + ["delete"] * 2
+
+
+async def test_a_create_under_way_at_the_deadline_is_undone_when_it_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "DEADLINE_S", 0.0)
+    monkeypatch.setattr(claims, "_ENDING_S", 20.0)
+    cluster = FakeCluster()
+    cluster.answer = hold = Hold(lambda call: call.verb == "create" and call.what == str(mac(1)))
+    taking = asyncio.ensure_future(Replica(cluster).take(want(), want()))
+    await hold.arrived.wait()
+    assert set(cluster.allocated) == {mac(0), mac(1)}
+
+    hold.release()
+
+    with pytest.raises(TimeoutError):
+        await taking
+    assert cluster.allocated == {}
+
+
+async def test_an_undo_for_which_no_time_is_left_is_the_controllers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims, "_UNDOING_S", 0.0)
+    cluster = FakeCluster()
+    cluster.gate = Hold(calls_to("delete"))
+    await cluster.allocations.create(bound(0))
+
+    with pytest.raises(PoolExhausted):
+        await Replica(cluster).take(want(), want(), of=pool(2))
+
+    assert cluster.allocated[mac(1)].allocation.state is State.PENDING
