@@ -105,7 +105,8 @@ def test_an_administrators_delete_of_a_bound_address_is_refused_and_names_the_ho
 
     assert "(Forbidden)" in refusal
     assert f"{mac} is {HOLDER}" in refusal
-    assert refusal.rstrip().endswith("to free it, delete that Pod")
+    remedy = "to free it, delete that Pod (if it is gone already, wait a minute)"
+    assert refusal.rstrip().endswith(remedy)
     assert kubectl("get", "mac", bound, "-o", "name")
 
 
