@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from crds.allocation import Allocation, Conflict, Owner, State, Stored
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable, UnknownKind
 from webhook.requested import Taken, fresh, judge
+from webhook.taken import STEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,7 +129,11 @@ class Synchronous:
         start = self.draw(pool.size)
         for known in (self.taken.known, None):
             names = known if known is not None else await self.taken.fresh()
-            for mac in pool.walk(start):
+            if await names.fill(pool):
+                continue  # to walk a full pool of a million addresses takes a second
+            for step, mac in enumerate(pool.walk(start), 1):
+                if step % STEP == 0:
+                    await asyncio.sleep(0)
                 if mac in names or mac in picked:
                     continue
                 picked.add(mac)

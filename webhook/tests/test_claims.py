@@ -298,3 +298,37 @@ async def test_an_undo_for_which_no_time_is_left_is_the_controllers(
         await Replica(cluster).take(want(), want(), of=pool(2))
 
     assert cluster.allocated[mac(1)].allocation.state is State.PENDING
+
+
+async def test_a_full_pool_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster()
+    replica = Replica(cluster)
+    for last in range(4):
+        await cluster.allocations.create(bound(last))
+
+    def walk(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(Pool, "walk", walk)
+
+    with pytest.raises(PoolExhausted):
+        await replica.take(want(), of=pool(4))
+
+
+async def test_others_use_the_loop_during_a_long_walk() -> None:
+    cluster = FakeCluster()
+    replica = Replica(cluster)
+    replica.taken.reset([mac(n) for n in range(9_999)])
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(another())
+    assert await replica.take(want(), of=pool(10_000)) == (mac(9_999),)
+    task.cancel()
+
+    assert turns >= 10

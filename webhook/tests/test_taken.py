@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crds.pool import Pool
 from crds.store import StoreUnavailable
-from webhook.taken import Taken
-from webhook.tests.reviews import mac
+from webhook import taken as module
+from webhook.taken import Names, Taken
+from webhook.tests.reviews import mac, pool
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
@@ -112,3 +114,69 @@ async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
     assert await patient == {mac(1)}
     with pytest.raises(asyncio.CancelledError):
         await impatient
+
+
+async def test_a_pool_is_full_when_every_address_of_it_is_known() -> None:
+    names = Names(mac(n) for n in (0, 1, 2, 77, 78))
+
+    assert not await names.fill(pool(4))
+    names.put(mac(3))
+    names.put(mac(3))
+    names.put(mac(79))
+    assert await names.fill(pool(4))
+    names.drop(mac(78))
+    assert await names.fill(pool(4))
+    names.drop(mac(1))
+    names.drop(mac(1))
+    assert not await names.fill(pool(4))
+    assert not await names.fill(pool(5))
+    assert await names.fill(pool(1))
+
+
+async def test_what_changes_while_a_pool_is_counted_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "STEP", 1)
+    names = Names(mac(n) for n in range(8))
+    filling = asyncio.ensure_future(names.fill(pool(8)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    names.put(mac(100))
+    names.drop(mac(5))
+    names.drop(mac(0))
+    names.put(mac(0))
+
+    assert not await filling
+    names.put(mac(5))
+    assert await names.fill(pool(8))
+
+
+class CountedPool(Pool):
+    """A pool that counts how often it is asked."""
+
+    asked = 0
+
+    def __contains__(self, mac: MacAddress) -> bool:
+        CountedPool.asked += 1
+        return super().__contains__(mac)
+
+
+async def test_a_pool_is_counted_once_and_others_use_the_loop_meanwhile() -> None:
+    CountedPool.asked = 0
+    of = CountedPool("default", pool(5000).ranges)
+    names = Names(mac(n) for n in range(5000))
+    turns: list[None] = []
+    another = asyncio.ensure_future(_turns(turns))
+
+    assert all(await asyncio.gather(*(names.fill(of) for _ in range(20))))
+    another.cancel()
+
+    assert CountedPool.asked == 5000
+    assert len(turns) >= 5
+
+
+async def _turns(turns: list[None]) -> None:
+    while True:
+        turns.append(None)
+        await asyncio.sleep(0)
