@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_GONE = 410
+_NOT_FOUND, _GONE = 404, 410
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
 
 
@@ -74,7 +74,7 @@ class Follower(Generic[T]):
         self.view = view
         self.path = path or resource.everywhere
         self.query = query or {}
-        self.synced = asyncio.Event()
+        self.synced = asyncio.Event()  # cleared while the API server knows no such resource
 
     async def run(self) -> None:
         """List and watch until cancelled; failures are logged and tried again, ever more slowly."""
@@ -96,12 +96,13 @@ class Follower(Generic[T]):
                     version = self._take(line) or version
                 await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once
             except (ApiError, Unreachable, ValueError) as error:
+                status = error.status if isinstance(error, ApiError) else None
                 # Only a new list tells what an expired version or an unreadable event (ValueError)
-                # left out.
-                if isinstance(error, ValueError) or (
-                    isinstance(error, ApiError) and error.status == _GONE
-                ):
+                # left out, or a resource that was taken away and is back.
+                if isinstance(error, ValueError) or status in {_NOT_FOUND, _GONE}:
                     version = ""
+                if status == _NOT_FOUND:
+                    self.synced.clear()  # its CRD is deleted: what the view knows is no longer so
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

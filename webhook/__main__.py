@@ -32,6 +32,7 @@ _log = logging.getLogger("webhook")
 # kube-proxy has followed within a few seconds, and until then requests come. The 10 s for
 # requests under way follow, and both fit into the Deployment's terminationGracePeriodSeconds of 40.
 DRAIN_S = 10.0
+_NOT_LISTED = "the allocations are not listed yet, or their CRD is not installed"
 _TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 
 
@@ -63,7 +64,7 @@ async def run(
         draw = random.SystemRandom().randrange
 
         def lacks() -> list[str]:
-            missing = [] if followed.synced.is_set() else ["the allocations are not listed yet"]
+            missing = [] if followed.synced.is_set() else [_NOT_LISTED]
             missing += [] if serving.is_ready else ["there is no serving certificate yet"]
             return missing + pools.lacks()
 

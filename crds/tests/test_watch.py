@@ -18,6 +18,8 @@ from crds.watch import Follower
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from aiohttp import web
+
     from crds.client import Api
     from crds.mac import MacAddress
     from crds.resources import Resource
@@ -215,3 +217,25 @@ async def test_events_are_told_however_the_stream_is_cut_into_pieces(
         told = await story.until(4)
 
     assert [verb for verb, _ in told] == ["reset", "put", "put", "drop"]
+
+
+@pytest.mark.parametrize("asked", ["list", "watch"])
+async def test_it_is_not_synced_while_the_api_server_knows_no_such_resource(
+    scripted: Api, server: ApiServer, asked: str
+) -> None:
+    synced: list[bool] = []
+
+    async def back(request: web.Request) -> web.StreamResponse:
+        synced.append(follower.synced.is_set())
+        return await page(allocation(B, 8), version="9")(request)
+
+    story = Story()
+    first = [refuses(410, "Expired")] if asked == "list" else []
+    server.script += [page(version="5"), *first, refuses(404, "NotFound"), back]
+
+    async with following(scripted, story, ALLOCATIONS) as follower:
+        told = await story.until(2)
+        assert follower.synced.is_set()
+
+    assert synced == [False]
+    assert told[-1] == ("reset", (f"{B} Declared",))
