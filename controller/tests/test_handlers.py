@@ -34,6 +34,22 @@ OBJECTS: dict[str, dict[str, object]] = {
         "spec": {"ranges": [{"start": "02:00:00:00:00:00", "end": "02:00:00:00:00:0f"}]},
     },
 }
+# What makes each of them another; a label or a status would not, where there is a generation.
+CHANGES: dict[str, dict[str, object]] = {
+    "configmaps": {"data": {"RANGE_START": "02:00:00:00:00:00"}},
+    "secrets": {"metadata": {"labels": {"touched": "yes"}}},
+    "mutatingwebhookconfigurations": {
+        "webhooks": [
+            {
+                "name": "nobody.kubemacpool.io",
+                "clientConfig": {"url": "https://127.0.0.1:1/"},
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+            }
+        ]
+    },
+    "macpools": {"spec": {"reserved": [{"start": "02:00:00:00:00:01"}]}},
+}
 ONE_OF_EACH = [
     (followed, name)
     for followed in FOLLOWED
@@ -52,7 +68,8 @@ class Marked:
     async def wait(self) -> Subject:
         """Return the next mark; an early end of the following is an error."""
         mark = asyncio.create_task(self.marks.get())
-        await asyncio.wait({mark, self.task}, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(60):
+            await asyncio.wait({mark, self.task}, return_when=asyncio.FIRST_COMPLETED)
         assert not self.task.done(), self.task
         return await mark
 
@@ -106,7 +123,8 @@ async def test_an_object_that_comes_changes_and_goes_is_marked(
     async with following(kubeconfig) as marked:
         kubectl.apply(json.dumps(manifest))
         assert await marked.wait() is followed.subject
-        kubectl("label", followed.plural, name, "-n", NAMESPACE, "touched=yes")
+        change = json.dumps(CHANGES[followed.plural])
+        kubectl("patch", followed.plural, name, "-n", NAMESPACE, "--type=merge", "-p", change)
         assert await marked.wait() is followed.subject
         found = json.loads(kubectl("get", followed.plural, name, "-n", NAMESPACE, "-ojson"))
         kubectl("delete", followed.plural, name, "-n", NAMESPACE)
