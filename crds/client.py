@@ -19,6 +19,7 @@ import aiohttp
 import kubernetes.client
 import kubernetes.config
 import msgspec
+import yaml
 from yarl import URL
 
 if TYPE_CHECKING:
@@ -100,15 +101,14 @@ class Api:
     _configuration: Any = None
     _token: str | None = field(default=None, init=False, repr=False)
     _token_until_s: float = field(default=0.0, init=False)
+    _tls: ssl.SSLContext | bool = field(default=True, init=False)
     _places: asyncio.Semaphore = field(init=False)
     _session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Self:
         self._configure()
         self._places = asyncio.Semaphore(self.calls)
-        connector = aiohttp.TCPConnector(
-            ssl=_tls(self._configuration), limit=0, keepalive_timeout=60
-        )
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
             connector=connector,
             headers={"User-Agent": self.user_agent, "Accept": "application/json"},
@@ -194,7 +194,11 @@ class Api:
         rest = b""
         try:
             async with self._session.get(
-                self._url(path), params=query, headers=self._headers(), timeout=timeout
+                self._url(path),
+                params=query,
+                headers=self._headers(),
+                timeout=timeout,
+                ssl=self._tls,
             ) as answer:
                 if answer.status == _UNAUTHORIZED:
                     self._configure()  # for the next try
@@ -207,6 +211,8 @@ class Api:
                     for line in lines:
                         yield line
         except (aiohttp.ClientError, TimeoutError) as error:
+            if isinstance(error, aiohttp.ClientConnectorCertificateError):
+                self._configure()  # for the next try
             raise Unreachable(f"GET {path} (watch): {_said(error)}") from error
 
     async def _call(  # noqa: PLR0913 # one place knows what a call is made of
@@ -223,20 +229,27 @@ class Api:
         try:
             async with self._places, asyncio.timeout(within_s):
                 for attempt in itertools.count():
-                    async with self._session.request(
-                        method,
-                        self._url(path),
-                        data=body,
-                        params=query,
-                        headers=self._headers(content_type if body is not None else None),
-                    ) as answer:
-                        raw = await answer.read()
+                    try:
+                        async with self._session.request(
+                            method,
+                            self._url(path),
+                            data=body,
+                            params=query,
+                            headers=self._headers(content_type if body is not None else None),
+                            ssl=self._tls,
+                        ) as answer:
+                            raw = await answer.read()
+                    except aiohttp.ClientConnectorCertificateError:
+                        if attempt:
+                            raise
+                        self._configure()  # the cluster's CA may have been replaced
+                        continue
                     if answer.status < _REFUSED:
                         return raw
                     if answer.status == _UNAUTHORIZED and not attempt:
                         self._configure()  # a bound token has been replaced by a newer one
                     elif answer.status == _TOO_MANY:
-                        await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+                        await asyncio.sleep(_wait_s(answer.headers.get("Retry-After", "")))
                     else:
                         raise _error(answer.status, raw)
                 raise AssertionError  # the loop above has no other end
@@ -244,11 +257,17 @@ class Api:
             raise Unreachable(f"{method} {path}: {_said(error)}") from error
 
     def _configure(self) -> None:
-        self._configuration = kubernetes.client.Configuration()
+        """Read it all anew; connections from now on trust the CA that stands there now."""
+        configuration = kubernetes.client.Configuration()
         where = {"config_file": self.kubeconfig} if self.kubeconfig else {}
-        kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
-            client_configuration=self._configuration, **where
-        )
+        try:
+            kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
+                client_configuration=configuration, **where
+            )
+            self._tls = _tls(configuration)
+        except _NO_CONFIGURATION as error:
+            raise Unreachable(f"the configuration of the API server: {_said(error)}") from error
+        self._configuration = configuration
         self._token_until_s = 0.0
 
     def _url(self, path: str) -> URL:
@@ -267,9 +286,14 @@ class Api:
     def _asked_token(self) -> str | None:
         keys = ("authorization", "BearerToken")  # in a cluster, from a kubeconfig
         asked = (self._configuration.get_api_key_with_prefix(key) for key in keys)
-        return next((token for token in asked if token), None)
+        try:
+            return next((token for token in asked if token), None)
+        except _NO_CONFIGURATION as error:
+            raise Unreachable(f"the token for the API server: {_said(error)}") from error
 
 
+# What the `kubernetes` package raises for files and plugins that are missing, or not whole yet.
+_NO_CONFIGURATION = (kubernetes.config.ConfigException, OSError, ValueError, yaml.YAMLError)
 _MANAGER = {"fieldManager": "kubemacpool"}
 _REFUSED, _UNAUTHORIZED, _GONE, _TOO_MANY = 400, 401, 410, 429
 
@@ -307,6 +331,11 @@ def _error(status: int, raw: bytes) -> ApiError:
     except msgspec.DecodeError:
         said = _Status(message=raw[:200].decode(errors="replace"))
     return ApiError(status, said.reason, said.message)
+
+
+def _wait_s(retry_after: str) -> float:
+    """Read Retry-After (RFC 9110, 10.2.3); for a date, which needs two clocks to agree, 1 s."""
+    return float(retry_after) if retry_after.isdecimal() else 1.0
 
 
 def _said(error: Exception) -> str:
