@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from crds.allocation import Allocation, Conflict, Owner, State, Stored
+from crds.allocation import Allocation, Owner, State, Stored
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable, UnknownKind
 from webhook.requested import Taken, fresh, judge
 from webhook.taken import STEP
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crds.mac import MacAddress
     from crds.pool import Pool
-    from crds.store import Allocations, Objects
+    from crds.store import Objects
     from webhook.admission import Want
     from webhook.taken import TakenView
 
@@ -59,6 +59,22 @@ class Claims(Protocol):
         """
 
 
+class Locks(Protocol):
+    """As much of the MacAllocations (crds.store.Allocations) as a claim needs."""
+
+    async def create(self, allocation: Allocation) -> Stored:
+        """Take the address, or raise AlreadyAllocated."""
+
+    async def get(self, mac: MacAddress) -> Stored | None:
+        """Read it now."""
+
+    async def replace(self, stored: Stored, by: Allocation) -> Stored:
+        """Write `by` where the allocation is still `stored`, or raise Changed."""
+
+    async def delete(self, stored: Stored) -> None:
+        """Delete it where it is still `stored`, or raise Changed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A claimed address; `created` is the allocation that this claim made, where it made one."""
@@ -71,7 +87,7 @@ class Claim:
 class Synchronous:
     """Creates each allocation inside the request; several of one request at the same time."""
 
-    allocations: Allocations
+    allocations: Locks
     objects: Objects
     taken: TakenView
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
@@ -198,7 +214,7 @@ class Synchronous:
 class DryAllocations:
     """The store of a dry run: it reads for real and writes nothing (AdmissionRequest.dryRun)."""
 
-    real: Allocations
+    real: Locks
 
     async def create(self, allocation: Allocation) -> Stored:
         """Say what a create would have said."""
@@ -214,13 +230,5 @@ class DryAllocations:
         """Write nothing."""
         return Stored(by, stored.uid, stored.version)
 
-    async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
-        """Write nothing."""
-        return Stored(stored.allocation, stored.uid, stored.version, conflicts)
-
     async def delete(self, stored: Stored) -> None:
         """Write nothing."""
-
-    async def list(self) -> list[Stored]:
-        """All of them."""
-        return await self.real.list()

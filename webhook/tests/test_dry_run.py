@@ -51,8 +51,7 @@ async def test_no_call_of_the_dry_store_writes() -> None:
 
     await dry.create(bound(1))
     await dry.replace(stored, bound(0, "changed"))
-    await dry.note(stored, ())
     await dry.delete(stored)
 
     assert await dry.get(mac(0)) == stored
-    assert await dry.list() == [stored]
+    assert cluster.allocated == {mac(0): stored}
