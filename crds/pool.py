@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 _OCTET = 1 << 40  # the addresses that share one first octet
 _Span = tuple[int, int]  # half open: start <= bits < end
+
+
+class CollisionPolicy(StrEnum):
+    """What is said to whoever asks for an address that somebody else has."""
+
+    REJECT = "Reject"  # the request is refused
+    WARN = "Warn"  # it is allowed, with a warning, and both share the address
 
 
 @dataclass(frozen=True, slots=True)

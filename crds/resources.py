@@ -15,7 +15,7 @@ import msgspec
 from crds.allocation import Allocation, Carrier, Conflict, Stored, decode_hook
 from crds.mac import MacAddress, MacRange
 from crds.networks import ANNOTATION, carried
-from crds.pool import Pool
+from crds.pool import CollisionPolicy, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,9 +105,10 @@ class _Block(msgspec.Struct):
         return MacRange(self.start, self.end or self.start)
 
 
-class _PoolSpec(msgspec.Struct):
+class _PoolSpec(msgspec.Struct, rename="camel"):
     ranges: tuple[_Block, ...] = ()
     reserved: tuple[_Block, ...] = ()
+    collision_policy: CollisionPolicy = CollisionPolicy.REJECT
 
 
 class Condition(msgspec.Struct, frozen=True, rename="camel"):
@@ -144,6 +145,7 @@ class SeenPool(msgspec.Struct, frozen=True):
 
     pool: Pool
     status: PoolStatus
+    policy: CollisionPolicy = CollisionPolicy.REJECT
 
 
 _pod = msgspec.json.Decoder(_Pod)
@@ -190,6 +192,7 @@ def read_pool(raw: bytes) -> SeenPool:
             tuple(block.as_range() for block in one.spec.reserved),
         ),
         one.status,
+        one.spec.collision_policy,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crds.pool import CollisionPolicy
+
 if TYPE_CHECKING:
     from crds.pool import Pool
     from crds.resources import SeenPool
@@ -20,6 +22,13 @@ class Pools:
     def in_force(self) -> Pool | None:
         """Return the pool, or None while giving out an address would be premature."""
         return None if self._default is None or self.lacks() else self._default.pool
+
+    def policy(self) -> CollisionPolicy:
+        """Return what is in force for an address that somebody else has; Reject until it is known.
+
+        `spec.collisionPolicy`: a change is seen with the watch's next event.
+        """
+        return CollisionPolicy.REJECT if self._default is None else self._default.policy
 
     def lacks(self) -> list[str]:
         """Say what is missing before an address may be given out."""

@@ -9,6 +9,7 @@ import pytest
 from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
+from crds.pool import CollisionPolicy
 from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, is_name, is_namespace
 
 # As a real API server wrote them; what is not read is there to be skipped.
@@ -151,10 +152,18 @@ def test_a_pool_is_read_with_its_reserved_addresses_and_status() -> None:
     assert not seen.status.says("Unheard")
 
 
-def test_a_new_pool_has_no_status() -> None:
+@pytest.mark.parametrize("policy", CollisionPolicy)
+def test_a_pool_is_read_with_its_policy(policy: CollisionPolicy) -> None:
+    raw = json.dumps({"metadata": {"name": "default"}, "spec": {"collisionPolicy": policy}})
+
+    assert POOLS.read(raw.encode()).policy is policy
+
+
+def test_a_new_pool_has_no_status_and_policy_reject() -> None:
     seen = POOLS.read(b'{"metadata":{"name":"default"},"spec":{"ranges":[]}}')
 
     assert seen.pool.size == 0
+    assert seen.policy is CollisionPolicy.REJECT
     assert not seen.status.says("Adopted")
 
 

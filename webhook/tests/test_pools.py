@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crds.pool import Pool
+from crds.pool import CollisionPolicy, Pool
 from crds.resources import Condition, PoolStatus, SeenPool
 from webhook.pools import Pools
 from webhook.tests.reviews import pool
@@ -70,3 +70,12 @@ def test_other_pools_change_nothing() -> None:
     pools.drop(other)
 
     assert pools.in_force() == pool()
+
+
+def test_the_policy_is_the_default_pools_and_reject_until_it_is_known() -> None:
+    pools = Pools()
+    assert pools.policy() is CollisionPolicy.REJECT
+
+    pools.put(SeenPool(pool(), PoolStatus(), CollisionPolicy.WARN))
+
+    assert pools.policy() is CollisionPolicy.WARN
