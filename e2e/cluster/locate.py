@@ -1,44 +1,66 @@
-"""Finds the control plane's binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
+"""Finds the binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
 
 In that order, for each binary by itself: KUBEBUILDER_ASSETS usually has no controller manager.
+KubeVirt's are in the cache or built.
 """
 
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster import release
 from e2e.cluster.download import Mirrors, Unreachable, download
 from e2e.cluster.gobuild import build
+from e2e.cluster.gomodules import KUBEVIRT
 from e2e.cluster.progress import Progress, say
 
 
 def find(names: Iterable[str]) -> dict[str, Path]:
-    """The path of each of the binaries `names`; fetches or builds what is missing."""
-    wanted = list(names)
-    cache = release.cached_binaries()
-    missing = [name for name in wanted if not _at_hand(name)]
-    if missing:
+    """The path of each of the control plane's `names`; fetches or builds what is missing."""
+    return _find(list(names), release.cached_binaries(), _assets(), _fill)
+
+
+def find_kubevirt() -> dict[str, Path]:
+    """The path of each of KubeVirt's products, all from our cache; builds what is missing."""
+    return _find(KUBEVIRT.products, release.cached_kubevirt(), [], _build)
+
+
+def _find(
+    wanted: Sequence[str],
+    cache: Path,
+    elsewhere: Sequence[Path],
+    fill: Callable[[Path, Sequence[str]], None],
+) -> dict[str, Path]:
+    folders = [*elsewhere, cache]
+    if any(not _at_hand(name, folders) for name in wanted):
         cache.mkdir(parents=True, exist_ok=True)
         with _sole_writer(cache):
-            _fill(cache, [name for name in missing if not _at_hand(name)])
-    found = {name: path for name in wanted if (path := _at_hand(name))}
+            if missing := [name for name in wanted if not _at_hand(name, folders)]:
+                fill(cache, missing)
+    found = {name: path for name in wanted if (path := _at_hand(name, folders))}
     for folder in sorted({path.parent for path in found.values()}):
         used = [name for name, path in found.items() if path.parent == folder]
         say(f"Using {', '.join(used)} from {folder}.")
     return found
 
 
-def _at_hand(name: str) -> Path | None:
+def _assets() -> list[Path]:
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    folders = [Path(assets).absolute()] if assets else []
-    for folder in [*folders, release.cached_binaries()]:
-        if os.access(folder / name, os.X_OK):
+    return [Path(assets).absolute()] if assets else []
+
+
+def _at_hand(name: str, folders: Sequence[Path]) -> Path | None:
+    for folder in folders:
+        if (folder / name).is_file():
             return folder / name
     return None
+
+
+def _build(cache: Path, missing: Sequence[str]) -> None:
+    build(missing, cache)
 
 
 def _fill(cache: Path, missing: Sequence[str]) -> None:
@@ -65,7 +87,7 @@ def _sole_writer(cache: Path) -> Iterator[None]:
     """Let one process at a time fill the cache; the kernel drops the lock of one that ended."""
     with (cache / ".lock").open("w") as lock:
         if not _locked(lock.fileno()):
-            progress = Progress("Waiting for another process that fetches the control plane")
+            progress = Progress(f"Waiting for another process that fills {cache}")
             while not _locked(lock.fileno()):
                 time.sleep(0.5)
                 progress.tick()

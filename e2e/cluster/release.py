@@ -1,29 +1,33 @@
 """Which releases the test bed runs, and where their binaries are cached.
 
-The versions stand once, in binaries/go.mod: raising them there raises them for downloads, too.
+The versions stand once, in binaries/go.mod and binaries/kubevirt/go.mod: raising them there raises
+them for downloads, too.
 """
 
+import hashlib
 import os
 import platform
 import re
 from pathlib import Path
 
 GO_MODULE = Path(__file__).with_name("binaries")
+KUBEVIRT_MODULE = GO_MODULE / "kubevirt"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 SCHEDULER = "kube-scheduler"
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def _required(module: str) -> str:
-    pattern = rf"^\s*{re.escape(module)} (v\S+)"
-    found = re.search(pattern, (GO_MODULE / "go.mod").read_text(), re.MULTILINE)
-    assert found, f"{GO_MODULE}/go.mod does not require {module}"
+def _required(module: str, by: Path) -> str:
+    pattern = rf"^\s*(?:require )?{re.escape(module)} (v\S+)"
+    found = re.search(pattern, (by / "go.mod").read_text(), re.MULTILINE)
+    assert found, f"{by}/go.mod does not require {module}"
     return found[1]
 
 
-KUBERNETES = _required("k8s.io/kubernetes")
-ETCD = _required("go.etcd.io/etcd/server/v3")
+KUBERNETES = _required("k8s.io/kubernetes", GO_MODULE)
+ETCD = _required("go.etcd.io/etcd/server/v3", GO_MODULE)
+KUBEVIRT = _required("kubevirt.io/kubevirt", KUBEVIRT_MODULE)
 OS = platform.system().lower()
 ARCH = _ARCHITECTURES.get(platform.machine(), platform.machine())
 
@@ -39,3 +43,10 @@ def cache() -> Path:
 def cached_binaries() -> Path:
     """The folder of this release's binaries in the cache; it may not exist yet."""
     return cache() / "bin" / f"{KUBERNETES}-{OS}-{ARCH}"
+
+
+def cached_kubevirt() -> Path:
+    """The same for KubeVirt's; what we add to its module is part of the name."""
+    sources = [KUBEVIRT_MODULE / "go.mod", *sorted(KUBEVIRT_MODULE.rglob("*.go"))]
+    ours = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
+    return cache() / "bin" / f"kubevirt-{KUBEVIRT}-{OS}-{ARCH}-{ours}"

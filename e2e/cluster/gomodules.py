@@ -1,0 +1,98 @@
+"""Our Go modules: what is built from each of them, how, and about how long that takes."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from e2e.cluster import release
+
+
+@dataclass(frozen=True, slots=True)
+class GoModule:
+    """One folder with a go.mod, and what comes out of it; see `gobuild` for how."""
+
+    folder: Path
+    packages: Mapping[str, str]  # binary: the package it is built from
+    version_packages: Mapping[str, Mapping[str, str]]  # package: the variables stamped there
+    seconds: Mapping[str, int]  # on two cores, when all they share is built already
+    shared_s: int  # for what they share
+    remedy: str  # for those who will not wait
+    loners: Collection[str] = ()  # these share nothing
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # file: module, path in it
+
+    @property
+    def products(self) -> list[str]:
+        """All that can be had from it, in the order in which it is made."""
+        return [*self.packages, *self.files]
+
+    def about_minutes(self, names: Collection[str]) -> int:
+        """How long `names` take with an empty build cache."""
+        shared = self.shared_s if set(names) - set(self.loners) else 0
+        return round((shared + sum(self.seconds.get(name, 0) for name in names)) / 60)
+
+
+def _stamp(version: str) -> dict[str, str]:
+    major, minor, _ = version.removeprefix("v").split(".")
+    return {
+        "gitVersion": version,
+        "gitMajor": major,
+        "gitMinor": minor,
+        "gitTreeState": "clean",
+    }
+
+
+# Without a version the server calls itself v0.0.0 and clients misbehave.
+CONTROL_PLANE = GoModule(
+    folder=release.GO_MODULE,
+    packages={
+        "etcd": "go.etcd.io/etcd/server/v3",
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    },
+    version_packages={
+        "k8s.io/component-base/version": _stamp(release.KUBERNETES),
+        "k8s.io/client-go/pkg/version": _stamp(release.KUBERNETES),
+    },
+    seconds={
+        "etcd": 45,
+        "kube-apiserver": 110,
+        "kube-controller-manager": 105,
+        "kube-scheduler": 10,
+        "kubectl": 25,
+    },
+    shared_s=180,
+    remedy="If you have them already, stop this and set KUBEBUILDER_ASSETS to their folder.",
+    loners=("etcd",),
+)
+
+KUBEVIRT = GoModule(
+    folder=release.KUBEVIRT_MODULE,
+    packages={
+        "virt-controller": "kubevirt.io/kubevirt/cmd/virt-controller",
+        "virt-api": "kubevirt.io/kubevirt/cmd/virt-api",
+        "kubevirt-manifests": "./manifests",
+    },
+    version_packages={
+        "kubevirt.io/client-go/version": {
+            "gitVersion": release.KUBEVIRT,
+            "gitTreeState": "clean",
+        }
+    },
+    seconds={"virt-controller": 40, "virt-api": 25, "kubevirt-manifests": 10},
+    shared_s=110,
+    remedy="There are no binaries of it to download.",
+    # The CRD that Multus deploys, from those who specify it, in the release that KubeVirt uses.
+    files={
+        "networks-crd.yaml": (
+            "github.com/k8snetworkplumbingwg/network-attachment-definition-client",
+            "artifacts/networks-crd.yaml",
+        )
+    },
+)
+
+
+def of(names: Collection[str]) -> GoModule:
+    """The module that all of `names` come from."""
+    return next(one for one in (CONTROL_PLANE, KUBEVIRT) if set(names) <= set(one.products))
