@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -27,8 +27,9 @@ from controller.repair import REPAIR_EVERY_S, repair
 from controller.settling import QUIET_S, Settler
 from controller.views import AllocationView, CarrierView
 from crds.client import Api
-from crds.resources import ALLOCATIONS, PODS
-from crds.store import ApiAllocations, ApiObjects
+from crds.objects import ApiObjects
+from crds.resources import ALLOCATIONS, KINDS
+from crds.store import ApiAllocations
 from crds.watch import Follower
 
 if TYPE_CHECKING:
@@ -141,10 +142,12 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
         for subject, look, every_s in kept:
             tasks.create_task(subjects.keep(subject, look, every_s))
         tasks.create_task(handlers.follow(subjects.mark, namespace=arguments.namespace))
-        following = Follower(api, ALLOCATIONS, known), Follower(api, PODS, carriers)
-        for follower in following:
+        # Allocations before objects: what a list of objects lacks is then no news. And VMs before
+        # VMIs before pods: whoever made an object is known then.
+        followers: list[Follower[Any]] = [Follower(api, ALLOCATIONS, known)]
+        followers += [Follower(api, KINDS[kind], carriers.of_kind(kind)) for kind in KINDS]
+        for follower in followers:
             tasks.create_task(follower.run())
-            # Allocations before objects: what a list of objects lacks is then no news.
             await follower.synced.wait()
         adoption.begin()
         _log.info("adopting %d addresses found in use", adoption.missing)

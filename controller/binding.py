@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from msgspec.structs import asdict, replace
 
-from crds.allocation import Allocation, Carrier, Conflict, Owner, Source, State, Stored
+from controller.ownership import by_root, one_guest, owner_of
+from crds.allocation import MACHINE, Allocation, Conflict, Owner, Root, Source, State, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from crds.allocation import Carrier
     from crds.mac import MacAddress
 
 # status.conflicts holds no more (maxItems in the CRD); people have seen enough by then.
 MOST_CONFLICTS = 100
 
-_At: TypeAlias = "tuple[str, str, str | None]"
+_Members: TypeAlias = "tuple[Carrier, ...]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +35,26 @@ class World:
     """What is known of one address when it is decided upon.
 
     `seen` are the carriers that the watch has shown: a hint, never a proof. `live` and `everyone`
-    are the reads made since `stored` was read: objects by kind, namespace and name, and all
-    carriers of the address in every namespace. `quiet`: `stored` has not changed for Q. `pool` is
+    are the reads made since `stored` was read: what exists of a root, and all carriers of the
+    address in every namespace. `quiet`: `stored` has not changed for Q. `pool` is
     the pool that the address lies in, `now` the time for people (RFC 3339).
     """
 
     mac: MacAddress
     stored: Stored | None
-    seen: tuple[Carrier, ...]
+    seen: _Members
     quiet: bool
     pool: str | None = None
     now: str = ""
-    live: Mapping[_At, Carrier | None] = field(default_factory=dict)
-    everyone: tuple[Carrier, ...] | None = None
+    live: Mapping[Root, _Members] = field(default_factory=dict)
+    everyone: _Members | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Read the object of that kind, namespace and name, and decide again."""
+    """Read what exists of that root now, and decide again."""
 
-    owner: Owner
+    root: Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,67 +118,68 @@ def decide(world: World) -> Action:
 
 
 def _adopt(world: World) -> Action:
-    """Rule 9: somebody carries an address that no allocation names."""
-    proof = _first_live(world, world.seen)
-    if not isinstance(proof, Carrier):
-        return proof
-    return Create(
-        Allocation(
+    """Rule 9: somebody carries an address that no allocation names.
+
+    No read: if the hint was stale, a locked address is the worst of it, until rule 6.
+    """
+    for group in by_root(world.seen):
+        adopted = Allocation(
             mac=world.mac,
             state=State.BOUND,
             source=Source.ADOPTED,
             pool=world.pool,
-            owner=proof.as_owner(world.mac),
+            owner=owner_of(world.mac, group),
         )
-    )
+        return Create(adopted)
+    return Nothing()
 
 
 def _declared(world: World, stored: Stored) -> Action:
     """Rule 5 for an address that was declared and that its user carries already."""
     declared = stored.allocation
-    users = [one for one in world.seen if declared.is_free_for(one.as_owner(world.mac))]
+    users = [
+        group for group in by_root(world.seen) if declared.is_free_for(owner_of(world.mac, group))
+    ]
     proof = _first_live(world, users)
-    if isinstance(proof, Carrier):
+    if isinstance(proof, Owner):
         return Replace(_bound_to(proof, replace(declared, declared=True)))
-    return proof if isinstance(proof, Get) else _noted(world, stored, None)
+    return proof or _noted(world, stored, None)
 
 
 def _pending(world: World, pending: Allocation, owner: Owner) -> Action:
     """Rules 5 and 7: bind it to the object that was promised it, or find out who carries it."""
-    promised = [one for one in world.seen if _is_promised(owner, one)]
-    proof = _first_live(world, promised)
-    if isinstance(proof, Carrier):
+    proof = _first_live(world, _promised(owner, world.seen))
+    if isinstance(proof, Owner):
         return Replace(_bound_to(proof, pending))
-    if isinstance(proof, Get):
+    if proof is not None:
         return proof
     if not world.quiet:
         return Wait()
-    if owner.name is not None:
-        if owner.at not in world.live:
-            return Get(owner)
-        live = world.live[owner.at]
-        if live is not None and live.still_holds(world.mac, owner):
-            return Replace(_bound_to(live, pending))
+    if owner.name is not None and not pending.shared:
+        if owner.root not in world.live:
+            return Get(owner.root)
+        if holder := _holder(world, owner):
+            return Replace(_bound_to(holder, pending))
         return _handed_on(world, replace(pending, shared=True)) or _release(pending)
     if world.everyone is None:
         return List()
-    promised = [one for one in world.everyone if _is_promised(owner, one)]
-    if promised:
-        return Replace(_bound_to(promised[0], pending))
-    if world.everyone:
-        return Replace(_bound_to(world.everyone[0], replace(pending, shared=True)))
-    return _release(pending)
+    for group in _promised(owner, world.everyone):
+        return Replace(_bound_to(owner_of(world.mac, group), pending))
+    return _to_anyone(world, replace(pending, shared=True)) or _release(pending)
 
 
 def _bound(world: World, stored: Stored, owner: Owner) -> Action:
     """Rules 5, 6 and 8: while its owner has it, nothing; then to its namesake, or it is free."""
     bound = stored.allocation
-    if any(one.uid == owner.uid for one in world.seen):
+    family = [group for group in by_root(world.seen) if group[0].root == owner.root]
+    if family and owner_of(world.mac, family[0]).uid == owner.uid:
         return _noted(world, stored, owner)
-    proof = _first_live(world, [one for one in world.seen if owner.at == one.at])
-    if isinstance(proof, Carrier):
+    proof = _first_live(world, family)
+    if isinstance(proof, Owner):
+        if proof.uid == owner.uid:
+            return _noted(world, stored, owner)
         return Replace(_bound_to(proof, bound))
-    if isinstance(proof, Get):
+    if proof is not None:
         return proof
     return _left(world, stored, owner) if world.quiet else Wait()
 
@@ -184,27 +187,47 @@ def _bound(world: World, stored: Stored, owner: Owner) -> Action:
 def _left(world: World, stored: Stored, owner: Owner) -> Action:
     """Rules 6 and 8: its owner is not seen any more, and nobody can be getting it just now."""
     bound = stored.allocation
-    if owner.at not in world.live:
-        return Get(owner)
-    live = world.live[owner.at]
-    if live is not None and live.still_holds(world.mac, owner):
-        if live.uid != owner.uid:
-            return Replace(_bound_to(live, bound))
+    if owner.root not in world.live:
+        return Get(owner.root)
+    if holder := _holder(world, owner):
+        if holder.uid != owner.uid:
+            return Replace(_bound_to(holder, bound))
         return _noted(world, stored, owner)
     if bound.shared:
         if world.everyone is None:
             return List()
-        if world.everyone:
-            return Replace(_bound_to(world.everyone[0], bound))
+        if anyone := _to_anyone(world, bound):
+            return anyone
+    if any(member.kind == MACHINE for member in world.live[owner.root]):
+        # The VM was edited, and KubeVirt may be starting it as it was before: Pending, it waits
+        # for Q like any promise, and is looked for again.
+        return Replace(replace(bound, state=State.PENDING))
     return _handed_on(world, bound) or _release(bound)
+
+
+def _holder(world: World, owner: Owner) -> Owner | None:
+    """Return who of the owner's root has the address, by a read; None where nobody has."""
+    members = world.live[owner.root]
+    if not any(member.still_holds(world.mac, owner) for member in members):
+        return None
+    holder = owner_of(world.mac, members)
+    if any(member.carries(world.mac) for member in members):
+        return holder
+    # It has it, and shows it no longer: where it was stays on record.
+    return replace(holder, interface=owner.interface, network=owner.network)
+
+
+def _to_anyone(world: World, allocation: Allocation) -> Replace | None:
+    """Bind to the first of all who carry it, by a list."""
+    for group in by_root(world.everyone or ()):
+        return Replace(_bound_to(owner_of(world.mac, group), allocation))
+    return None
 
 
 def _handed_on(world: World, allocation: Allocation) -> Replace | Get | None:
     """Bind to whoever else is seen to carry it: it is in use, so it is not for others to take."""
-    proof = _first_live(world, world.seen)
-    if isinstance(proof, Carrier):
-        return Replace(_bound_to(proof, allocation))
-    return proof if isinstance(proof, Get) else None
+    proof = _first_live(world, by_root(world.seen))
+    return Replace(_bound_to(proof, allocation)) if isinstance(proof, Owner) else proof
 
 
 def _release(allocation: Allocation) -> Action:
@@ -214,44 +237,50 @@ def _release(allocation: Allocation) -> Action:
     return Delete()
 
 
-def _bound_to(carrier: Carrier, allocation: Allocation) -> Allocation:
-    owner = carrier.as_owner(allocation.mac)
-    if allocation.owner is not None and not carrier.carries(allocation.mac):
-        # It has it, and shows it no longer: where it was stays on record.
-        here = allocation.owner
-        owner = replace(owner, interface=here.interface, network=here.network)
+def _bound_to(owner: Owner, allocation: Allocation) -> Allocation:
     return replace(allocation, state=State.BOUND, owner=owner)
 
 
-def _first_live(world: World, hints: Iterable[Carrier]) -> Carrier | Get | Nothing:
-    """Return the first of `hints` that a read proves to carry the address, or the missing read."""
+def _first_live(world: World, hints: Iterable[_Members]) -> Owner | Get | None:
+    """Return whose the address is, of the first of `hints` that a read proves; or that read."""
     for hint in hints:
-        if hint.at not in world.live:
-            return Get(hint.as_owner(world.mac))
-        live = world.live[hint.at]
-        if live is not None and live.carries(world.mac):
-            return live
-    return Nothing()
+        root = hint[0].root
+        if root not in world.live:
+            return Get(root)
+        live = world.live[root]
+        if any(member.carries(world.mac) for member in live):
+            return owner_of(world.mac, live)
+    return None
 
 
 def _noted(world: World, stored: Stored, owner: Owner | None) -> Action:
     """Keep status.conflicts true: all that carry the address without owning it."""
-    others = {one.uid: one for one in world.seen if owner is None or one.uid != owner.uid}
+    groups = by_root(world.seen)
+    mine = [group for group in groups if owner is not None and group[0].root == owner.root]
+    others = [
+        owner_of(world.mac, group)
+        for group in groups
+        if group not in mine and not any(one_guest(group, own) for own in mine)
+    ]
     known = {one.uid: one for one in stored.conflicts}
-    noted = sorted(others.items())[:MOST_CONFLICTS]
-    if known.keys() == {uid for uid, _ in noted}:
+    noted = sorted(others, key=lambda one: one.uid or "")[:MOST_CONFLICTS]
+    if known.keys() == {one.uid for one in noted}:
         return Nothing()
-    return Note(tuple(known.get(uid) or _conflict(one, world) for uid, one in noted))
+    return Note(tuple(known.get(one.uid) or _conflict(one, world) for one in noted))
 
 
-def _conflict(carrier: Carrier, world: World) -> Conflict:
-    owner = replace(carrier.as_owner(world.mac), network=None)  # status.conflicts does without
-    return Conflict(**asdict(owner), since=world.now)
+def _conflict(other: Owner, world: World) -> Conflict:
+    # status.conflicts does without the network
+    return Conflict(**asdict(replace(other, network=None)), since=world.now)
 
 
-def _is_promised(owner: Owner, carrier: Carrier) -> bool:
-    """Whether `carrier` can be the object that was to get it: a name not generated yet fits all."""
-    return (owner.kind, owner.namespace, owner.name or carrier.name) == carrier.at
+def _promised(owner: Owner, carriers: Iterable[Carrier]) -> list[_Members]:
+    """Return those that can be the object that was to get it; no name yet fits all of the kind."""
+    kind, namespace, name = owner.root
+    groups = by_root(carriers)
+    return [
+        group for group in groups if group[0].root == (kind, namespace, name or group[0].root[2])
+    ]
 
 
 def _owner(stored: Stored) -> Owner:

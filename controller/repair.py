@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from controller.views import AllocationView, CarrierView
     from crds.allocation import Carrier, Stored
     from crds.mac import MacAddress
-    from crds.store import Allocations, Objects
+    from crds.objects import Objects
+    from crds.store import Allocations
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,6 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from msgspec import structs
-
 from controller.binding import (
     Create,
     Delete,
@@ -25,16 +23,18 @@ from controller.binding import (
     decide,
 )
 from crds.joined import Joined
-from crds.store import AlreadyAllocated, Changed, UnknownKind
+from crds.objects import UnknownKind, members
+from crds.store import AlreadyAllocated, Changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.views import AllocationView, CarrierView
-    from crds.allocation import Carrier, Owner
+    from crds.allocation import Carrier, Root
     from crds.mac import MacAddress
+    from crds.objects import Objects
     from crds.pool import Pool
-    from crds.store import Allocations, Objects
+    from crds.store import Allocations
 
 _log = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ class Settler:
     clock: Clock
     again: Callable[[MacAddress, float], None]  # settle it again, so many seconds from now
     quiet_s: float = QUIET_S
-    _live: Joined[Owner, Carrier | None] = field(init=False)
+    _live: Joined[Root, tuple[Carrier, ...]] = field(init=False)
     _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._live = Joined(self.objects.get)
+        self._live = Joined(self._members)
         self._everyone = Joined(self._list)
 
     async def settle(self, mac: MacAddress) -> None:
@@ -100,12 +100,12 @@ class Settler:
                     left_s = (entry.since_s if entry else began_s) + self.quiet_s - began_s
                     self.again(mac, left_s if left_s > 0 else self.quiet_s)
                     return
-                case Get(owner):
+                case Get(root):
                     try:
-                        live = await self._live(_named(owner))
+                        live = await self._live(root)
                     except UnknownKind:
                         return  # nobody can prove that it is gone, so it stays
-                    world = replace(world, live={**world.live, owner.at: live})
+                    world = replace(world, live={**world.live, root: live})
                 case List():
                     everyone = await self._everyone(None)
                     world = replace(world, everyone=everyone.get(mac, ()))
@@ -142,6 +142,10 @@ class Settler:
         except (AlreadyAllocated, Changed) as lost:
             _log.debug("somebody wrote first: %s", lost)
 
+    async def _members(self, root: Root) -> tuple[Carrier, ...]:
+        """Several addresses of one object share a read."""
+        return await members(self.objects, root)
+
     async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
         """Return all carriers by address."""
         carriers: dict[MacAddress, list[Carrier]] = {}
@@ -149,8 +153,3 @@ class Settler:
             for attachment in one.attachments:
                 carriers.setdefault(attachment.mac, []).append(one)
         return {mac: tuple(those) for mac, those in carriers.items()}
-
-
-def _named(owner: Owner) -> Owner:
-    """No more of it than names the object: several addresses of one pod share a read."""
-    return structs.replace(owner, uid=None, interface=None, network=None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -75,7 +77,7 @@ class AllocationView:
 
 
 class CarrierView:
-    """The objects that carry addresses (a View); those that carry none are not kept.
+    """The objects that carry addresses, of all kinds; those that carry none are not kept.
 
     An address that an object shows no longer may still be its own: when the object goes or changes,
     such an address is marked, too.
@@ -103,10 +105,17 @@ class CarrierView:
         """All objects that carry an address."""
         return self._by_uid.keys()
 
-    def reset(self, everything: list[Carrier]) -> None:
-        """See View.reset."""
+    def of_kind(self, kind: str) -> OfKind:
+        """Return the View through which the objects of one kind come."""
+        return OfKind(self, kind)
+
+    def reset(self, kind: str, everything: list[Carrier]) -> None:
+        """See View.reset; the objects of other kinds stay."""
         here = {one.uid for one in everything}
-        for uid in {*self._by_uid, *self._hidden} - here:
+        known = {uid for uid, one in self._by_uid.items() if one.kind == kind}
+        if kind == "Pod":
+            known |= self._hidden.keys()
+        for uid in known - here:
             self._remove(uid)
         for one in everything:
             self.put(one)
@@ -118,12 +127,12 @@ class CarrierView:
             self._remove(item.uid)
             return
         if known is not None:
-            if known.attachments == item.attachments:
+            if replace(known, version=item.version) == item:
                 return
             hidden = {one.mac for one in known.attachments if not item.carries(one.mac)}
             hidden |= self._hidden.get(item.uid, set())
             self._remove(item.uid)
-            if hidden:
+            if hidden and item.kind == "Pod":  # a machine has no more than it shows
                 self._hidden[item.uid] = hidden
         if item.attachments:
             self._by_uid[item.uid] = item
@@ -145,3 +154,23 @@ class CarrierView:
             if not carriers:
                 self._by_mac.pop(attachment.mac, None)
             self._mark(attachment.mac)
+
+
+@dataclass(frozen=True, slots=True)
+class OfKind:
+    """A View of the objects of one kind, kept with all others."""
+
+    view: CarrierView
+    kind: str
+
+    def reset(self, everything: list[Carrier]) -> None:
+        """See View.reset."""
+        self.view.reset(self.kind, everything)
+
+    def put(self, item: Carrier) -> None:
+        """See View.put."""
+        self.view.put(item)
+
+    def drop(self, item: Carrier) -> None:
+        """See View.drop."""
+        self.view.drop(item)

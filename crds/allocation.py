@@ -14,6 +14,15 @@ from crds.networks import Attachment
 
 API_VERSION = "kubemacpool.io/v1beta1"
 
+# KubeVirt's kinds. A VirtualMachine, its VirtualMachineInstance and the launcher pods of that are
+# one machine: the API server stores one of each name, so no two guests of one name run at once.
+KUBEVIRT = "kubevirt.io/v1"
+MACHINE = "VirtualMachine"
+INSTANCE = "VirtualMachineInstance"
+
+# Kind, namespace and name; the name is None while the API server has not generated it.
+Root = tuple[str, str, str | None]
+
 
 class State(StrEnum):
     """`spec.state`: who may get the address, and who must not lose it."""
@@ -56,9 +65,14 @@ class Owner(_Wire, frozen=True):
         return self.name is not None and self.at == other.at
 
     @property
-    def at(self) -> tuple[str, str, str | None]:
+    def at(self) -> Root:
         """Kind, namespace and name: two objects cannot have the same at one time."""
         return self.kind, self.namespace, self.name
+
+    @property
+    def root(self) -> Root:
+        """What it is a part of: the machine, for VM and VMI, else it itself."""
+        return (MACHINE if self.kind == INSTANCE else self.kind), self.namespace, self.name
 
     def __str__(self) -> str:
         name = self.name or "(name not generated yet)"
@@ -122,10 +136,20 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         return self.allocation.mac
 
 
+class Controller(msgspec.Struct, frozen=True):
+    """The KubeVirt object that made another one: its ownerReference with `controller: true`."""
+
+    kind: str
+    name: str
+    uid: str
+
+
 class Carrier(msgspec.Struct, frozen=True):
     """An object as it was when it was read, and the addresses that it carries.
 
     `terminal` (Succeeded, Failed) carries nothing any more: `attachments` is empty then.
+    `controller` is the VMI of a launcher pod, and the VM of a VMI. `same_guest` are the UIDs of
+    VMIs elsewhere that run the guest of this VMI, while it migrates across namespaces.
     """
 
     api_version: str
@@ -136,11 +160,17 @@ class Carrier(msgspec.Struct, frozen=True):
     version: str
     terminal: bool = False
     attachments: tuple[Attachment, ...] = ()
+    controller: Controller | None = None
+    same_guest: tuple[str, ...] = ()
 
     @property
-    def at(self) -> tuple[str, str, str]:
-        """Kind, namespace and name."""
-        return self.kind, self.namespace, self.name
+    def root(self) -> Root:
+        """What it is a part of: the machine, for VM, VMI and launcher pod, else it itself."""
+        if self.kind == "Pod" and self.controller is None:
+            return self.kind, self.namespace, self.name
+        is_launcher = self.kind == "Pod" and self.controller is not None
+        name = self.controller.name if is_launcher and self.controller else self.name
+        return MACHINE, self.namespace, name
 
     def carries(self, mac: MacAddress) -> bool:
         """Whether `mac` is one of its addresses."""

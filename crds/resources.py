@@ -12,8 +12,19 @@ from urllib.parse import quote
 
 import msgspec
 
-from crds.allocation import Allocation, Carrier, Conflict, Stored, decode_hook
+from crds.allocation import (
+    INSTANCE,
+    KUBEVIRT,
+    MACHINE,
+    Allocation,
+    Carrier,
+    Conflict,
+    Controller,
+    Stored,
+    decode_hook,
+)
 from crds.mac import MacAddress, MacRange
+from crds.machines import Reference, controller, read_instance, read_machine
 from crds.networks import ANNOTATION, carried
 from crds.pool import CollisionPolicy, Pool
 
@@ -33,23 +44,29 @@ _LONGEST_NAMESPACE, _LONGEST_NAME = 63, 253
 class Resource(Generic[T]):
     """A resource: the paths of all, of one, and the reader of one object's JSON.
 
-    `leave_out`: a list without those that cannot be read is still of use.
+    `leave_out`: a list without those that cannot be read is still of use. `crd` is the name of its
+    CustomResourceDefinition where the cluster can be without it.
     """
 
     group: str  # "/api/v1" or "/apis/GROUP/VERSION"
     plural: str
     read: Callable[[bytes], T]
     leave_out: bool = False
+    crd: str | None = None
 
     @property
     def everywhere(self) -> str:
         """The path of all of them, in every namespace."""
         return f"{self.group}/{self.plural}"
 
+    def within(self, namespace: str) -> str:
+        """The path of all of one namespace; names come from objects, so they are quoted."""
+        return f"{self.group}/namespaces/{quote(namespace, safe='')}/{self.plural}"
+
     def one(self, name: str, namespace: str | None = None) -> str:
-        """The path of one; names come from objects, so they are quoted."""
-        within = f"/namespaces/{quote(namespace, safe='')}" if namespace is not None else ""
-        return f"{self.group}{within}/{self.plural}/{quote(name, safe='')}"
+        """The path of one."""
+        of_all = self.everywhere if namespace is None else self.within(namespace)
+        return f"{of_all}/{quote(name, safe='')}"
 
 
 def is_name(text: str) -> bool:
@@ -66,12 +83,20 @@ class _Annotations(msgspec.Struct):
     networks: str | None = msgspec.field(default=None, name=ANNOTATION)
 
 
+class Labels(msgspec.Struct):
+    """The one label that matters: KubeVirt's on its launcher pods."""
+
+    kubevirt: str = msgspec.field(default="", name="kubevirt.io")
+
+
 class _Metadata(msgspec.Struct, rename="camel"):
     name: str
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""
     annotations: _Annotations = msgspec.field(default_factory=_Annotations)
+    labels: Labels = msgspec.field(default_factory=Labels)
+    owner_references: list[Reference] | None = None
 
 
 class _PodStatus(msgspec.Struct):
@@ -168,7 +193,14 @@ def read_pod(raw: bytes) -> Carrier:
         version=meta.resource_version,
         terminal=terminal,
         attachments=() if terminal else carried(meta.annotations.networks, meta.namespace),
+        controller=launched_for(meta.labels, meta.owner_references),
     )
+
+
+def launched_for(labels: Labels, references: list[Reference] | None) -> Controller | None:
+    """Return the VMI whose launcher pod this is, or None for all other pods."""
+    made_by = controller(references) if labels.kubevirt == "virt-launcher" else None
+    return made_by if made_by is not None and made_by.kind == INSTANCE else None
 
 
 def read_allocation(raw: bytes) -> Stored:
@@ -197,6 +229,17 @@ def read_pool(raw: bytes) -> SeenPool:
 
 
 PODS = Resource("/api/v1", "pods", read_pod)
+LAUNCHERS = {"labelSelector": "kubevirt.io=virt-launcher"}
+MACHINES = Resource(
+    f"/apis/{KUBEVIRT}", "virtualmachines", read_machine, crd="virtualmachines.kubevirt.io"
+)
+INSTANCES = Resource(
+    f"/apis/{KUBEVIRT}",
+    "virtualmachineinstances",
+    read_instance,
+    crd="virtualmachineinstances.kubevirt.io",
+)
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # One allocation that cannot be read (a newer version wrote it) must not keep all others from being
 # listed for ever. Leaving it out is safe: the webhook's create meets it all the same (create is the
 # lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
@@ -207,5 +250,7 @@ ALLOCATIONS = Resource(
 ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_name, leave_out=True)
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
 
-# The kinds that can own an address. An owner of any other kind is never judged gone.
-KINDS: dict[str, Resource[Carrier]] = {"Pod": PODS}
+# The kinds that can own an address; an owner of any other kind is never judged gone. They are read
+# in this order: what a VM carries, its VMI carries later, and then its launcher pod, so that an
+# address that moves on meanwhile is met further down.
+KINDS: dict[str, Resource[Carrier]] = {MACHINE: MACHINES, INSTANCE: INSTANCES, "Pod": PODS}

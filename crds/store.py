@@ -1,4 +1,4 @@
-"""Allocations and their owners, as ports and as calls to the API server.
+"""Allocations, as a port and as calls to the API server.
 
 Law: every update is a compare-and-swap on uid and resourceVersion, every delete has both as
 preconditions, and a create is the lock. Foreign errors end here.
@@ -14,17 +14,16 @@ import msgspec
 from crds.allocation import (
     API_VERSION,
     Allocation,
-    Carrier,
     Conflict,
     Owner,
     Stored,
     encode_hook,
 )
 from crds.client import Api, ApiError, Unreachable
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, Resource, is_name, is_namespace
+from crds.resources import ALLOCATED, ALLOCATIONS, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
 
     from crds.mac import MacAddress
 
@@ -67,23 +66,6 @@ class Allocations(Protocol):
         """All of them, at one moment after the call."""
 
 
-class Objects(Protocol):
-    """The objects that can carry addresses. Every method may raise StoreUnavailable."""
-
-    async def get(self, owner: Owner) -> Carrier | None:
-        """Read the object of that kind, namespace and name now, whatever its UID.
-
-        Raises UnknownKind for a kind that this version cannot look up.
-        """
-
-    async def list(self) -> list[Carrier]:
-        """All that exist in every namespace, at one moment after the call."""
-
-
-class UnknownKind(Exception):
-    """No object of this kind can be looked up, so none is ever found gone."""
-
-
 @dataclass(frozen=True, slots=True)
 class ApiAllocations:
     """MacAllocations through the API server."""
@@ -99,20 +81,20 @@ class ApiAllocations:
             "spec": allocation,
         }
         try:
-            return await _read(self.api.post(ALLOCATIONS.everywhere, _json(body)), ALLOCATIONS)
+            return await read_one(self.api.post(ALLOCATIONS.everywhere, _json(body)), ALLOCATIONS)
         except ApiError as error:
             if error.status == _CONFLICT and error.reason == "AlreadyExists":
                 raise AlreadyAllocated(str(allocation.mac)) from error
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def get(self, mac: MacAddress) -> Stored | None:
         """See Allocations.get."""
         try:
-            return await _read(self.api.get(ALLOCATIONS.one(mac.name)), ALLOCATIONS)
+            return await read_one(self.api.get(ALLOCATIONS.one(mac.name)), ALLOCATIONS)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
 
     async def replace(self, stored: Stored, by: Allocation) -> Stored:
         """See Allocations.replace."""
@@ -136,60 +118,41 @@ class ApiAllocations:
 
     async def names(self) -> list[MacAddress]:
         """List no more than the addresses, at one moment after the call."""
-        return await _list(self.api, ALLOCATED)
+        return await read_all(self.api, ALLOCATED)
 
     async def list(self) -> list[Stored]:
         """See Allocations.list."""
-        return await _list(self.api, ALLOCATIONS)
+        return await read_all(self.api, ALLOCATIONS)
 
     async def _swap(self, stored: Stored, path: str, change: dict[str, Any]) -> Stored:
         # A merge patch keeps what we do not know of (labels, others' fields); the resourceVersion
         # in it makes the API server refuse it on any other state of the object.
         change["metadata"] = {"uid": stored.uid, "resourceVersion": stored.version}
         try:
-            return await _read(self.api.merge(path, _json(change)), ALLOCATIONS)
+            return await read_one(self.api.merge(path, _json(change)), ALLOCATIONS)
         except ApiError as error:
             raise _refused(stored, error) from error
 
 
-@dataclass(frozen=True, slots=True)
-class ApiObjects:
-    """Pods, and later VMs and VMIs, through the API server."""
-
-    api: Api
-
-    async def get(self, owner: Owner) -> Carrier | None:
-        """See Objects.get."""
-        resource = KINDS.get(owner.kind)
-        if resource is None or owner.name is None:
-            raise UnknownKind(owner.kind)
-        if not (is_name(owner.name) and is_namespace(owner.namespace)):
-            return None  # the API server stores no such object; the path would lead elsewhere
-        try:
-            return await _read(self.api.get(resource.one(owner.name, owner.namespace)), resource)
-        except ApiError as error:
-            if error.status == _NOT_FOUND:
-                return None
-            raise _unavailable(error) from error
-
-    async def list(self) -> list[Carrier]:
-        """See Objects.list."""
-        found: list[Carrier] = []
-        for resource in KINDS.values():
-            found += await _list(self.api, resource)
-        return found
-
-
-async def _read(call: Awaitable[bytes], resource: Resource[T]) -> T:
+async def read_one(call: Awaitable[bytes], resource: Resource[T]) -> T:
+    """Read the answer of one call; ApiError is the caller's to understand."""
     try:
         return resource.read(await call)
     except (Unreachable, ValueError) as error:  # ValueError: what came cannot be read
         raise StoreUnavailable(str(error)) from error
 
 
-async def _list(api: Api, resource: Resource[T]) -> list[T]:
+async def read_all(
+    api: Api,
+    resource: Resource[T],
+    path: str | None = None,
+    selection: Mapping[str, str] | None = None,
+) -> list[T]:
+    """Read all of `resource`, or those at `path`. Raises StoreUnavailable."""
     try:
-        found, _ = await api.list(resource.everywhere, resource.read, leave_out=resource.leave_out)
+        found, _ = await api.list(
+            path or resource.everywhere, resource.read, selection, leave_out=resource.leave_out
+        )
     except (ApiError, Unreachable, ValueError) as error:
         raise StoreUnavailable(str(error)) from error
     return found
@@ -200,10 +163,11 @@ def _refused(stored: Stored, error: ApiError) -> Exception:
     gone = error.status in {_NOT_FOUND, _CONFLICT}
     if gone or (error.status == _INVALID and "metadata.uid" in error.message):
         return Changed(f"{stored.mac}: {error.message}")
-    return _unavailable(error)
+    return unavailable(error)
 
 
-def _unavailable(error: ApiError) -> StoreUnavailable:
+def unavailable(error: ApiError) -> StoreUnavailable:
+    """Translate what the API server answered."""
     return StoreUnavailable(f"the API server answered {error}")
 
 

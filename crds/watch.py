@@ -25,6 +25,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _NOT_FOUND, _GONE = 404, 410
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
+# How often an optional resource is asked for while there is none: KubeVirt may be installed later.
+_ABSENT_WAIT_S = 2.0
 
 
 class View(Protocol[T]):
@@ -74,7 +76,9 @@ class Follower(Generic[T]):
         self.view = view
         self.path = path or resource.everywhere
         self.query = query or {}
-        self.synced = asyncio.Event()  # cleared while the API server knows no such resource
+        # Cleared while the API server knows no such resource; without an optional one all is known.
+        self.synced = asyncio.Event()
+        self._is_absent = False
 
     async def run(self) -> None:
         """List and watch until cancelled; failures are logged and tried again, ever more slowly."""
@@ -91,6 +95,7 @@ class Follower(Generic[T]):
                     )
                     self.view.reset(everything)
                     self.synced.set()
+                    self._is_absent = False
                 async for line in self.api.watch(self.path, version, self.query):
                     wait_s = _FIRST_WAIT_S
                     version = self._take(line) or version
@@ -101,11 +106,23 @@ class Follower(Generic[T]):
                 # left out, or a resource that was taken away and is back.
                 if isinstance(error, ValueError) or status in {_NOT_FOUND, _GONE}:
                     version = ""
+                if status == _NOT_FOUND and self.resource.crd is not None:
+                    await self._miss()
+                    continue
                 if status == _NOT_FOUND:
                     self.synced.clear()  # its CRD is deleted: what the view knows is no longer so
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    async def _miss(self) -> None:
+        """The cluster lacks the resource, and so has none of it: said once, asked for again."""
+        if not self._is_absent:
+            _log.info("no %s: %s is not installed", self.resource.plural, self.resource.crd)
+            self.view.reset([])
+            self.synced.set()
+            self._is_absent = True
+        await asyncio.sleep(_ABSENT_WAIT_S)
 
     def _take(self, line: bytes) -> str:
         event = _event.decode(line)

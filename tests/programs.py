@@ -84,7 +84,7 @@ class Controller:
         self.known = AllocationView(self.monotonic_s, self.mark)
         self.carriers = CarrierView(self.mark)
         self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
-        self.pod_watch = cluster.follow_pods(self.carriers, lag=True)
+        self.pod_watch = cluster.follow_carriers("Pod", self.carriers.of_kind("Pod"), lag=True)
         self.settler = Settler(
             self._client.allocations,
             self._client.objects,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from controller.settling import QUIET_S
 from crds.allocation import Allocation, Carrier, Owner, State
@@ -251,9 +251,10 @@ class Simulation:
 
     def _forget(self, client: str, *watches: Watch) -> None:
         self.calls.parked = [one for one in self.calls.parked if one.call.client != client]
-        for followed in (self.cluster._allocation_watches, self.cluster._pod_watches):
-            for watch in [one for one in followed if one in watches]:
-                followed.remove(watch)  # type: ignore[arg-type] # it stands there
+        gone = set(map(id, watches))
+        followed: list[list[Any]] = [self.cluster._allocation_watches]
+        for those in (*followed, *self.cluster._carrier_watches.values()):
+            those[:] = [watch for watch in those if id(watch) not in gone]
 
     def _step(self) -> None:
         self.loop.rest()

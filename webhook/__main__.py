@@ -14,8 +14,9 @@ import uvloop
 
 from crds.client import Api
 from crds.listen import address, start_log
+from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, POOLS
-from crds.store import ApiAllocations, ApiObjects
+from crds.store import ApiAllocations
 from crds.watch import Follower
 from webhook.certificate import SECRETS, Serving
 from webhook.claims import DryAllocations, Synchronous

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import Allocation, Owner, State, Stored
-from crds.store import AlreadyAllocated, Changed, StoreUnavailable, UnknownKind
+from crds.objects import UnknownKind
+from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from webhook.requested import Taken, fresh, judge
 from webhook.taken import STEP
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crds.mac import MacAddress
+    from crds.objects import Objects
     from crds.pool import Pool
-    from crds.store import Objects
     from webhook.admission import Want
     from webhook.taken import TakenView
 

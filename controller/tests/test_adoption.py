@@ -43,7 +43,7 @@ def test_nothing_is_adopted_before_everything_was_listed(scene: Scene) -> None:
 
 def test_what_has_its_allocation_is_adopted(scene: Scene) -> None:
     scene.known.reset([WEB])
-    scene.carriers.reset([pod("web-0", "u-1")])
+    scene.carriers.reset("Pod", [pod("web-0", "u-1")])
 
     scene.adoption.begin()
 
@@ -51,7 +51,7 @@ def test_what_has_its_allocation_is_adopted(scene: Scene) -> None:
 
 
 def test_it_is_complete_when_the_last_one_has_its_allocation(scene: Scene) -> None:
-    scene.carriers.reset([pod("web-0", "u-1")])
+    scene.carriers.reset("Pod", [pod("web-0", "u-1")])
     scene.adoption.begin()
     before = scene.adoption.verdict
 
@@ -64,7 +64,7 @@ def test_it_is_complete_when_the_last_one_has_its_allocation(scene: Scene) -> No
 
 
 def test_what_nobody_carries_any_more_needs_no_allocation(scene: Scene) -> None:
-    scene.carriers.reset([pod("web-0", "u-1")])
+    scene.carriers.reset("Pod", [pod("web-0", "u-1")])
     scene.adoption.begin()
 
     scene.carriers.drop(pod("web-0", "u-1"))
@@ -75,7 +75,7 @@ def test_what_nobody_carries_any_more_needs_no_allocation(scene: Scene) -> None:
 
 def test_allocations_that_vanish_under_their_carriers_make_it_incomplete(scene: Scene) -> None:
     scene.known.reset([WEB])
-    scene.carriers.reset([pod("web-0", "u-1")])
+    scene.carriers.reset("Pod", [pod("web-0", "u-1")])
     scene.adoption.begin()
     changes = scene.changes
 
@@ -87,7 +87,7 @@ def test_allocations_that_vanish_under_their_carriers_make_it_incomplete(scene: 
 
 def test_a_release_after_its_carrier_went_changes_nothing(scene: Scene) -> None:
     scene.known.reset([WEB])
-    scene.carriers.reset([pod("web-0", "u-1")])
+    scene.carriers.reset("Pod", [pod("web-0", "u-1")])
     scene.adoption.begin()
 
     scene.carriers.drop(pod("web-0", "u-1"))

@@ -14,6 +14,7 @@ from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
+from crds.resources import KINDS
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Call, Fail, Hold
@@ -39,7 +40,7 @@ class Scene:
         known = AllocationView(self.monotonic_s, lambda _: None)
         carriers = CarrierView(lambda _: None)
         self.allocation_watch = self.cluster.follow_allocations(known)
-        self.cluster.follow_pods(carriers)
+        self.cluster.follow_carriers("Pod", carriers.of_kind("Pod"))
         pool = Pool("default", (MacRange(MAC, OTHER),))
         self.settler = Settler(
             client.allocations,
@@ -117,7 +118,7 @@ async def test_a_bind_is_a_read_and_a_write(scene: Scene) -> None:
 async def test_an_adopted_address_names_the_pool_that_it_lies_in(scene: Scene) -> None:
     scene.cluster.create_pod("shop", "web-0", NETWORKS)
 
-    assert await scene.settle() == ["get object", "create allocation"]
+    assert await scene.settle() == ["create allocation"]
     assert scene.cluster.allocated[MAC].allocation.pool == "default"
 
 
@@ -186,7 +187,7 @@ async def test_a_list_may_take_longer_than_a_read(scene: Scene) -> None:
     scene.now_s += LIST_WITHIN_S
     hold.release()
 
-    assert await settling == ["list object", "delete allocation"]
+    assert await settling == [*["list object"] * len(KINDS), "delete allocation"]
 
 
 async def test_an_owner_of_an_unknown_kind_is_left_alone(scene: Scene) -> None:
@@ -273,7 +274,7 @@ async def test_all_who_wait_for_a_list_share_one(scene: Scene) -> None:
     await asyncio.gather(*(scene.settle(mac) for mac in macs))
 
     lists = [call for call in scene.cluster.calls if list_objects(call)]
-    assert len(lists) == 1
+    assert [call.what for call in lists] == list(KINDS)  # each once
     assert not scene.cluster.allocated
 
 
@@ -285,7 +286,7 @@ async def test_nobody_shares_a_list_that_began_before_they_asked(scene: Scene) -
     scene.cluster.answer = answer  # the list is made, and its answer on the way
     first = await begun(scene.settle(MAC), answer)
 
-    scene.cluster._pod_watches.clear()  # no event tells of what comes now
+    scene.cluster._carrier_watches.clear()  # no event tells of what comes now
     scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{OTHER}"}}]')
     second = asyncio.create_task(scene.settler.settle(OTHER))
     answer.release()

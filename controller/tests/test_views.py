@@ -223,7 +223,7 @@ def test_an_address_that_an_object_showed_once_is_marked_when_a_list_lacks_it(
     carriers.put(bare("web-0", "u-1"))
     marked.clear()
 
-    carriers.reset([])
+    carriers.reset("Pod", [])
 
     assert marked == [MAC]
 
@@ -246,7 +246,7 @@ def test_a_list_drops_what_it_does_not_have(
     carriers.put(pod("web-0", "u-1", MAC))
     marked.clear()
 
-    carriers.reset([pod("web-1", "u-2", OTHER)])
+    carriers.reset("Pod", [pod("web-1", "u-2", OTHER)])
 
     assert list(carriers.uids()) == ["u-2"]
     assert sorted(marked) == [MAC, OTHER]

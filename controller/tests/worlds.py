@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from controller.binding import World
-from crds.allocation import Allocation, Carrier, Conflict, Owner, Source, State, Stored
+from crds.allocation import Allocation, Carrier, Conflict, Owner, Root, Source, State, Stored
 from crds.mac import MacAddress
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-At: TypeAlias = "tuple[str, str, str | None]"
 
 MAC = MacAddress.parse("02:00:00:00:00:2a")
 OTHER = MacAddress.parse("02:00:00:00:00:2b")
@@ -98,7 +96,7 @@ def world(
     known: Stored | Allocation | None,
     *seen: Carrier,
     quiet: bool = False,
-    live: Mapping[At, Carrier | None] | None = None,
+    live: Mapping[Root, Carrier | None] | None = None,
     everyone: tuple[Carrier, ...] | None = None,
 ) -> World:
     """Return a world of MAC."""
@@ -109,11 +107,11 @@ def world(
         quiet,
         pool="default",
         now=NOW,
-        live=live or {},
+        live={root: (one,) if one else () for root, one in (live or {}).items()},
         everyone=everyone,
     )
 
 
-def at(name: str, namespace: str = "shop", kind: str = "Pod") -> At:
+def at(name: str, namespace: str = "shop", kind: str = "Pod") -> Root:
     """Return the place of an object."""
     return kind, namespace, name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.store import UnknownKind
+from crds.objects import UnknownKind
 from crds.tests.world import MAC, NETWORKS, POD, World
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class ObjectsContract:
         found = await world.objects.get(replace(POD, uid="of-a-former-self"))
 
         assert found == created
-        assert found.at == ("Pod", "default", "samplepod")
+        assert found.root == ("Pod", "default", "samplepod")
         assert found.carries(MAC)
         assert found.as_owner(MAC).network == "shop/ovs-conf"
         assert found.as_owner(MAC).interface == "net1"

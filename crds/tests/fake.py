@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from crds.allocation import Allocation, Carrier, Conflict, State, Stored
+from crds.allocation import INSTANCE, MACHINE, Allocation, Carrier, Conflict, State, Stored
 from crds.networks import ANNOTATION
-from crds.resources import PODS
+from crds.resources import KINDS
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from crds.tests.fake_ports import FakeAllocations, FakeClient, FakeObjects
 from crds.tests.fake_watch import FakeWatch
@@ -40,12 +40,18 @@ class FakeCluster:
     allocated: dict[MacAddress, Stored] = field(default_factory=dict)
     labels: dict[MacAddress, dict[str, str]] = field(default_factory=dict)
     pods: dict[tuple[str, str], Carrier] = field(default_factory=dict)  # by namespace and name
+    machines: dict[tuple[str, str], Carrier] = field(default_factory=dict)
+    instances: dict[tuple[str, str], Carrier] = field(default_factory=dict)
     _manifests: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _uids: int = 0
     _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, MacAddress]] = field(
         default_factory=list
     )
-    _pod_watches: list[FakeWatch[Carrier, Carrier]] = field(default_factory=list)
+    _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
+
+    def of(self, kind: str) -> dict[tuple[str, str], Carrier]:
+        """All stored objects of a kind."""
+        return {"Pod": self.pods, MACHINE: self.machines, INSTANCE: self.instances}[kind]
 
     def client(self, name: str) -> FakeClient:
         """Give the two ports as one program has them; gates see its `name`."""
@@ -96,9 +102,28 @@ class FakeCluster:
     def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a stored pod, at once."""
         del self._manifests[namespace, name]
-        gone = replace(self.pods.pop((namespace, name)), version=self._version())
-        for watch in self._pod_watches:
-            watch.see(gone, there=False)
+        self.remove("Pod", namespace, name)
+
+    def put(self, kind: str, manifest: dict[str, Any]) -> Carrier:
+        """Store an object as its JSON says; a new one gets a UID, all a resourceVersion."""
+        metadata = manifest["metadata"]
+        key = metadata["namespace"], metadata["name"]
+        known = self.of(kind).get(key)
+        uid = metadata.get("uid") or (known.uid if known else self._uid())
+        metadata = {**metadata, "uid": uid, "resourceVersion": self._version()}
+        raw = json.dumps({**manifest, "metadata": metadata}).encode()
+        stored = self.of(kind)[key] = KINDS[kind].read(raw)
+        self._tell(kind, stored, there=True)
+        return stored
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """Delete a stored object, at once."""
+        gone = replace(self.of(kind).pop((namespace, name)), version=self._version())
+        self._tell(kind, gone, there=False)
+
+    def _tell(self, kind: str, one: Carrier, *, there: bool) -> None:
+        for watch in self._carrier_watches.get(kind, ()):
+            watch.see(one, there=there)
 
     def label(self, mac: MacAddress, key: str, value: str) -> Stored:
         """Label a stored allocation, as other tools do."""
@@ -121,10 +146,12 @@ class FakeCluster:
         self._allocation_watches.append(watch)
         return watch
 
-    def follow_pods(self, view: View[Carrier], *, lag: bool = False) -> FakeWatch[Carrier, Carrier]:
-        """Keep `view` up to date with the pods."""
-        watch = FakeWatch(view, lambda: list(self.pods.values()), lambda one: one, lag=lag)
-        self._pod_watches.append(watch)
+    def follow_carriers(
+        self, kind: str, view: View[Carrier], *, lag: bool = False
+    ) -> FakeWatch[Carrier, Carrier]:
+        """Keep `view` up to date with the objects of `kind`."""
+        watch = FakeWatch(view, lambda: list(self.of(kind).values()), lambda one: one, lag=lag)
+        self._carrier_watches.setdefault(kind, []).append(watch)
         return watch
 
     def _create(self, allocation: Allocation) -> Stored:
@@ -168,19 +195,14 @@ class FakeCluster:
 
     def _store_pod(self, key: tuple[str, str]) -> Carrier:
         manifest = self._manifests[key]
-        metadata: dict[str, object] = {
+        metadata: dict[str, Any] = {
             "namespace": key[0],
             "name": key[1],
             "uid": manifest["uid"],
-            "resourceVersion": self._version(),
         }
         if "networks" in manifest:
             metadata["annotations"] = {ANNOTATION: manifest["networks"]}
-        raw = json.dumps({"metadata": metadata, "status": {"phase": manifest["phase"]}})
-        self.pods[key] = PODS.read(raw.encode())
-        for watch in self._pod_watches:
-            watch.see(self.pods[key], there=True)
-        return self.pods[key]
+        return self.put("Pod", {"metadata": metadata, "status": {"phase": manifest["phase"]}})
 
     def _version(self) -> str:
         self.revision += 1

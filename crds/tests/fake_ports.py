@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from crds.objects import UnknownKind
 from crds.resources import KINDS
-from crds.store import UnknownKind
 from crds.tests.gates import Call
 
 if TYPE_CHECKING:
@@ -71,11 +72,30 @@ class FakeObjects:
             raise UnknownKind(owner.kind)
         key = owner.namespace, owner.name
         call = Call(self.client, "get", "object", f"{owner.kind} {key[0]}/{key[1]}")
-        return await _through(self.cluster, call, lambda: self.cluster.pods.get(key))
+        return await _through(self.cluster, call, lambda: self.cluster.of(owner.kind).get(key))
+
+    async def launchers(self, namespace: str, instance: str) -> list[Carrier]:
+        call = Call(self.client, "list", "launcher", f"{namespace}/{instance}")
+        return await _through(
+            self.cluster,
+            call,
+            lambda: [
+                pod
+                for pod in self.cluster.pods.values()
+                if pod.namespace == namespace
+                and pod.controller is not None
+                and pod.controller.name == instance
+            ],
+        )
 
     async def list(self) -> list[Carrier]:
-        call = Call(self.client, "list", "object")
-        return await _through(self.cluster, call, lambda: list(self.cluster.pods.values()))
+        found: list[Carrier] = []
+        for kind in KINDS:
+            call = Call(self.client, "list", "object", kind)
+            found += await _through(
+                self.cluster, call, partial(lambda kind: [*self.cluster.of(kind).values()], kind)
+            )
+        return found
 
 
 async def _through(cluster: FakeCluster, call: Call, effect: Callable[[], T]) -> T:

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from crds import client
 from crds.client import Api, ApiError, Unreachable
+from crds.objects import ApiObjects
 from crds.resources import PODS
-from crds.store import ApiAllocations, ApiObjects, StoreUnavailable
+from crds.store import ApiAllocations, StoreUnavailable
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
 from crds.tests.world import MAC, PENDING, POD
 

@@ -67,7 +67,7 @@ MAC = MacAddress.parse("02:00:00:00:00:2a")
 def test_a_pod_is_read_with_what_it_carries() -> None:
     pod = PODS.read(json.dumps(POD).encode())
 
-    assert pod.at == ("Pod", "shop", "samplepod")
+    assert pod.root == ("Pod", "shop", "samplepod")
     assert (pod.api_version, pod.version) == ("v1", "273")
     assert pod.uid == "7e4180f8-f7ad-47ae-9740-d67c7b865295"
     assert not pod.terminal
@@ -108,7 +108,7 @@ def test_a_pod_whose_annotation_holds_no_address_carries_nothing(
 def test_a_pod_may_lack_annotations_and_status() -> None:
     pod = PODS.read(b'{"metadata":{"name":"a","namespace":"b","uid":"c","resourceVersion":"1"}}')
 
-    assert pod.at == ("Pod", "b", "a")
+    assert pod.root == ("Pod", "b", "a")
     assert not pod.terminal
 
 

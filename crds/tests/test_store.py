@@ -11,8 +11,9 @@ import pytest
 from crds import client
 from crds.client import Api, ApiError
 from crds.networks import ANNOTATION
+from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, PODS
-from crds.store import ApiAllocations, ApiObjects
+from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
 from crds.tests.contract_objects import ObjectsContract
 from crds.watch import Follower

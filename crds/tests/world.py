@@ -12,7 +12,8 @@ from crds.mac import MacAddress
 
 if TYPE_CHECKING:
     from crds.allocation import Carrier
-    from crds.store import Allocations, Objects
+    from crds.objects import Objects
+    from crds.store import Allocations
     from crds.watch import View
 
 MAC = MacAddress.parse("02:00:00:00:00:2a")

@@ -109,12 +109,12 @@ async def test_where_the_owner_cannot_be_looked_up_it_is_not_called_gone() -> No
     assert "which belongs to Pod shop/other" in await refused(cluster)
 
 
-async def test_an_owner_of_another_kind_is_not_called_gone() -> None:
+async def test_an_owner_of_an_unknown_kind_is_not_called_gone() -> None:
     cluster = FakeCluster()
-    machine = replace(owner_of("other", "u-2"), kind="VirtualMachine", api_version="kubevirt.io/v1")
-    await cluster.allocations.create(replace(bound(1), owner=machine))
+    robot = replace(owner_of("other", "u-2"), kind="Robot", api_version="example.org/v1")
+    await cluster.allocations.create(replace(bound(1), owner=robot))
 
-    assert "which belongs to VirtualMachine shop/other" in await refused(cluster)
+    assert "which belongs to Robot shop/other" in await refused(cluster)
 
 
 async def test_a_pod_created_again_by_its_name_gets_its_address() -> None:

@@ -1,0 +1,257 @@
+"""KubeVirt's VirtualMachine and VirtualMachineInstance: their interfaces, and how they are read.
+
+Law: what a stored machine cannot be read of carries nothing: one strange VM must not keep the list
+of all others from being a proof. Source: kubevirt.io/v1 (VirtualMachineSpec.template,
+VirtualMachineInstanceSpec, VirtualMachineInstanceStatus); the same fields have the same names in
+all served versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller
+from crds.mac import MacAddress, MalformedMac
+from crds.networks import Attachment
+
+POD_NETWORK = "pod"
+
+
+class BadMachine(ValueError):
+    """The spec cannot be read; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One of `domain.devices.interfaces`, and the network of its name.
+
+    `mac` is as its author wrote it, None where it is absent or empty. `network` is the
+    namespace/name of its NetworkAttachmentDefinition, "pod", or None where no network has its name.
+    `is_natted`: bound by masquerade or slirp, so that the guest's address is not the pod's.
+    """
+
+    name: str
+    mac: str | None
+    network: str | None
+    is_natted: bool = False
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the pool gives it an address: on every multus network, and behind NAT."""
+        return self.network is not None and (self.network != POD_NETWORK or self.is_natted)
+
+
+class _Interface(msgspec.Struct, rename="camel"):
+    name: str = ""
+    mac_address: str | None = None
+    masquerade: msgspec.Raw | None = None
+    slirp: msgspec.Raw | None = None
+
+
+class _Multus(msgspec.Struct, rename="camel"):
+    network_name: str = ""
+
+
+class _Network(msgspec.Struct):
+    name: str = ""
+    multus: _Multus | None = None
+    pod: msgspec.Raw | None = None
+
+
+class _Devices(msgspec.Struct):
+    interfaces: list[_Interface] | None = None
+
+
+class _Domain(msgspec.Struct):
+    devices: _Devices | None = None
+
+
+class _InstanceSpec(msgspec.Struct):
+    domain: _Domain | None = None
+    networks: list[_Network] | None = None
+
+
+class _Template(msgspec.Struct):
+    spec: _InstanceSpec | None = None
+
+
+class _MachineSpec(msgspec.Struct):
+    template: _Template | None = None
+
+
+class _SeenInterface(msgspec.Struct, rename="camel"):
+    """One of `status.interfaces`; one without a name is known only inside the guest."""
+
+    mac: str | None = None
+    name: str = ""
+
+
+class _Side(msgspec.Struct, rename="camel"):
+    virtual_machine_instance_uid: str = msgspec.field(default="", name="virtualMachineInstanceUID")
+
+
+class _Migration(msgspec.Struct, rename="camel"):
+    """`status.migrationState`: both sides, where they are in two namespaces or clusters."""
+
+    source_state: _Side | None = None
+    target_state: _Side | None = None
+
+
+class _InstanceStatus(msgspec.Struct, rename="camel"):
+    phase: str = ""
+    interfaces: list[_SeenInterface] | None = None
+    migration_state: _Migration | None = None
+
+
+class Reference(msgspec.Struct, rename="camel"):
+    """One of `metadata.ownerReferences`."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    api_version: str = ""
+    controller: bool = False
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    owner_references: list[Reference] | None = None
+
+
+class _Object(msgspec.Struct):
+    metadata: _Metadata
+    spec: msgspec.Raw = msgspec.Raw(b"null")
+    status: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_object = msgspec.json.Decoder(_Object)
+_machine_spec = msgspec.json.Decoder(_MachineSpec | None)
+_instance_spec = msgspec.json.Decoder(_InstanceSpec | None)
+_instance_status = msgspec.json.Decoder(_InstanceStatus | None)
+
+
+def interfaces(spec: bytes, namespace: str) -> tuple[Interface, ...]:
+    """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine."""
+    try:
+        machine = _machine_spec.decode(spec)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadMachine(f"spec: {error}") from None
+    template = machine.template if machine else None
+    return _interfaces(template.spec if template else None, namespace)
+
+
+def read_machine(raw: bytes) -> Carrier:
+    """Read a stored VirtualMachine."""
+    one = _object.decode(raw)
+    try:
+        found = interfaces(one.spec, one.metadata.namespace)
+    except BadMachine:
+        found = ()
+    return _carrier(MACHINE, one.metadata, _attachments(found))
+
+
+def read_instance(raw: bytes) -> Carrier:
+    """Read a stored VirtualMachineInstance; one that has Succeeded or Failed carries nothing."""
+    one = _object.decode(raw)
+    try:
+        status = _instance_status.decode(one.status) or _InstanceStatus()
+    except msgspec.DecodeError:
+        status = _InstanceStatus()
+    try:
+        found = _interfaces(_instance_spec.decode(one.spec), one.metadata.namespace)
+    except msgspec.DecodeError:
+        found = ()
+    if status.phase in {"Succeeded", "Failed"}:
+        return _carrier(INSTANCE, one.metadata, (), terminal=True)
+    # What has no name of the spec's is inside the guest, and what bridges the pod's own interface
+    # has the address that the pod network gave it.
+    served = {one.name: one.network for one in found if one.is_served}
+    seen = (
+        Interface(one.name, one.mac, served[one.name])
+        for one in status.interfaces or ()
+        if one.name in served
+    )
+    carried = {(one.mac, one.interface): one for one in _attachments((*found, *seen))}
+    return _carrier(
+        INSTANCE,
+        one.metadata,
+        tuple(carried.values()),
+        same_guest=_same_guest(status.migration_state, one.metadata.uid),
+    )
+
+
+def controller(references: list[Reference] | None) -> Controller | None:
+    """Return the KubeVirt object among `metadata.ownerReferences` that controls the object."""
+    for one in references or ():
+        is_kubevirt = one.api_version.startswith("kubevirt.io/")
+        if one.controller and is_kubevirt and one.kind in {MACHINE, INSTANCE}:
+            return Controller(one.kind, one.name, one.uid)
+    return None
+
+
+def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, ...]:
+    if spec is None or spec.domain is None or spec.domain.devices is None:
+        return ()
+    networks = {one.name: _network(one, namespace) for one in spec.networks or ()}
+    return tuple(
+        Interface(
+            name=one.name,
+            mac=one.mac_address or None,
+            network=networks.get(one.name),
+            is_natted=one.masquerade is not None or one.slirp is not None,
+        )
+        for one in spec.domain.devices.interfaces or ()
+    )
+
+
+def _network(network: _Network, namespace: str) -> str | None:
+    if network.multus is not None:
+        name = network.multus.network_name
+        return name if "/" in name else f"{namespace}/{name}"
+    return POD_NETWORK if network.pod is not None else None
+
+
+def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
+    carried = []
+    for one in found:
+        try:
+            mac = MacAddress.parse_unicast(one.mac or "")
+        except MalformedMac:
+            continue
+        carried.append(Attachment(mac, one.name, one.network or ""))
+    return tuple(carried)
+
+
+def _same_guest(migration: _Migration | None, own_uid: str) -> tuple[str, ...]:
+    if migration is None:
+        return ()
+    sides = (migration.source_state, migration.target_state)
+    uids = (side.virtual_machine_instance_uid for side in sides if side is not None)
+    return tuple(uid for uid in uids if uid not in {"", own_uid})
+
+
+def _carrier(
+    kind: str,
+    metadata: _Metadata,
+    attachments: tuple[Attachment, ...],
+    *,
+    terminal: bool = False,
+    same_guest: tuple[str, ...] = (),
+) -> Carrier:
+    return Carrier(
+        api_version=KUBEVIRT,
+        kind=kind,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        uid=metadata.uid,
+        version=metadata.resource_version,
+        terminal=terminal,
+        attachments=attachments,
+        controller=controller(metadata.owner_references),
+        same_guest=same_guest,
+    )

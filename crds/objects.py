@@ -1,0 +1,115 @@
+"""The objects that can carry addresses, as a port and as calls to the API server.
+
+Law: that there is no such object is said only where the API server has said so; all else is
+StoreUnavailable, and proves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
+from crds.client import Api, ApiError, Unreachable
+from crds.resources import CRDS, KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
+from crds.store import StoreUnavailable, read_all, read_one, unavailable
+
+_NOT_FOUND = 404
+
+
+class UnknownKind(Exception):
+    """No object of this kind can be looked up, so none is ever found gone."""
+
+
+class Objects(Protocol):
+    """The objects that can carry addresses. Every method may raise StoreUnavailable."""
+
+    async def get(self, owner: Owner) -> Carrier | None:
+        """Read the object of that kind, namespace and name now, whatever its UID.
+
+        Raises UnknownKind for a kind that this version cannot look up.
+        """
+
+    async def launchers(self, namespace: str, instance: str) -> list[Carrier]:
+        """List the launcher pods of the VMI of that name now, whatever its UID."""
+
+    async def list(self) -> list[Carrier]:
+        """All that exist in every namespace: VMs first, then VMIs, then pods."""
+
+
+async def members(objects: Objects, root: Root) -> tuple[Carrier, ...]:
+    """Read what exists of a root: the pod, or VM, VMI and launcher pods.
+
+    One after the other: an address goes from a VM to its VMI and on to its launcher pod, never
+    back. Raises StoreUnavailable, UnknownKind.
+    """
+    kind, namespace, name = root
+    if kind != MACHINE or name is None:
+        one = await objects.get(Owner(api_version="v1", kind=kind, namespace=namespace, name=name))
+        return () if one is None or one.root != root else (one,)
+    found = []
+    for member in (MACHINE, INSTANCE):
+        wanted = Owner(api_version=KUBEVIRT, kind=member, namespace=namespace, name=name)
+        if (one := await objects.get(wanted)) is not None:
+            found.append(one)
+    return (*found, *await objects.launchers(namespace, name))
+
+
+@dataclass(frozen=True, slots=True)
+class ApiObjects:
+    """Pods, VMs and VMIs through the API server; KubeVirt may be absent."""
+
+    api: Api
+
+    async def get(self, owner: Owner) -> Carrier | None:
+        """See Objects.get."""
+        resource = KINDS.get(owner.kind)
+        if resource is None or owner.name is None:
+            raise UnknownKind(owner.kind)
+        if not (is_name(owner.name) and is_namespace(owner.namespace)):
+            return None  # the API server stores no such object; the path would lead elsewhere
+        try:
+            return await read_one(self.api.get(resource.one(owner.name, owner.namespace)), resource)
+        except ApiError as error:
+            if error.status == _NOT_FOUND and await self._means_none(resource, error):
+                return None
+            raise unavailable(error) from error
+
+    async def launchers(self, namespace: str, instance: str) -> list[Carrier]:
+        """See Objects.launchers."""
+        if not is_namespace(namespace):
+            return []
+        pods = await read_all(self.api, PODS, PODS.within(namespace), LAUNCHERS)
+        return [pod for pod in pods if pod.controller and pod.controller.name == instance]
+
+    async def list(self) -> list[Carrier]:
+        """See Objects.list."""
+        found: list[Carrier] = []
+        for resource in KINDS.values():
+            try:
+                found += await read_all(self.api, resource)
+            except StoreUnavailable as error:
+                cause = error.__cause__
+                if not (isinstance(cause, ApiError) and await self._means_none(resource, cause)):
+                    raise
+        return found
+
+    async def _means_none(self, resource: Resource[Carrier], error: ApiError) -> bool:
+        """Whether a refusal proves that there is no such object.
+
+        A 404 without a Status is of the path: only a cluster without the CRD has none of the
+        resource for sure. It may also be that the version is not served just now.
+        """
+        if error.status != _NOT_FOUND:
+            return False
+        if error.reason == "NotFound":
+            return True
+        if resource.crd is None:
+            return False
+        try:
+            await self.api.get(f"{CRDS}/{resource.crd}")
+        except ApiError as asked:
+            return asked.status == _NOT_FOUND and asked.reason == "NotFound"
+        except Unreachable:
+            return False
+        return False
