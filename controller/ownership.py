@@ -52,11 +52,24 @@ def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
 
 
 def one_guest(some: Iterable[Carrier], others: Iterable[Carrier]) -> bool:
-    """Whether both run one guest: a VM that migrates across namespaces has a VMI in each."""
-    ones, them = tuple(some), tuple(others)
-    named = {uid for one in ones for uid in one.same_guest}
-    named_back = {uid for one in them for uid in one.same_guest}
-    return any(one.uid in named for one in them) or any(one.uid in named_back for one in ones)
+    """Whether two machines are one guest that has moved, or moves, to another namespace.
+
+    KubeVirt needs a VM of the same name and addresses in both, before, while and after the guest
+    runs in one of them; where both run, their VMIs must agree that they are source and target.
+    """
+    one, other = tuple(some), tuple(others)
+    (kind, namespace, name), (other_kind, elsewhere, other_name) = one[0].root, other[0].root
+    if not (kind == other_kind == MACHINE) or name != other_name or namespace == elsewhere:
+        return False
+    running, running_too = _running(one), _running(other)
+    if running is None or running_too is None:
+        return True
+    source, _, _ = running.guest.partition("/")
+    return running.guest == running_too.guest and source in {running.uid, running_too.uid}
+
+
+def _running(members: tuple[Carrier, ...]) -> Carrier | None:
+    return next((one for one in members if one.is_running), None)
 
 
 _RANKS = {MACHINE: 0, INSTANCE: 1, "Pod": 2}

@@ -148,8 +148,8 @@ class Carrier(msgspec.Struct, frozen=True):
     """An object as it was when it was read, and the addresses that it carries.
 
     `terminal` (Succeeded, Failed) carries nothing any more: `attachments` is empty then.
-    `controller` is the VMI of a launcher pod, and the VM of a VMI. `same_guest` are the UIDs of
-    VMIs elsewhere that run the guest of this VMI, while it migrates across namespaces.
+    `controller` is the VMI of a launcher pod, and the VM of a VMI. `is_running`: a VMI in phase
+    Running. `guest`, of a VMI that migrates across namespaces, is the same on both sides.
     """
 
     api_version: str
@@ -161,7 +161,8 @@ class Carrier(msgspec.Struct, frozen=True):
     terminal: bool = False
     attachments: tuple[Attachment, ...] = ()
     controller: Controller | None = None
-    same_guest: tuple[str, ...] = ()
+    is_running: bool = False
+    guest: str = ""
 
     @property
     def root(self) -> Root:

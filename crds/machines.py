@@ -89,11 +89,12 @@ class _SeenInterface(msgspec.Struct, rename="camel"):
 
 
 class _Side(msgspec.Struct, rename="camel"):
-    virtual_machine_instance_uid: str = msgspec.field(default="", name="virtualMachineInstanceUID")
+    instance: str = msgspec.field(default="", name="virtualMachineInstanceUID")
+    migration: str = msgspec.field(default="", name="migrationUID")
 
 
 class _Migration(msgspec.Struct, rename="camel"):
-    """`status.migrationState`: both sides, where they are in two namespaces or clusters."""
+    """`status.migrationState`; both sides are there where they are in two namespaces."""
 
     source_state: _Side | None = None
     target_state: _Side | None = None
@@ -181,7 +182,8 @@ def read_instance(raw: bytes) -> Carrier:
         INSTANCE,
         one.metadata,
         tuple(carried.values()),
-        same_guest=_same_guest(status.migration_state, one.metadata.uid),
+        is_running=status.phase == "Running",
+        guest=_guest(status.migration_state),
     )
 
 
@@ -227,12 +229,17 @@ def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
     return tuple(carried)
 
 
-def _same_guest(migration: _Migration | None, own_uid: str) -> tuple[str, ...]:
-    if migration is None:
-        return ()
-    sides = (migration.source_state, migration.target_state)
-    uids = (side.virtual_machine_instance_uid for side in sides if side is not None)
-    return tuple(uid for uid in uids if uid not in {"", own_uid})
+def _guest(migration: _Migration | None) -> str:
+    """Return what both sides of a migration across namespaces agree on, once they do.
+
+    For reports only: whoever may update a VMI can write it.
+    """
+    source = migration.source_state if migration else None
+    target = migration.target_state if migration else None
+    if source is None or target is None:
+        return ""
+    named = (source.instance, source.migration, target.migration)
+    return "/".join(named) if all(named) else ""
 
 
 def _carrier(
@@ -241,7 +248,8 @@ def _carrier(
     attachments: tuple[Attachment, ...],
     *,
     terminal: bool = False,
-    same_guest: tuple[str, ...] = (),
+    is_running: bool = False,
+    guest: str = "",
 ) -> Carrier:
     return Carrier(
         api_version=KUBEVIRT,
@@ -253,5 +261,6 @@ def _carrier(
         terminal=terminal,
         attachments=attachments,
         controller=controller(metadata.owner_references),
-        same_guest=same_guest,
+        is_running=is_running,
+        guest=guest,
     )
