@@ -22,6 +22,7 @@ from controller.certificates import (
     decide,
 )
 from controller.issuing import SERVICE, Pair, issue_authority, issue_serving
+from controller.namespaces import MUTATOR
 from crds.client import ApiError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ T = TypeVar("T")
 
 AUTHORITY_SECRET = "kubemacpool-mutator-ca"  # noqa: S105 # a name
 SERVING_SECRET = SERVICE
-MUTATOR = "kubemacpool-mutator"
 
 _log = logging.getLogger(__name__)
 _NOT_FOUND, _CONFLICT = 404, 409

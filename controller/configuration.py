@@ -1,6 +1,7 @@
-"""The range that users edit, from ConfigMap to MacPool: pure.
+"""The range and the policy that users edit, from ConfigMap to MacPool: pure.
 
-Law: a bad range changes nothing but the condition that says so; the last good one stays in force.
+Law: what is bad changes nothing but the condition that says so; the last good one stays in force,
+and the other one, if that is good, comes into force all the same.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crds.mac import MacAddress, MacRange, MalformedMac
-from crds.pool import Pool
+from crds.pool import CollisionPolicy, Pool
 from crds.resources import Condition, PoolStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from crds.resources import SeenPool
 
 CONFIG_MAP = "kubemacpool-mac-range-config"
 
 # Reasons of condition Ready.
 IN_FORCE = "RangeInForce"
 INVALID = "InvalidRange"
+INVALID_POLICY = "InvalidCollisionPolicy"
 MISSING = "ConfigMapMissing"
 # Reasons of condition Adopted.
 ADOPTED = "AllAdopted"
@@ -27,27 +31,62 @@ ADOPTING = "Adopting"
 
 
 @dataclass(frozen=True, slots=True)
-class BadRange:
-    """Why the ConfigMap cannot be followed; `reason` is the condition's."""
+class Problem:
+    """Why the ConfigMap cannot be followed; `reason` is the condition's and the event's."""
 
     reason: str
     message: str
 
 
-def parse(data: Mapping[str, str] | None) -> MacRange | BadRange:
-    """Read RANGE_START and RANGE_END; `data` is None where there is no ConfigMap."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What MacPool `default` is to have, and what of the ConfigMap could not be followed."""
+
+    ranges: tuple[MacRange, ...]
+    policy: CollisionPolicy
+    problems: tuple[Problem, ...] = ()
+
+
+def wanted(data: Mapping[str, str] | None, seen: SeenPool | None) -> Wanted:
+    """Follow the ConfigMap (None: there is none) as far as it goes; the rest stays as `seen`."""
+    ranges = seen.pool.ranges if seen else ()
+    policy = seen.policy if seen else CollisionPolicy.REJECT
     if data is None:
-        return BadRange(
+        missing = Problem(
             MISSING,
             f"ConfigMap {CONFIG_MAP} is missing: the last good range stays in force until you"
             f" create it again with RANGE_START and RANGE_END",
         )
+        return Wanted(ranges, policy, (missing,))
+    block, chosen = parse_range(data), parse_policy(data)
+    return Wanted(
+        ranges if isinstance(block, Problem) else (block,),
+        policy if isinstance(chosen, Problem) else chosen,
+        tuple(one for one in (block, chosen) if isinstance(one, Problem)),
+    )
+
+
+def parse_policy(data: Mapping[str, str]) -> CollisionPolicy | Problem:
+    """Read COLLISION_POLICY; absent or blank it is Reject."""
+    text = data.get("COLLISION_POLICY", "").strip()
+    try:
+        return CollisionPolicy(text or CollisionPolicy.REJECT)
+    except ValueError:
+        return Problem(
+            INVALID_POLICY,
+            f"ConfigMap {CONFIG_MAP}: COLLISION_POLICY: {text[:64]!r} is no policy: write"
+            f" {' or '.join(CollisionPolicy)}; the last good one stays in force until then",
+        )
+
+
+def parse_range(data: Mapping[str, str]) -> MacRange | Problem:
+    """Read RANGE_START and RANGE_END."""
     try:
         block = MacRange(_end(data, "RANGE_START"), _end(data, "RANGE_END"))
     except MalformedMac as error:
-        return BadRange(INVALID, f"ConfigMap {CONFIG_MAP}: {error}")
+        return Problem(INVALID, f"ConfigMap {CONFIG_MAP}: {error}")
     if not Pool("", (block,)).size:
-        return BadRange(
+        return Problem(
             INVALID,
             f"ConfigMap {CONFIG_MAP}: {block} holds group addresses only (odd first octets): choose"
             f" one whose first octet is even, such as 02:00:00:00:00:00 - 02:ff:ff:ff:ff:ff",
@@ -56,16 +95,16 @@ def parse(data: Mapping[str, str] | None) -> MacRange | BadRange:
 
 
 def conditions(
-    status: PoolStatus, problem: BadRange | None, *, adopted: bool | None, now: str
+    status: PoolStatus, problems: Sequence[Problem], *, adopted: bool | None, now: str
 ) -> tuple[Condition, ...]:
     """Return Ready and Adopted as they are now; their transition time moves only when they do.
 
-    `adopted` None: as before.
+    `adopted` None: as before. Of several problems the first gives the reason.
     """
     ready = (
-        Condition("Ready", "True", IN_FORCE, "the range of the ConfigMap is in force")
-        if problem is None
-        else Condition("Ready", "False", problem.reason, problem.message)
+        Condition("Ready", "False", problems[0].reason, "; ".join(one.message for one in problems))
+        if problems
+        else Condition("Ready", "True", IN_FORCE, "the range of the ConfigMap is in force")
     )
     adoption = (
         Condition("Adopted", "True", ADOPTED, "addresses found in use have an allocation")

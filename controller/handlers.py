@@ -21,8 +21,9 @@ import kopf
 import kubernetes.client
 import kubernetes.config
 
-from controller.certify import AUTHORITY_SECRET, MUTATOR, SERVING_SECRET
+from controller.certify import AUTHORITY_SECRET, SERVING_SECRET
 from controller.configuration import CONFIG_MAP
+from controller.namespaces import MUTATOR
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Keeps MacPool `default`: its ranges from the ConfigMap, its status from the allocations."""
+"""Keeps MacPool `default`: range and policy from the ConfigMap, status from the allocations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller import configuration
-from controller.configuration import CONFIG_MAP, BadRange
-from crds.allocation import API_VERSION, encode_hook
+from controller.configuration import CONFIG_MAP, Problem, Wanted
+from controller.events import Event
+from crds.allocation import API_VERSION, Owner, encode_hook
 from crds.client import Api, ApiError
 from crds.resources import POOLS
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from controller.settling import Clock
     from controller.views import AllocationView
-    from crds.mac import MacRange
     from crds.pool import Pool
     from crds.resources import SeenPool
 
@@ -47,8 +47,8 @@ class PoolKeeper:
     clock: Clock
     adopted: Callable[[], bool | None]
     seen: SeenPool | None = None
-    _problem: BadRange | None = field(default=None, init=False)
-    _announced: BadRange | None = field(default=None, init=False)
+    _problems: tuple[Problem, ...] = field(default=(), init=False)
+    _announced: set[Problem] = field(default_factory=set, init=False)
     _counted: tuple[int, Pool] | None = field(default=None, init=False)
     _allocated: int = field(default=0, init=False)
 
@@ -57,19 +57,21 @@ class PoolKeeper:
         return self.seen.pool if self.seen else None
 
     async def configure(self) -> None:
-        """Bring the ConfigMap's range into force, or say why not. Raises ApiError, Unreachable."""
+        """Bring into force what the ConfigMap says, and say what cannot be.
+
+        Raises ApiError, Unreachable.
+        """
         config = await self._config()
-        wanted = configuration.parse(config.data if config else None)
-        problem = wanted if isinstance(wanted, BadRange) else None
-        self.seen = await self._read()
-        if problem is None or self.seen is None:
-            self.seen = await self._apply(None if isinstance(wanted, BadRange) else wanted)
-        self._problem = problem
+        wanted = configuration.wanted(config.data if config else None, await self._read())
+        self.seen = await self._apply(wanted)
+        self._problems = wanted.problems
         await self.report()
-        if problem is not None and problem != self._announced:
-            _log.error("%s", problem.message)
-            await self._event(problem, config.metadata.uid if config else "")
-        self._announced = problem
+        self._announced.intersection_update(wanted.problems)
+        for problem in wanted.problems:
+            if problem not in self._announced:
+                _log.error("%s", problem.message)
+                await self._event(problem, config.metadata.uid if config else "")
+                self._announced.add(problem)
 
     async def report(self) -> None:
         """Write the status where it has changed. Raises ApiError, Unreachable."""
@@ -79,7 +81,7 @@ class PoolKeeper:
             self.seen.pool,
             self._count(self.seen.pool),
             configuration.conditions(
-                self.seen.status, self._problem, adopted=self.adopted(), now=self.clock.now()
+                self.seen.status, self._problems, adopted=self.adopted(), now=self.clock.now()
             ),
         )
         if status == self.seen.status:
@@ -104,40 +106,28 @@ class PoolKeeper:
                 return None
             raise
 
-    async def _apply(self, block: MacRange | None) -> SeenPool:
-        """Write `spec.ranges` and nothing else: `spec.reserved` belongs to whoever wrote it."""
-        ranges = [{"start": block.start, "end": block.end}] if block else []
+    async def _apply(self, wanted: Wanted) -> SeenPool:
+        """Write these and nothing else: `spec.reserved` belongs to whoever wrote it."""
+        ranges = [{"start": block.start, "end": block.end} for block in wanted.ranges]
         body = {
             "apiVersion": API_VERSION,
             "kind": "MacPool",
             "metadata": {"name": _DEFAULT},
-            "spec": {"ranges": ranges},
+            "spec": {"ranges": ranges, "collisionPolicy": wanted.policy},
         }
         return POOLS.read(await self.api.apply(POOLS.one(_DEFAULT), _json(body)))
 
-    async def _event(self, problem: BadRange, uid: str) -> None:
-        """Warn on the ConfigMap, where `kubectl describe` shows it (events.k8s.io/v1)."""
-        body = {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {"generateName": f"{CONFIG_MAP}-", "namespace": self.namespace},
-            "eventTime": self.clock.now().replace("Z", ".000000Z"),  # metav1.MicroTime
-            "type": "Warning",
-            "reason": problem.reason,
-            "action": "Configure",
-            "note": problem.message[:1024],
-            "reportingController": "kubemacpool.io/controller",
-            "reportingInstance": "kubemacpool-controller",
-            "regarding": {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "namespace": self.namespace,
-                "name": CONFIG_MAP,
-                "uid": uid,
-            },
-        }
-        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        await self.api.post(path, _json(body))
+    async def _event(self, problem: Problem, uid: str) -> None:
+        """Warn on the ConfigMap, where `kubectl describe` shows it."""
+        config = Owner(
+            api_version="v1",
+            kind="ConfigMap",
+            namespace=self.namespace,
+            name=CONFIG_MAP,
+            uid=uid,
+        )
+        event = Event(config, problem.reason, "Configure", problem.message)
+        await self.api.post(event.path, event.body(self.clock.now()))
 
     def _count(self, pool: Pool) -> int:
         """Count the allocations in `pool`, again only where something has changed."""

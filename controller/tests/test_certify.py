@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from controller.certify import AUTHORITY_SECRET, MUTATOR, SERVING_SECRET, Certifier
+from controller.certify import AUTHORITY_SECRET, SERVING_SECRET, Certifier
 from controller.intervals import Intervals
 from controller.issuing import Pair, service_names
+from controller.namespaces import MUTATOR
 from controller.tests.conftest import MANIFEST, NAMESPACE
 from controller.tests.test_certificates import RSA
 from controller.tests.test_issuing import shake_hands

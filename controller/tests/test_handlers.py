@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller import handlers
-from controller.certify import AUTHORITY_SECRET, MUTATOR, SERVING_SECRET
+from controller.certify import AUTHORITY_SECRET, SERVING_SECRET
 from controller.handlers import FOLLOWED, Followed, Subject, follow
+from controller.namespaces import MUTATOR
 from controller.tests.conftest import MANIFEST, NAMESPACE, account_kubeconfig
 
 if TYPE_CHECKING:
