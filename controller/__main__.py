@@ -16,12 +16,15 @@ import uvloop
 
 from controller import handlers
 from controller.adoption import Adoption
+from controller.announcing import Announcer
 from controller.certify import Certifier
 from controller.handlers import Subject
 from controller.health import Health
 from controller.intervals import BadInterval, Intervals
 from controller.leadership import LeaseLost, identity, lead
 from controller.loops import Marks, Subjects
+from controller.namespaces import MUTATORS, NAMESPACES, ONLY_OURS, Namespaces
+from controller.policing import Collisions
 from controller.poolkeeper import PoolKeeper
 from controller.repair import REPAIR_EVERY_S, repair
 from controller.settling import QUIET_S, Settler
@@ -43,6 +46,7 @@ _CERTIFICATES_EVERY_S = 3600.0
 # How old the numbers in MacPool's status may be.
 _STATUS_EVERY_S = 5.0
 _STATUS = "status"
+_COLLISIONS = "collisions"
 # Calls at once: binding does not crowd out the creates that pods wait for.
 # Measured on two cores, 8 clients, 4 interfaces: with 64 a pod takes 1.5 to 1.8 times as long.
 _CALLS = 6
@@ -106,6 +110,7 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
     carriers = CarrierView(marks.mark)
     async with (
         Api("kubemacpool-controller", calls=_CALLS) as api,
+        Api("kubemacpool-controller", calls=1) as aside,  # events keep nobody else waiting
         asyncio.TaskGroup() as tasks,
     ):
         allocations, objects = ApiAllocations(api), ApiObjects(api)
@@ -123,7 +128,12 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
             arguments.quiet_s,
         )
 
+        namespaces = Namespaces(lambda: subjects.mark(_COLLISIONS))
+        announcer = Announcer(lambda event: aside.post(event.path, event.body(clock.now())))
+        collisions = Collisions(known, namespaces.is_managed, announcer.say)
+
         async def settle(mac: MacAddress) -> None:
+            collisions.look(mac)  # first: it is so whether or not the rest succeeds
             await settler.settle(mac)
             adoption.looked_at(mac)
 
@@ -138,10 +148,14 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
             (Subject.CERTIFICATES, certifier.settle, _CERTIFICATES_EVERY_S),
             (Subject.POOL, keeper.configure, REPAIR_EVERY_S),
             (_STATUS, keeper.report, _STATUS_EVERY_S),
+            (_COLLISIONS, collisions.look_again, REPAIR_EVERY_S),
         )
         for subject, look, every_s in kept:
             tasks.create_task(subjects.keep(subject, look, every_s))
         tasks.create_task(handlers.follow(subjects.mark, namespace=arguments.namespace))
+        tasks.create_task(announcer.run())
+        tasks.create_task(Follower(api, NAMESPACES, namespaces).run())
+        tasks.create_task(Follower(api, MUTATORS, namespaces.webhooks, query=ONLY_OURS).run())
         # Allocations before objects: what a list of objects lacks is then no news. And VMs before
         # VMIs before pods: whoever made an object is known then.
         followers: list[Follower[Any]] = [Follower(api, ALLOCATIONS, known)]

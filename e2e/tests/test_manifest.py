@@ -251,7 +251,9 @@ def may(kubectl: Kubectl, who: str, *what: str) -> bool:
         (CONTROLLER, ("patch", MUTATOR)),
         (CONTROLLER, ("update", "lease/kubemacpool-controller", "-n", "kubemacpool-system")),
         (CONTROLLER, ("patch", "secret/kubemacpool-mutator-ca", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("create", "events.events.k8s.io", "-n", "kubemacpool-system")),
+        (CONTROLLER, ("create", "events.events.k8s.io", "-A")),
+        (CONTROLLER, ("watch", "namespaces")),
+        (CONTROLLER, ("watch", MUTATOR.partition("/")[0])),
     ],
 )
 def test_our_programs_may_do_their_work(kubectl: Kubectl, who: str, what: tuple[str, ...]) -> None:
@@ -275,7 +277,8 @@ def test_our_programs_may_do_their_work(kubectl: Kubectl, who: str, what: tuple[
         (CONTROLLER, ("update", "secrets", "-n", "kubemacpool-system")),
         (CONTROLLER, ("update", "lease/another", "-n", "kubemacpool-system")),
         (CONTROLLER, ("create", "events", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("create", "events.events.k8s.io", "-n", "default")),
+        (CONTROLLER, ("patch", "events.events.k8s.io", "-n", "default")),
+        (CONTROLLER, ("list", "events.events.k8s.io", "-n", "default")),
         (CONTROLLER, ("patch", "configmaps", "-n", "kubemacpool-system")),
     ],
 )
