@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -14,22 +15,27 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from controller import handlers
+from controller import handlers, scraping
 from controller.adoption import Adoption
 from controller.announcing import Announcer
 from controller.certify import Certifier
 from controller.handlers import Subject
 from controller.health import Health
 from controller.intervals import BadInterval, Intervals
+from controller.issuing import issue_for_metrics
 from controller.leadership import LeaseLost, identity, lead
 from controller.loops import Marks, Subjects
+from controller.metrics import Metrics
 from controller.namespaces import MUTATORS, NAMESPACES, ONLY_OURS, Namespaces
 from controller.policing import Collisions
 from controller.poolkeeper import PoolKeeper
+from controller.readers import Readers
 from controller.repair import REPAIR_EVERY_S, repair
-from controller.settling import QUIET_S, Settler
+from controller.settling import Settler
 from controller.views import AllocationView, CarrierView
+from crds.allocation import QUIET_S
 from crds.client import Api
+from crds.listen import address
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, KINDS
 from crds.store import ApiAllocations
@@ -38,6 +44,7 @@ from crds.watch import Follower
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crds.listen import Address
     from crds.mac import MacAddress
 
 _log = logging.getLogger("controller")
@@ -77,32 +84,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(arguments: argparse.Namespace, intervals: Intervals) -> int:
-    health = Health()
-    runner = await health.serve(*arguments.listen_addr)
-    leading = asyncio.ensure_future(
-        lead(
-            lambda: _work(arguments, intervals, health),
-            namespace=arguments.namespace,
-            identity=identity(os.environ),
+    health, metrics = Health(), Metrics()
+    async with contextlib.AsyncExitStack() as served:
+        runner = await health.serve(*arguments.listen_addr)
+        served.push_async_callback(runner.cleanup)
+        if arguments.metrics_addr is not None:
+            await _serve_metrics(arguments.metrics_addr, metrics, served)
+        leading = asyncio.ensure_future(
+            lead(
+                lambda: _work(arguments, intervals, health, metrics),
+                namespace=arguments.namespace,
+                identity=identity(os.environ),
+            )
         )
-    )
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(
-            signum, lambda: leading.cancelling() or leading.cancel()
-        )
-    try:
-        await leading
-    except LeaseLost as lost:
-        _log.error("ending, to begin anew as a standby: %s", lost)  # no surprise
-        return 1
-    except asyncio.CancelledError:
-        _log.info("stopped")
-    finally:
-        await runner.cleanup()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(
+                signum, lambda: leading.cancelling() or leading.cancel()
+            )
+        try:
+            await leading
+        except LeaseLost as lost:
+            _log.error("ending, to begin anew as a standby: %s", lost)  # no surprise
+            return 1
+        except asyncio.CancelledError:
+            _log.info("stopped")
     return 0
 
 
-async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Health) -> None:
+async def _serve_metrics(
+    where: Address, metrics: Metrics, served: contextlib.AsyncExitStack
+) -> None:
+    """Let leader and standby alike be scraped; whoever asks is asked about one after the other."""
+    api = await served.enter_async_context(Api("kubemacpool-controller", calls=1))
+    readers = Readers(api, time.monotonic)
+    pair = issue_for_metrics(datetime.now(UTC))
+    runner = await scraping.serve(where, pair, metrics.text, readers.refusal)
+    served.push_async_callback(runner.cleanup)
+
+
+async def _work(
+    arguments: argparse.Namespace, intervals: Intervals, health: Health, metrics: Metrics
+) -> None:
     """All that the active replica does."""
     clock, marks, subjects = SystemClock(), Marks(), Subjects()
     health.lacks = "addresses already in use are not adopted yet"
@@ -131,6 +153,8 @@ async def _work(arguments: argparse.Namespace, intervals: Intervals, health: Hea
         namespaces = Namespaces(lambda: subjects.mark(_COLLISIONS))
         announcer = Announcer(lambda event: aside.post(event.path, event.body(clock.now())))
         collisions = Collisions(known, namespaces.is_managed, announcer.say)
+
+        metrics.lead(lambda: collisions.counts, lambda: keeper.seen)
 
         async def settle(mac: MacAddress) -> None:
             collisions.look(mac)  # first: it is so whether or not the rest succeeds
@@ -180,6 +204,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default=("0.0.0.0", 8080),
         metavar="HOST:PORT",
         help="where to serve /healthz and /readyz (default :8080)",
+    )
+    parser.add_argument(
+        "--metrics-addr",
+        type=lambda text: None if text == "0" else address(text),
+        default=(None, 8443),
+        metavar="HOST:PORT",
+        help="where to serve /metrics: also [IPv6]:PORT, or :PORT for all addresses; 0: nowhere"
+        " (default :8443)",
     )
     parser.add_argument("--namespace", default="kubemacpool-system")
     parser.add_argument(

@@ -22,6 +22,7 @@ from controller.binding import (
     World,
     decide,
 )
+from crds.allocation import QUIET_S
 from crds.joined import Joined
 from crds.objects import UnknownKind, members
 from crds.store import AlreadyAllocated, Changed
@@ -38,9 +39,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Q: an admission request is stored, refused or lost at the latest so long after it began.
-# kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
-QUIET_S = 60.0
 # A decision must not outlive an etcd restore (nor a pause of this process in which one happens).
 ACT_WITHIN_S = 10.0
 # A list of a large cluster takes longer, and the API server answers none while it is restored.

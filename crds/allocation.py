@@ -14,6 +14,10 @@ from crds.networks import Attachment
 
 API_VERSION = "kubemacpool.io/v1beta1"
 
+# Q: an admission request is stored, refused or lost at the latest so long after it began.
+# kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
+QUIET_S = 60.0
+
 # KubeVirt's kinds. A VirtualMachine, its VirtualMachineInstance and the launcher pods of that are
 # one machine: the API server stores one of each name, so no two guests of one name run at once.
 KUBEVIRT = "kubevirt.io/v1"
@@ -61,8 +65,8 @@ class Owner(_Wire, frozen=True):
     network: str | None = None
 
     def is_namesake(self, other: Owner) -> bool:
-        """Whether both are of one kind, namespace and name; no generated name is like another."""
-        return self.name is not None and self.at == other.at
+        """Whether both are of one root by name; no generated name is like another."""
+        return self.name is not None and self.root == other.root
 
     @property
     def at(self) -> Root:

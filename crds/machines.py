@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller
 from crds.mac import MacAddress, MalformedMac
 from crds.networks import Attachment
 
 POD_NETWORK = "pod"
+_NULL = msgspec.Raw(b"null")
 
 
 class BadMachine(ValueError):
@@ -30,12 +32,14 @@ class Interface:
     `mac` is as its author wrote it, None where it is absent or empty. `network` is the
     namespace/name of its NetworkAttachmentDefinition, "pod", or None where no network has its name.
     `is_natted`: bound by masquerade or slirp, so that the guest's address is not the pod's.
+    `is_absent`: `state: absent`, on its way out.
     """
 
     name: str
     mac: str | None
     network: str | None
     is_natted: bool = False
+    is_absent: bool = False
 
     @property
     def is_served(self) -> bool:
@@ -46,8 +50,9 @@ class Interface:
 class _Interface(msgspec.Struct, rename="camel"):
     name: str = ""
     mac_address: str | None = None
-    masquerade: msgspec.Raw | None = None
-    slirp: msgspec.Raw | None = None
+    masquerade: msgspec.Raw = _NULL
+    slirp: msgspec.Raw = _NULL
+    state: str = ""
 
 
 class _Multus(msgspec.Struct, rename="camel"):
@@ -57,7 +62,7 @@ class _Multus(msgspec.Struct, rename="camel"):
 class _Network(msgspec.Struct):
     name: str = ""
     multus: _Multus | None = None
-    pod: msgspec.Raw | None = None
+    pod: msgspec.Raw = _NULL
 
 
 class _Devices(msgspec.Struct):
@@ -126,8 +131,8 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 class _Object(msgspec.Struct):
     metadata: _Metadata
-    spec: msgspec.Raw = msgspec.Raw(b"null")
-    status: msgspec.Raw = msgspec.Raw(b"null")
+    spec: msgspec.Raw = _NULL
+    status: msgspec.Raw = _NULL
 
 
 _object = msgspec.json.Decoder(_Object)
@@ -178,10 +183,8 @@ def read_instance(raw: bytes) -> Carrier:
         if one.name in served
     )
     carried = {(one.mac, one.interface): one for one in _attachments((*found, *seen))}
-    return _carrier(
-        INSTANCE,
-        one.metadata,
-        tuple(carried.values()),
+    return replace(
+        _carrier(INSTANCE, one.metadata, tuple(carried.values())),
         is_running=status.phase == "Running",
         guest=_guest(status.migration_state),
     )
@@ -205,7 +208,8 @@ def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, 
             name=one.name,
             mac=one.mac_address or None,
             network=networks.get(one.name),
-            is_natted=one.masquerade is not None or one.slirp is not None,
+            is_natted=one.masquerade != _NULL or one.slirp != _NULL,
+            is_absent=one.state == "absent",
         )
         for one in spec.domain.devices.interfaces or ()
     )
@@ -215,7 +219,7 @@ def _network(network: _Network, namespace: str) -> str | None:
     if network.multus is not None:
         name = network.multus.network_name
         return name if "/" in name else f"{namespace}/{name}"
-    return POD_NETWORK if network.pod is not None else None
+    return POD_NETWORK if network.pod != _NULL else None
 
 
 def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
@@ -248,8 +252,6 @@ def _carrier(
     attachments: tuple[Attachment, ...],
     *,
     terminal: bool = False,
-    is_running: bool = False,
-    guest: str = "",
 ) -> Carrier:
     return Carrier(
         api_version=KUBEVIRT,
@@ -261,6 +263,4 @@ def _carrier(
         terminal=terminal,
         attachments=attachments,
         controller=controller(metadata.owner_references),
-        is_running=is_running,
-        guest=guest,
     )

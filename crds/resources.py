@@ -165,6 +165,13 @@ class _MacPool(msgspec.Struct):
     status: PoolStatus = msgspec.field(default_factory=PoolStatus)
 
 
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """That there is an allocation, and the version of it."""
+
+    mac: MacAddress
+    version: int
+
+
 class SeenPool(msgspec.Struct, frozen=True):
     """A MacPool as it was when it was read."""
 
@@ -209,9 +216,10 @@ def read_allocation(raw: bytes) -> Stored:
     return Stored(one.spec, one.metadata.uid, one.metadata.resource_version, one.status.conflicts)
 
 
-def read_name(raw: bytes) -> MacAddress:
-    """Read no more of a MacAllocation than the address that is its name."""
-    return MacAddress.parse(_named.decode(raw).metadata.name)
+def read_seen(raw: bytes) -> Seen:
+    """Read no more of a MacAllocation than its name and version; ValueError where it has none."""
+    meta = _named.decode(raw).metadata
+    return Seen(MacAddress.parse(meta.name), int(meta.resource_version))
 
 
 def read_pool(raw: bytes) -> SeenPool:
@@ -247,7 +255,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 ALLOCATIONS = Resource(
     "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True
 )
-ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_name, leave_out=True)
+ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_seen, leave_out=True)
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
 
 # The kinds that can own an address; an owner of any other kind is never judged gone. They are read

@@ -20,7 +20,7 @@ from crds.allocation import (
     encode_hook,
 )
 from crds.client import Api, ApiError, Unreachable
-from crds.resources import ALLOCATED, ALLOCATIONS, Resource
+from crds.resources import ALLOCATED, ALLOCATIONS, Resource, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -116,8 +116,8 @@ class ApiAllocations:
         except Unreachable as error:
             raise StoreUnavailable(str(error)) from error
 
-    async def names(self) -> list[MacAddress]:
-        """List no more than the addresses, at one moment after the call."""
+    async def names(self) -> list[Seen]:
+        """List no more than names and versions, at one moment after the call."""
         return await read_all(self.api, ALLOCATED)
 
     async def list(self) -> list[Stored]:

@@ -12,6 +12,7 @@ from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.store import StoreUnavailable
+from crds.tests.fake import seen
 from tests.steering import DOING
 from webhook.claims import Synchronous
 from webhook.handlers import Handlers
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from crds.resources import Seen
     from crds.tests.fake import FakeCluster
     from tests.steering import SteeredLoop
-    from webhook.admission import Allowed, Denied, Review
+    from webhook.admission import Allowed, Denied, PodReview
 
 # Few addresses meet often.
 FIRST, SECOND = (MacAddress(0x02_00_00_00_00_00 + n) for n in range(2))
@@ -43,7 +45,7 @@ class Watch(Protocol):
 class Request:
     """An admission request: under way, then answered, then stored or over."""
 
-    review: Review
+    review: PodReview
     replica: Replica
     began_s: float
     task: asyncio.Task[Allowed | Denied]
@@ -58,17 +60,23 @@ class Request:
 class Replica:
     """One webhook process."""
 
-    def __init__(self, cluster: FakeCluster, name: str, draw: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        cluster: FakeCluster,
+        name: str,
+        draw: Callable[[int], int],
+        loop: SteeredLoop,
+    ) -> None:
         client = cluster.client(name)
 
-        async def relist() -> list[MacAddress]:
-            return [stored.mac for stored in await client.allocations.list()]
+        async def relist() -> list[Seen]:
+            return [seen(stored) for stored in await client.allocations.list()]
 
         self.name = name
-        taken = Taken(relist)
+        taken = Taken(relist, lambda: loop.now_s)
         self.watch = cluster.follow_names(taken, lag=True)
         claims = Synchronous(client.allocations, client.objects, taken, draw)
-        self.handlers = Handlers(lambda: POOL, claims, claims)
+        self.handlers = Handlers(lambda: POOL, client.objects, claims, claims)
 
 
 class Controller:

@@ -11,14 +11,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from controller.settling import QUIET_S
-from crds.allocation import Allocation, Carrier, Owner, State
+from crds.allocation import QUIET_S, Allocation, Carrier, Owner, State
 from crds.networks import carried
 from crds.tests.fake import FakeCluster, ObjectExists
 from tests.laws import Laws
 from tests.programs import Controller, Replica, Request, Watch, networks
 from tests.steering import DOING, Calls, Parked, SteeredLoop
-from webhook.admission import Allowed, Review
+from webhook.admission import Allowed, PodReview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,7 @@ class Simulation:
         self.late: list[Watch] = []  # they learn of nothing, until they are asked by name
         self._draw = draw
         self._asked = 0
-        self.replicas = [Replica(self.cluster, f"webhook-{n}", draw) for n in range(2)]
+        self.replicas = [Replica(self.cluster, f"webhook-{n}", draw, self.loop) for n in range(2)]
         self.controllers = [
             Controller(self.cluster, f"controller-{n}", self.loop) for n in range(controllers)
         ]
@@ -66,12 +65,12 @@ class Simulation:
         uid = self._review(None, None).uid
         return self._ask(replace(request.review, uid=uid), replica)
 
-    def _review(self, name: str | None, text: str | None) -> Review:
+    def _review(self, name: str | None, text: str | None) -> PodReview:
         self._asked += 1
         owner = Owner(api_version="v1", kind="Pod", namespace=NAMESPACE, name=name)
-        return Review(f"request-{self._asked}", False, owner, text)  # noqa: FBT003
+        return PodReview(f"request-{self._asked}", False, owner, text)  # noqa: FBT003
 
-    def _ask(self, review: Review, number: int) -> Request:
+    def _ask(self, review: PodReview, number: int) -> Request:
         replica = self.replicas[number]
         DOING.set(review.uid)
         task = self.loop.create_task(replica.handlers.mutate(review))
@@ -106,13 +105,13 @@ class Simulation:
         self._step()
         return stored
 
-    def _create(self, review: Review, text: str) -> Carrier | None:
+    def _create(self, review: PodReview, text: str) -> Carrier | None:
         try:
             return self.cluster.create_pod(NAMESPACE, review.owner.name, text)
         except ObjectExists:
             return None
 
-    def _update(self, review: Review, text: str) -> Carrier | None:
+    def _update(self, review: PodReview, text: str) -> Carrier | None:
         name = review.owner.name or ""
         pod = self.cluster.pods.get((NAMESPACE, name))
         if pod is None or pod.uid != review.object_uid or pod.terminal:
@@ -237,7 +236,7 @@ class Simulation:
                 request.is_over = True
                 request.task.cancel()
         self._forget(dead.name, dead.watch)
-        self.replicas[number] = Replica(self.cluster, dead.name, self._draw)
+        self.replicas[number] = Replica(self.cluster, dead.name, self._draw, self.loop)
         self._step()
 
     def crash_controller(self, number: int = 0) -> None:

@@ -8,10 +8,12 @@ import logging
 import random
 import signal
 import ssl
+import time
 from typing import TYPE_CHECKING
 
 import uvloop
 
+from crds.allocation import QUIET_S
 from crds.client import Api
 from crds.listen import address, start_log
 from crds.objects import ApiObjects
@@ -59,7 +61,7 @@ async def run(
     """Serve until `stop` is set, and for `drain_s` more."""
     async with server as api, asyncio.TaskGroup() as tasks:
         allocations, objects = ApiAllocations(api), ApiObjects(api)
-        taken, pools = Taken(allocations.names), Pools()
+        taken, pools = Taken(allocations.names, _boottime_s, arguments.quiet_s), Pools()
         followed = Follower(api, ALLOCATED, taken)
         serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
         draw = random.SystemRandom().randrange
@@ -71,8 +73,9 @@ async def run(
 
         handlers = Handlers(
             pools.in_force,
-            Synchronous(allocations, objects, taken, draw),
-            Synchronous(DryAllocations(allocations), objects, taken, draw),
+            objects,
+            Synchronous(allocations, objects, taken, draw, pools.policy),
+            Synchronous(DryAllocations(allocations), objects, taken, draw, pools.policy),
             lacks,
         )
         secret = Follower(
@@ -96,6 +99,11 @@ async def run(
             task.cancel()
 
 
+def _boottime_s() -> float:
+    """Seconds that never go back and go on during a suspend."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="webhook", description=__doc__)
     parser.add_argument(
@@ -109,6 +117,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
     parser.add_argument("--tls-min-version", choices=_TLS_VERSIONS, default="VersionTLS12")
     parser.add_argument("--tls-cipher-suites", help="OpenSSL names joined by ':' (TLS 1.2)")
+    parser.add_argument(
+        "--quiet-s",
+        type=float,
+        default=QUIET_S,
+        help="Q of the protocol, in seconds; shorter only in tests (default %(default)g)",
+    )
     parser.add_argument(
         "--drain-s",
         type=float,

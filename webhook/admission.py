@@ -1,33 +1,33 @@
-"""What a request wants of the pool, and how the answer is written in: pure.
+"""What a request is, what a plan is made of, and what the answer can be: pure.
 
-Law: an address that the old object carries already is left alone (it is that object's), an element
-that lost its address gets back what it had, and only what is new is claimed.
+A plan says what to claim (`wants`) and writes what came of it into an answer (`settled`). Pods and
+VMs have a planner each.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
-from msgspec.structs import replace
-
-from crds.mac import MacAddress, MalformedMac, shown
-from crds.networks import ANNOTATION, BadAnnotation, Element, Networks, attachment
+from crds.mac import shown
 from crds.resources import is_name, is_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from crds.allocation import Owner
+    from crds.allocation import Controller, Owner
+    from crds.mac import MacAddress
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """The part of an AdmissionRequest (admission.k8s.io/v1) that decides.
+class PodReview:
+    """The part of a pod's AdmissionRequest (admission.k8s.io/v1) that decides.
 
-    `owner` is the pod as it will own addresses: its name is None while only generateName is known.
-    `object_uid` and `old_networks` are None on CREATE.
+    `owner` is who will own its addresses: its name is None while only generateName is known.
+    `object_uid` is the owner's UID where it exists already, and `old_networks` the annotation until
+    now; both are None on CREATE. `launched_for` is the VMI that this pod says it was made for. What
+    its root is known to have comes with it: `carried` is left alone, `siblings` has addresses by
+    the name of the pod interface, and `is_filled` means that it lacks none.
     """
 
     uid: str
@@ -36,6 +36,25 @@ class Review:
     networks: str | None
     object_uid: str | None = None
     old_networks: str | None = None
+    launched_for: Controller | None = None
+    carried: frozenset[MacAddress] = frozenset()
+    siblings: Mapping[str, MacAddress] = field(default_factory=dict)
+    is_filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReview:
+    """Likewise of a VirtualMachine: `spec` and `old_spec` are JSON."""
+
+    uid: str
+    dry_run: bool
+    owner: Owner
+    spec: bytes
+    object_uid: str | None = None
+    old_spec: bytes | None = None
+
+
+Review = PodReview | MachineReview
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +70,15 @@ class Want:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to claim, for the elements at `positions`, and what is written in anyway (`edits`)."""
-
-    networks: Networks
-    wants: tuple[Want, ...] = ()
-    positions: tuple[int, ...] = ()
-    edits: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Allowed:
-    """Let it pass; `networks` is the annotation's new text, None where nothing changes."""
+    """Let it pass; `networks` is the annotation's new text, None where nothing changes.
+
+    `addresses` are to be written into a VM's interfaces: (position from 0, address).
+    """
 
     networks: str | None = None
     warnings: tuple[str, ...] = ()
+    addresses: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +89,18 @@ class Denied:
     code: int = 403
 
 
-def plan(review: Review) -> Plan | Denied:
-    """Say what the object lacks, or why it cannot be served."""
-    if nameless := _no_name(review.owner):
-        return Denied(nameless, 400)
-    if review.networks is None:
-        return Plan(Networks(""))
-    try:
-        networks = Networks.parse(review.networks)
-        return _Planner(review, networks).plan()
-    except (BadAnnotation, MalformedMac) as error:
-        return Denied(f"{review.owner}: annotation {ANNOTATION}: {error}", 400)
+class Plan(Protocol):
+    """What an object lacks."""
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        """What to claim."""
+
+    def settled(self, macs: Sequence[MacAddress]) -> Allowed:
+        """Write in the addresses that were claimed, one for each of `wants`."""
 
 
-def settled(plan: Plan, macs: Sequence[MacAddress]) -> Allowed:
-    """Write the claimed addresses in."""
-    edits = {position: dict(members) for position, members in plan.edits}
-    for position, want, mac in zip(plan.positions, plan.wants, macs, strict=True):
-        if want.requested is None:  # a requested one stays as its author wrote it
-            edits[position]["mac"] = str(mac)
-    changes = {position: members for position, members in edits.items() if members}
-    return Allowed(plan.networks.written(changes) if changes else None, plan.warnings)
-
-
-def _no_name(owner: Owner) -> str | None:
+def no_name(owner: Owner) -> str | None:
     """Say why no object can have the name of `owner`: admission comes before that is checked.
 
     The controller could never look up the owner of what such an object was given.
@@ -117,110 +117,3 @@ def _no_name(owner: Owner) -> str | None:
             f" letter or a digit"
         )
     return None
-
-
-class _Planner:
-    """Goes through the elements once, in their order."""
-
-    def __init__(self, review: Review, networks: Networks) -> None:
-        self.review = review
-        self.networks = networks
-        self.old = [(element, _mac_of(element)) for element in _elements(review.old_networks)]
-        self.carried = {mac for _, mac in self.old if mac}
-        self.former = self._formers()
-        self.first: dict[MacAddress, Element] = {}
-        self.claims: list[tuple[int, Want]] = []
-        self.edits: list[tuple[int, tuple[tuple[str, str], ...]]] = []
-
-    def plan(self) -> Plan:
-        for element in self.networks.elements:
-            self._element(element)
-        return Plan(
-            self.networks,
-            tuple(want for _, want in self.claims),
-            tuple(position for position, _ in self.claims),
-            tuple(self.edits),
-            _warnings(self.networks),
-        )
-
-    def _element(self, element: Element) -> None:
-        old = self.former.get(element.position)
-        members = {} if element.namespace else {"namespace": self.review.owner.namespace}
-        if element.mac is not None:
-            mac = _requested(element)
-            self._only_once(mac, element)
-            if mac not in self.carried:
-                self._claim(element, mac)
-        elif element.guid is not None:
-            return  # InfiniBand: the address derives from the GUID
-        elif old is None:
-            self._claim(element, None)
-        elif (kept := _mac_of(old)) is not None:
-            self._only_once(kept, element)
-            members["mac"] = old.mac or str(kept)
-        else:
-            return  # it runs with an address that nobody assigned
-        self.edits.append((element.position, tuple(members.items())))
-
-    def _claim(self, element: Element, mac: MacAddress | None) -> None:
-        where = attachment(element, mac or MacAddress(0), self.review.owner.namespace)
-        owner = replace(self.review.owner, interface=where.interface, network=where.network)
-        self.claims.append((element.position, Want(owner, mac, self.review.object_uid)))
-
-    def _only_once(self, mac: MacAddress, element: Element) -> None:
-        other = self.first.setdefault(mac, element)
-        if other is not element:
-            raise BadAnnotation(
-                f"{mac} stands twice, in elements {other.position} ({other.name}) and"
-                f" {element.position} ({element.name}): give each interface its own address, or"
-                f" leave out the mac and get one from the pool"
-            )
-
-    def _formers(self) -> dict[int, Element]:
-        """Pair new elements with old ones: first those of one address, the rest in their order."""
-        found: dict[int, Element] = {}
-        paired: set[int] = set()  # positions in the old list
-        for by_address in (True, False):
-            left: dict[object, deque[Element]] = {}
-            for old, mac in self.old:
-                if old.position not in paired and (mac or not by_address):
-                    left.setdefault((self._key(old), by_address and mac), deque()).append(old)
-            for element in self.networks.elements:
-                if element.position in found:
-                    continue
-                if those := left.get((self._key(element), by_address and _mac_of(element))):
-                    found[element.position] = old = those.popleft()
-                    paired.add(old.position)
-        return found
-
-    def _key(self, element: Element) -> tuple[str, str, str | None]:
-        namespace = element.namespace or self.review.owner.namespace
-        return element.name, namespace, element.interface
-
-
-def _elements(text: str | None) -> tuple[Element, ...]:
-    try:
-        return Networks.parse(text or "").elements
-    except BadAnnotation:
-        return ()
-
-
-def _requested(element: Element) -> MacAddress:
-    try:
-        return MacAddress.parse_unicast(element.mac or "")
-    except MalformedMac as error:
-        raise MalformedMac(f"element {element.position} ({element.name}): {error}") from None
-
-
-def _mac_of(element: Element) -> MacAddress | None:
-    try:
-        return MacAddress.parse_unicast(element.mac or "")
-    except MalformedMac:
-        return None
-
-
-def _warnings(networks: Networks) -> tuple[str, ...]:
-    if networks.elements or not networks.text.strip() or networks.text.lstrip().startswith("["):
-        return ()
-    form = '[{"name": "ovs-conf"}]'
-    return (f"{ANNOTATION} is a comma list: only the JSON form gets addresses, such as {form}",)

@@ -11,8 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from crds.allocation import Allocation, Owner, State, Stored
-from crds.objects import UnknownKind
+from msgspec.structs import replace
+
+from crds.allocation import MACHINE, Allocation, Owner, State, Stored
+from crds.objects import UnknownKind, members
+from crds.pool import CollisionPolicy
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from webhook.requested import Taken, fresh, judge
 from webhook.taken import STEP
@@ -50,10 +53,18 @@ class MacTaken(Exception):
     """Somebody else has the requested address; the message names the holder and the remedy."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The addresses, one for each want, and what whoever asked should know."""
+
+    macs: tuple[MacAddress, ...]
+    warnings: tuple[str, ...] = ()
+
+
 class Claims(Protocol):
     """Where addresses come from."""
 
-    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
+    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> Grant:
         """Claim all of `wants`, or none, for the admission request of UID `request`.
 
         Raises PoolExhausted, MacTaken, StoreUnavailable, or TimeoutError after DEADLINE_S.
@@ -82,6 +93,7 @@ class Claim:
 
     mac: MacAddress
     created: Stored | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +104,9 @@ class Synchronous:
     objects: Objects
     taken: TakenView
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
+    policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
-    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> tuple[MacAddress, ...]:
+    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> Grant:
         """See Claims.take."""
         # What one interface asks for or has picked is not for another of the same request: to the
         # second, an allocation of its own pod's name would look like its own.
@@ -113,7 +126,11 @@ class Synchronous:
         if failures:
             await self._undo_all(claiming)
             raise failures[0]
-        return tuple(claim.mac for claim in results if isinstance(claim, Claim))
+        claims = [result for result in results if isinstance(result, Claim)]
+        return Grant(
+            tuple(claim.mac for claim in claims),
+            tuple(claim.warning for claim in claims if claim.warning),
+        )
 
     async def _give_up(self, claiming: Sequence[asyncio.Task[Claim]]) -> None:
         """End what is under way and undo what was done, both within the time that is left.
@@ -171,36 +188,59 @@ class Synchronous:
             if found is None:
                 continue
             verdict = judge(found.allocation, want, request)
+            warning = ""
             if isinstance(verdict, Taken):
-                raise MacTaken(await self._why(found.allocation, want))
+                verdict = await self._shared(found, want, request)
+                warning = f"{_asks(want, mac)}, which {found.allocation.owner} has, too"
             try:
                 await self.allocations.replace(found, verdict)
             except Changed:
                 continue
-            return Claim(mac)
+            return Claim(mac, warning=warning)
         raise MacTaken(f"{mac} is being claimed and released by others right now: retry")
+
+    async def _shared(self, found: Stored, want: Want, request: str) -> Allocation:
+        """Rule 2 under Warn: whoever has it shares it, unless it is changing hands just now."""
+        allocation = found.allocation
+        if self.policy() is CollisionPolicy.REJECT or allocation.state is not State.BOUND:
+            raise MacTaken(await self._why(allocation, want))
+        if allocation.owner is not None and await self._is_gone(allocation.owner, found.mac):
+            raise MacTaken(await self._why(allocation, want))
+        if not self.taken.is_quiet(found):
+            where = _asks(want, found.mac)
+            raise MacTaken(f"{where}, which {allocation.owner} got a moment ago: retry in a minute")
+        return replace(allocation, shared=True, request=request)
 
     async def _why(self, found: Allocation, want: Want) -> str:
         """Say who has it and what helps; the owner is looked up only for this message."""
-        where = f"interface {want.owner.interface} asks for {found.mac}"
+        where, owner = _asks(want, found.mac), found.owner
         remedy = "choose another address, or leave out the mac and get one from the pool"
         if found.state is State.DECLARED:
             return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
         if found.state is State.PENDING:
-            return f"{where}, which {found.owner} is getting or giving back: retry in a minute"
-        if found.owner is not None and await self._is_gone(found.owner, found.mac):
-            return f"{where}, which was {found.owner}'s and is being released: retry in a minute"
-        return (
-            f"{where}, which belongs to {found.owner}: {remedy}"
-            f" (kubectl get macallocation {found.mac.name})"
-        )
+            return f"{where}, which {owner} is getting or giving back: retry in a minute"
+        if await self._seems_gone(owner, found.mac):
+            return f"{where}, which was {owner}'s and is being released: retry in a minute"
+        if owner is not None and _moves(owner, want.owner):
+            remedy += (
+                "; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
+                " kubemacpool-mac-range-config until the VM it came from is deleted"
+            )
+        look = f"kubectl get macallocation {found.mac.name}"
+        return f"{where}, which belongs to {owner}: {remedy} ({look})"
+
+    async def _seems_gone(self, owner: Owner | None, mac: MacAddress) -> bool:
+        try:
+            return owner is not None and await self._is_gone(owner, mac)
+        except StoreUnavailable:
+            return False
 
     async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
         try:
-            carrier = await self.objects.get(owner)
-        except (UnknownKind, StoreUnavailable):
+            found = await members(self.objects, owner.root)
+        except UnknownKind:
             return False
-        return carrier is None or not carrier.still_holds(mac, owner)
+        return not any(one.still_holds(mac, owner) for one in found)
 
     async def _undo(self, claim: Claim) -> None:
         if claim.created is None:
@@ -209,6 +249,15 @@ class Synchronous:
             await self.allocations.delete(claim.created)
         except (Changed, StoreUnavailable) as error:
             _log.info("left for the controller to collect: %s: %s", claim.mac, error)
+
+
+def _asks(want: Want, mac: MacAddress) -> str:
+    return f"interface {want.owner.interface} asks for {mac}"
+
+
+def _moves(owner: Owner, asking: Owner) -> bool:
+    """Whether a VM asks for the address that one of its name has in another namespace."""
+    return owner.kind == asking.kind == MACHINE and owner.name == asking.name
 
 
 @dataclass(frozen=True, slots=True)

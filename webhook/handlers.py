@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from crds.store import StoreUnavailable
-from webhook import admission
-from webhook.admission import Allowed, Denied, Review
+from webhook import pods, virtualmachines
+from webhook.admission import Allowed, Denied, Plan, PodReview, Review
 from webhook.claims import DEADLINE_S, Claims, MacTaken, PoolExhausted
+from webhook.launchers import rooted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from crds.objects import Objects
     from crds.pool import Pool
 
 _log = logging.getLogger(__name__)
@@ -27,17 +29,21 @@ class Handlers:
     """
 
     pool: Callable[[], Pool | None]
+    objects: Objects
     claims: Claims
     dry_claims: Claims
     lacks: Callable[[], Sequence[str]] = field(default=tuple)
 
     async def mutate(self, review: Review) -> Allowed | Denied:
         """Claim what the object lacks, and say how to write it in."""
-        plan = admission.plan(review)
+        try:
+            plan = await self._plan(review)
+        except StoreUnavailable as error:
+            return Denied(f"{review.owner}: its VMI could not be read ({error}): retry", 503)
         if isinstance(plan, Denied):
             return plan
         if not plan.wants:
-            return admission.settled(plan, ())
+            return plan.settled(())
         missing, pool = self.lacks(), self.pool()
         if missing or pool is None:
             why = f" ({'; '.join(missing)})" if missing else ""
@@ -46,12 +52,18 @@ class Handlers:
             )
         claims = self.dry_claims if review.dry_run else self.claims
         try:
-            macs = await claims.take(plan.wants, pool, review.uid)
+            grant = await claims.take(plan.wants, pool, review.uid)
         except (PoolExhausted, MacTaken) as error:
             return Denied(f"{review.owner}: {error}")
         except (StoreUnavailable, TimeoutError) as error:
             said = str(error) or f"no answer within {DEADLINE_S:g} s"
             return Denied(f"{review.owner}: no address could be stored ({said}): retry", 503)
         if not review.dry_run:
-            _log.info("%s: %s", review.owner, ", ".join(map(str, macs)))
-        return admission.settled(plan, macs)
+            _log.info("%s: %s", plan.wants[0].owner, ", ".join(map(str, grant.macs)))
+        allowed = plan.settled(grant.macs)
+        return replace(allowed, warnings=(*allowed.warnings, *grant.warnings))
+
+    async def _plan(self, review: Review) -> Plan | Denied:
+        if isinstance(review, PodReview):
+            return pods.plan(await rooted(review, self.objects))
+        return virtualmachines.plan(review)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crds.allocation import Owner
+from crds.allocation import KUBEVIRT, MACHINE, Owner
+from crds.machines import Reference
 from crds.networks import ANNOTATION
-from webhook.admission import Allowed, Denied, Review
+from crds.resources import Labels, launched_for
+from webhook.admission import Allowed, Denied, MachineReview, PodReview, Review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _PATH = f"/metadata/annotations/{ANNOTATION.replace('~', '~0').replace('/', '~1')}"
+_INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
 
 class BadReview(ValueError):
@@ -29,10 +32,13 @@ class _Metadata(msgspec.Struct, rename="camel"):
     name: str | None = None
     uid: str | None = None
     annotations: _Annotations | None = None
+    labels: Labels | None = None
+    owner_references: list[Reference] | None = None
 
 
 class _Object(msgspec.Struct):
     metadata: _Metadata
+    spec: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Kind(msgspec.Struct, frozen=True):
@@ -58,11 +64,12 @@ class _Review(msgspec.Struct, rename="camel"):
 
 
 _POD = _Kind("", "v1", "Pod")
+_MACHINE = _Kind("kubevirt.io", "v1", MACHINE)
 _decoder = msgspec.json.Decoder(_Review)
 
 
 def read(body: bytes) -> Review:
-    """Read a review of a pod's CREATE or UPDATE, or raise BadReview."""
+    """Read a review of a pod's or a VM's CREATE or UPDATE, or raise BadReview."""
     try:
         review = _decoder.decode(body)
     except (ValueError, RecursionError) as error:  # ValueError: malformed, or no UTF-8
@@ -74,36 +81,60 @@ def read(body: bytes) -> Review:
     request = review.request
     if request is None or not request.uid:
         raise BadReview("the review has no request.uid, so no answer could be matched to it")
-    if request.kind != _POD or request.operation not in {"CREATE", "UPDATE"}:
+    if request.kind not in {_POD, _MACHINE} or request.operation not in {"CREATE", "UPDATE"}:
         raise BadReview(
             f"this is {request.operation} of {_api_version(request.kind)} {request.kind.kind}:"
-            f" only CREATE and UPDATE of v1 Pod are served here"
+            f" only CREATE and UPDATE of v1 Pod and {KUBEVIRT} {MACHINE} are served here"
         )
     if request.object is None or not request.namespace:
         raise BadReview("the review has no object or no namespace")
-    new, old = request.object.metadata, request.old_object and request.old_object.metadata
-    return Review(
+    owner = Owner(
+        api_version=_api_version(request.kind),
+        kind=request.kind.kind,
+        namespace=request.namespace,
+        name=request.object.metadata.name or None,
+    )
+    of_kind = _pod if request.kind == _POD else _machine
+    return of_kind(request, request.object, owner)
+
+
+def _pod(request: _Request, new: _Object, owner: Owner) -> PodReview:
+    meta, old = new.metadata, request.old_object and request.old_object.metadata
+    return PodReview(
         uid=request.uid,
         dry_run=request.dry_run,
-        owner=Owner(
-            api_version=_api_version(request.kind),
-            kind=request.kind.kind,
-            namespace=request.namespace,
-            name=new.name or None,
-        ),
-        networks=_networks(new),
+        owner=owner,
+        networks=_networks(meta),
         object_uid=old.uid if old else None,
         old_networks=_networks(old) if old else None,
+        launched_for=launched_for(meta.labels or Labels(), meta.owner_references),
+    )
+
+
+def _machine(request: _Request, new: _Object, owner: Owner) -> MachineReview:
+    old = request.old_object
+    return MachineReview(
+        uid=request.uid,
+        dry_run=request.dry_run,
+        owner=owner,
+        spec=bytes(new.spec),
+        object_uid=old.metadata.uid if old else None,
+        old_spec=bytes(old.spec) if old else None,
     )
 
 
 def write(uid: str, verdict: Allowed | Denied) -> bytes:
-    """Return the answer to the request of that UID, with one JSON patch operation (RFC 6902)."""
+    """Return the answer to the request of that UID, with a JSON patch (RFC 6902)."""
     response: dict[str, object] = {"uid": uid, "allowed": isinstance(verdict, Allowed)}
     match verdict:
-        case Allowed(networks, warnings):
+        case Allowed(networks, warnings, addresses):
+            patch = [
+                {"op": "add", "path": f"{_INTERFACES}/{position}/macAddress", "value": mac}
+                for position, mac in addresses
+            ]
             if networks is not None:
-                patch = [{"op": "replace", "path": _PATH, "value": networks}]
+                patch.append({"op": "replace", "path": _PATH, "value": networks})
+            if patch:
                 response["patchType"] = "JSONPatch"
                 response["patch"] = base64.b64encode(msgspec.json.encode(patch)).decode()
             if warnings:

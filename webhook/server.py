@@ -62,6 +62,7 @@ def application(
     app.add_routes(
         [
             web.post("/mutate-pods", mutate),
+            web.post("/mutate-virtualmachines", mutate),
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
         ]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, QUIET_S, Settler
+from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, Settler
 from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
+from crds.allocation import QUIET_S
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, Allocation, Carrier, Conflict, State, Stored
 from crds.networks import ANNOTATION
-from crds.resources import KINDS
+from crds.resources import KINDS, Seen
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from crds.tests.fake_ports import FakeAllocations, FakeClient, FakeObjects
 from crds.tests.fake_watch import FakeWatch
@@ -44,7 +44,7 @@ class FakeCluster:
     instances: dict[tuple[str, str], Carrier] = field(default_factory=dict)
     _manifests: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _uids: int = 0
-    _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, MacAddress]] = field(
+    _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, Seen]] = field(
         default_factory=list
     )
     _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
@@ -138,11 +138,9 @@ class FakeCluster:
         self._allocation_watches.append(watch)
         return watch
 
-    def follow_names(
-        self, view: View[MacAddress], *, lag: bool = False
-    ) -> FakeWatch[Stored, MacAddress]:
-        """Keep `view` up to date with the addresses of the allocations."""
-        watch = FakeWatch(view, lambda: list(self.allocated.values()), lambda one: one.mac, lag=lag)
+    def follow_names(self, view: View[Seen], *, lag: bool = False) -> FakeWatch[Stored, Seen]:
+        """Keep `view` up to date with the names and versions of the allocations."""
+        watch = FakeWatch(view, lambda: list(self.allocated.values()), seen, lag=lag)
         self._allocation_watches.append(watch)
         return watch
 
@@ -211,6 +209,11 @@ class FakeCluster:
     def _uid(self) -> str:
         self._uids += 1
         return f"uid-{self._uids}"
+
+
+def seen(stored: Stored) -> Seen:
+    """Return what a list of names says of it."""
+    return Seen(stored.mac, int(stored.version))
 
 
 def _validate(allocation: Allocation) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from crds import client
 from crds.client import Api, ApiError, Unreachable
 from crds.objects import ApiObjects
-from crds.resources import PODS
+from crds.resources import PODS, Seen
 from crds.store import ApiAllocations, StoreUnavailable
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
 from crds.tests.world import MAC, PENDING, POD
@@ -112,11 +112,11 @@ async def test_what_cannot_be_read_fails_a_list_or_is_left_out(
 async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
     scripted: Api, server: ApiServer, odd: object
 ) -> None:
-    good = {"metadata": {"name": MAC.name}, "spec": {"mac": str(MAC)}}
+    good = {"metadata": {"name": MAC.name, "resourceVersion": "7"}, "spec": {"mac": str(MAC)}}
     server.script += [page(odd, good)] * 2
 
     assert [stored.mac for stored in await ApiAllocations(scripted).list()] == [MAC]
-    assert await ApiAllocations(scripted).names() == [MAC]
+    assert await ApiAllocations(scripted).names() == [Seen(MAC, 7)]
 
 
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(

@@ -17,6 +17,7 @@ from crds.tests.world import MAC, PENDING
 if TYPE_CHECKING:
     from crds.allocation import Carrier, Stored
     from crds.mac import MacAddress
+    from crds.resources import Seen
     from crds.watch import View
 
 
@@ -142,12 +143,12 @@ class _Names:
     def __init__(self, known: set[MacAddress]) -> None:
         self.known = known
 
-    def reset(self, everything: list[MacAddress]) -> None:
+    def reset(self, everything: list[Seen]) -> None:
         self.known.clear()
-        self.known.update(everything)
+        self.known.update(one.mac for one in everything)
 
-    def put(self, item: MacAddress) -> None:
-        self.known.add(item)
+    def put(self, item: Seen) -> None:
+        self.known.add(item.mac)
 
-    def drop(self, item: MacAddress) -> None:
-        self.known.discard(item)
+    def drop(self, item: Seen) -> None:
+        self.known.discard(item.mac)

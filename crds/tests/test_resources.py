@@ -10,7 +10,7 @@ from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.pool import CollisionPolicy
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, is_name, is_namespace
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, Seen, is_name, is_namespace
 
 # As a real API server wrote them; what is not read is there to be skipped.
 POD: dict[str, Any] = {
@@ -137,8 +137,8 @@ def test_an_allocation_is_read_whole() -> None:
     assert stored.conflicts[0].since == "2026-11-24T12:00:00Z"
 
 
-def test_the_address_alone_is_read_from_the_name() -> None:
-    assert ALLOCATED.read(ALLOCATION) == MAC
+def test_name_and_version_alone_are_read_of_what_is_taken() -> None:
+    assert ALLOCATED.read(ALLOCATION) == Seen(MAC, int(ALLOCATIONS.read(ALLOCATION).version))
 
 
 def test_a_pool_is_read_with_its_reserved_addresses_and_status() -> None:

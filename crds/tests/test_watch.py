@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 from crds import watch
-from crds.resources import ALLOCATED, ALLOCATIONS
+from crds.resources import ALLOCATED, ALLOCATIONS, Seen
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, streams
 from crds.tests.world import Story
 from crds.watch import Follower
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from crds.client import Api
-    from crds.mac import MacAddress
     from crds.resources import Resource
     from crds.tests.api_server import Answer
     from crds.watch import View
@@ -56,13 +55,13 @@ class _Names:
         self.names: list[str] = []
         self.came = asyncio.Event()
 
-    def reset(self, everything: list[MacAddress]) -> None:
-        self.names = [str(mac) for mac in everything]
+    def reset(self, everything: list[Seen]) -> None:
+        self.names = [str(one.mac) for one in everything]
         self.came.set()
 
-    def put(self, item: MacAddress) -> None: ...
+    def put(self, item: Seen) -> None: ...
 
-    def drop(self, item: MacAddress) -> None: ...
+    def drop(self, item: Seen) -> None: ...
 
 
 @asynccontextmanager

@@ -74,12 +74,14 @@ def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = N
     """(Re)start one controller and `replicas` webhooks where the release is applied.
 
     Returns when all are ready, pods get addresses, and the policy protects allocations. `quiet_s`
-    is the controller's --quiet-s (its default: 60 s).
+    is the programs' --quiet-s (its default: 60 s).
     """
     stop(cluster)
     flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
     controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
-    webhooks = [start_webhook(cluster, f"{_WEBHOOK}{one}") for one in range(1, replicas + 1)]
+    webhooks = [
+        start_webhook(cluster, f"{_WEBHOOK}{one}", *flags) for one in range(1, replicas + 1)
+    ]
     for program in (controller, *webhooks):
         program.wait_ready()
     wait_in_force(cluster.kubectl)

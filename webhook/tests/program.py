@@ -117,7 +117,11 @@ async def running() -> AsyncIterator[Program]:
     program = Program()
     replica = Replica(program.cluster)
     handlers = Handlers(
-        lambda: program.pool, replica.claims, replica.dry_claims, lambda: program.missing
+        lambda: program.pool,
+        program.cluster.objects,
+        replica.claims,
+        replica.dry_claims,
+        lambda: program.missing,
     )
     serving = Serving(ssl.TLSVersion.TLSv1_2, None)
     serving.put(CERTIFICATE)

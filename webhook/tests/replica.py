@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from crds.allocation import Owner, State
+from crds.tests.fake import seen
 from webhook.admission import Want
 from webhook.claims import DryAllocations, Synchronous
 from webhook.requested import fresh
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from crds.allocation import Allocation
     from crds.mac import MacAddress
     from crds.pool import Pool
+    from crds.resources import Seen
     from crds.tests.fake import FakeCluster
     from crds.tests.gates import Call
 
@@ -31,10 +33,11 @@ class Replica:
     ) -> None:
         client = cluster.client(name)
 
-        async def relist() -> list[MacAddress]:
-            return [stored.mac for stored in await client.allocations.list()]
+        async def relist() -> list[Seen]:
+            return [seen(stored) for stored in await client.allocations.list()]
 
-        self.taken = Taken(relist)
+        self.now_s = 0.0
+        self.taken = Taken(relist, lambda: self.now_s)
         self.watch = cluster.follow_names(self.taken, lag=lag)
         dry = DryAllocations(client.allocations)
         self.claims = Synchronous(
@@ -45,7 +48,7 @@ class Replica:
     async def take(
         self, *wants: Want, of: Pool | None = None, request: str = "r-1"
     ) -> tuple[MacAddress, ...]:
-        return await self.claims.take(wants, of or pool(), request)
+        return (await self.claims.take(wants, of or pool(), request)).macs
 
 
 def want(name: str | None = "web", asks: int | None = None, uid: str | None = None) -> Want:

@@ -13,7 +13,8 @@ from crds.allocation import Owner
 from crds.mac import MacAddress, MacRange
 from crds.networks import ANNOTATION
 from crds.pool import Pool
-from webhook.admission import Denied, Plan, Review, Want, plan, settled
+from webhook.admission import Denied, PodReview, Want
+from webhook.pods import PodPlan, plan
 
 OWNER = Owner(api_version="v1", kind="Pod", namespace="shop", name="web")
 UID = "7e4180f8-f7ad-47ae-9740-d67c7b865295"
@@ -28,34 +29,34 @@ def pool(size: int = 16) -> Pool:
     return Pool("default", (MacRange(mac(0), mac(size - 1)),))
 
 
-def created(networks: str | None, owner: Owner = OWNER, *, dry_run: bool = False) -> Review:
+def created(networks: str | None, owner: Owner = OWNER, *, dry_run: bool = False) -> PodReview:
     """The review of a pod's CREATE."""
-    return Review(uid="r-1", dry_run=dry_run, owner=owner, networks=networks)
+    return PodReview(uid="r-1", dry_run=dry_run, owner=owner, networks=networks)
 
 
-def updated(old: str | None, new: str | None) -> Review:
+def updated(old: str | None, new: str | None) -> PodReview:
     """The review of an UPDATE that changes the annotation from `old` to `new`."""
-    return Review(
+    return PodReview(
         uid="r-2", dry_run=False, owner=OWNER, networks=new, object_uid=UID, old_networks=old
     )
 
 
-def planned(review: Review) -> Plan:
+def planned(review: PodReview) -> PodPlan:
     """The plan, where nothing forbids it."""
     made = plan(review)
-    assert isinstance(made, Plan), made
+    assert isinstance(made, PodPlan), made
     return made
 
 
-def answered(review: Review) -> tuple[str | None, tuple[Want, ...]]:
+def answered(review: PodReview) -> tuple[str | None, tuple[Want, ...]]:
     """The annotation after the answer, addresses ...:a0, :a1 given out in turn; and the wants."""
     made = planned(review)
     given = [want.requested or mac(0xA0 + n) for n, want in enumerate(made.wants)]
-    networks = settled(made, given).networks
+    networks = made.settled(given).networks
     return review.networks if networks is None else networks, made.wants
 
 
-def denied(review: Review) -> str:
+def denied(review: PodReview) -> str:
     """Why it is denied for what the annotation says."""
     made = plan(review)
     assert isinstance(made, Denied), made

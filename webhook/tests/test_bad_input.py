@@ -18,7 +18,7 @@ WHOLE = body(REVIEW)
 NO_REVIEW = "not an AdmissionReview: "
 NO_UID = "the review has no request.uid, so no answer could be matched to it"
 NO_OBJECT = "the review has no object or no namespace"
-ONLY_PODS = "only CREATE and UPDATE of v1 Pod are served here"
+ONLY_PODS = "only CREATE and UPDATE of v1 Pod and kubevirt.io/v1 VirtualMachine are served here"
 
 
 def with_request(**changes: Any) -> bytes:  # noqa: ANN401 # any JSON

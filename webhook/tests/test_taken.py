@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.pool import Pool
+from crds.resources import Seen
 from crds.store import StoreUnavailable
 from webhook import taken as module
 from webhook.taken import Names, Taken
@@ -15,15 +16,19 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
 
 
+def seen(address: MacAddress, version: int = 1) -> Seen:
+    return Seen(address, version)
+
+
 class Lists:
     """A source of lists that a test ends by hand, one after the other."""
 
     def __init__(self) -> None:
-        self.begun: list[asyncio.Future[list[MacAddress]]] = []
+        self.begun: list[asyncio.Future[list[Seen]]] = []
         self.most_at_once = 0
         self._more = asyncio.Event()
 
-    async def __call__(self) -> list[MacAddress]:
+    async def __call__(self) -> list[Seen]:
         self.begun.append(asyncio.get_running_loop().create_future())
         self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
         self._more.set()
@@ -37,33 +42,33 @@ class Lists:
 
 
 async def test_the_watch_s_news_are_known() -> None:
-    taken = Taken(Lists())
+    taken = Taken(Lists(), lambda: 0.0)
 
-    taken.reset([mac(1), mac(2)])
-    taken.put(mac(3))
-    taken.put(mac(3))
-    taken.drop(mac(1))
-    taken.drop(mac(9))
+    taken.reset([seen(mac(1)), seen(mac(2))])
+    taken.put(seen(mac(3)))
+    taken.put(seen(mac(3)))
+    taken.drop(seen(mac(1)))
+    taken.drop(seen(mac(9)))
 
     assert taken.known == {mac(2), mac(3)}
 
 
 async def test_a_list_replaces_all_that_was_known() -> None:
-    taken = Taken(Lists())
-    taken.reset([mac(1)])
+    taken = Taken(Lists(), lambda: 0.0)
+    taken.reset([seen(mac(1))])
 
-    taken.reset([mac(2)])
+    taken.reset([seen(mac(2))])
 
     assert taken.known == {mac(2)}
 
 
 async def test_those_who_come_at_once_share_one_list() -> None:
     lists = Lists()
-    taken = Taken(lists)
+    taken = Taken(lists, lambda: 0.0)
 
     asking = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
     await lists.until(1)
-    lists.begun[0].set_result([mac(1)])
+    lists.begun[0].set_result([seen(mac(1))])
 
     assert await asyncio.gather(*asking) == [{mac(1)}] * 9
     assert len(lists.begun) == 1
@@ -71,14 +76,14 @@ async def test_those_who_come_at_once_share_one_list() -> None:
 
 async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
     lists = Lists()
-    taken = Taken(lists)
+    taken = Taken(lists, lambda: 0.0)
     early = asyncio.ensure_future(taken.fresh())
     await lists.until(1)
 
     late = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
-    lists.begun[0].set_result([mac(1)])
+    lists.begun[0].set_result([seen(mac(1))])
     await lists.until(2)
-    lists.begun[1].set_result([mac(2)])
+    lists.begun[1].set_result([seen(mac(2))])
 
     assert await early == {mac(1)}
     assert await asyncio.gather(*late) == [{mac(2)}] * 9
@@ -88,7 +93,7 @@ async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
 
 async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
     lists = Lists()
-    taken = Taken(lists)
+    taken = Taken(lists, lambda: 0.0)
     asking = [asyncio.ensure_future(taken.fresh()) for _ in range(2)]
     await lists.until(1)
 
@@ -104,12 +109,12 @@ async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() 
 
 async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
     lists = Lists()
-    taken = Taken(lists)
+    taken = Taken(lists, lambda: 0.0)
     impatient, patient = (asyncio.ensure_future(taken.fresh()) for _ in range(2))
     await lists.until(1)
 
     impatient.cancel()
-    lists.begun[0].set_result([mac(1)])
+    lists.begun[0].set_result([seen(mac(1))])
 
     assert await patient == {mac(1)}
     with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,52 @@
+"""Whose a launcher pod's addresses are: one read of its VMI tells.
+
+Law: what a pod says of itself proves nothing; only a VMI that exists, of the UID that the pod
+names, makes it a launcher.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
+
+if TYPE_CHECKING:
+    from crds.objects import Objects
+    from webhook.admission import PodReview
+
+
+async def rooted(review: PodReview, objects: Objects) -> PodReview:
+    """Return the review of a launcher pod as one of its root. Raises StoreUnavailable.
+
+    The VM's: its addresses were claimed with the VM, so the pod passes as it is, but for what
+    neither carries. A bare VMI's: as a pod's, and a migration's second pod gets the very same.
+    """
+    made_by, namespace = review.launched_for, review.owner.namespace
+    if made_by is None:
+        return review
+    named = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace=namespace, name=made_by.name)
+    instance = await objects.get(named)
+    if instance is None or instance.uid != made_by.uid:
+        return review
+    machine = instance.controller
+    if machine is not None:
+        return replace(
+            review,
+            owner=Owner(api_version=KUBEVIRT, kind=MACHINE, namespace=namespace, name=machine.name),
+            object_uid=machine.uid,
+            carried=frozenset(one.mac for one in instance.attachments),
+            is_filled=True,
+        )
+    launchers = await objects.launchers(namespace, instance.name)
+    siblings = [pod for pod in launchers if _is_of(pod, instance)]
+    return replace(
+        review,
+        owner=named,
+        object_uid=instance.uid,
+        siblings={one.interface: one.mac for pod in siblings for one in pod.attachments},
+    )
+
+
+def _is_of(pod: Carrier, instance: Carrier) -> bool:
+    return pod.controller is not None and pod.controller.uid == instance.uid
