@@ -5,6 +5,7 @@ from pathlib import Path
 from e2e.cluster.plan import Plan
 
 AUTHORITY = "kube-apiserver/apiserver.crt"  # the API server signs it itself, at its first start
+FRONT_PROXY = "front-proxy"
 
 
 def argv(name: str, plan: Plan, state: Path) -> list[str]:
@@ -56,6 +57,14 @@ def _apiserver(plan: Plan, state: Path) -> list[str]:
         # loopback one is an address that the webhook itself can listen on: no kube-proxy, no root.
         f"--service-cluster-ip-range={plan.service_network}",
         "--enable-aggregator-routing=false",
+        # Who is asked through the API server (KubeVirt's subresources) knows it by these.
+        f"--requestheader-client-ca-file={state / FRONT_PROXY}-ca.crt",
+        f"--requestheader-allowed-names={FRONT_PROXY}-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={state / FRONT_PROXY}-client.crt",
+        f"--proxy-client-key-file={state / FRONT_PROXY}-client.key",
         "--kubelet-preferred-address-types=InternalIP",  # node names are in no DNS
         "--allow-privileged=true",
     ]
@@ -71,6 +80,8 @@ def _controller_manager(plan: Plan, state: Path) -> list[str]:
     return [
         *_client("kube-controller-manager", plan, state),
         "--use-service-account-credentials=true",
+        # No kubelet reports for the nodes that tests make: they and their pods stay as they are.
+        "--controllers=*,-node-lifecycle-controller",
         f"--service-account-private-key-file={state / 'service-account.key'}",
         f"--root-ca-file={state / AUTHORITY}",
         "--kube-api-qps=200",  # the default of 20 makes tests wait, not fail

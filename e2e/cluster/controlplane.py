@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from e2e.cluster import components, kubeconfig, processes
+from e2e.cluster import certificates, components, kubeconfig, processes
 from e2e.cluster.files import write_private
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.plan import Plan
@@ -147,6 +147,10 @@ def _write_files(cluster: ControlPlane, audit_policy: str) -> None:
         serialization.NoEncryption(),
     )
     write_private(state / "service-account.key", pem.decode())
+    front_proxy = certificates.authority(f"{components.FRONT_PROXY}-ca")
+    front_proxy.write(state, f"{components.FRONT_PROXY}-ca")
+    client = front_proxy.issue(f"{components.FRONT_PROXY}-client")
+    client.write(state, f"{components.FRONT_PROXY}-client")
     rows = [f"{token},{user},{user},{_GROUPS.get(user, '')}" for user, token in plan.tokens.items()]
     write_private(state / "tokens.csv", "\n".join(rows))
     for user, token in plan.tokens.items():

@@ -5,6 +5,7 @@ KubeVirt's are in the cache or built.
 """
 
 import fcntl
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +24,7 @@ def find(names: Iterable[str]) -> dict[str, Path]:
     return _find(list(names), release.cached_binaries(), _assets(), _fill)
 
 
+@functools.cache  # asked often
 def find_kubevirt() -> dict[str, Path]:
     """The path of each of KubeVirt's products, all from our cache; builds what is missing."""
     return _find(KUBEVIRT.products, release.cached_kubevirt(), [], _build)

@@ -6,12 +6,11 @@ Service on whose ClusterIP the webhook listens.
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from e2e.cluster import kubeconfig, processes
+from e2e.cluster import accounts, processes
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.files import write_private
 from e2e.cluster.ports import free_ports
 from e2e.cluster.readiness import READY_S, wait_ready
 
@@ -19,7 +18,6 @@ NAMESPACE = "kubemacpool-system"
 SERVICE = "kubemacpool-service"
 WEBHOOK_PORT = 8000
 _CHECKOUT = Path(__file__).parents[2]
-_CREDENTIAL_LIFE = "720h"  # outlives any test bed; `renew_token` is for tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,7 @@ class Program:
 
     process: processes.Process
     ready_url: str
+    metrics_url: str = ""  # of a controller
 
     def wait_ready(self, deadline_s: float = READY_S) -> None:
         """Wait until `ready_url` answers 200; NotReady shows the end of its log."""
@@ -48,11 +47,7 @@ def start(  # noqa: PLR0913 - a process has these many sides
     Returns at once: a webhook is ready only after a controller, so start both, then wait. In a
     lasting cluster the program lasts, too, until `cluster-down`.
     """
-    renew_token(cluster, account)
-    config = cluster.state / f"{account}.kubeconfig"
-    token = _token_file(cluster, account)
-    server, authority = cluster.plan.server, cluster.authority
-    kubeconfig.write_with_token_file(config, server, authority, account, token)
+    config = accounts.kubeconfig_of(cluster, account, NAMESPACE)
     pod = {"POD_NAME": name, "POD_NAMESPACE": NAMESPACE}
     bed = {"KUBECONFIG": str(config), "PYTHONPATH": str(_CHECKOUT), "PYTHONUNBUFFERED": "1"}
     process = processes.start(
@@ -74,7 +69,9 @@ def start_webhook(
     """Start one replica on the Service's address, which all share, and on one of its own."""
     own = _own_listener(cluster)
     shared = f"{service_address(cluster)}:{WEBHOOK_PORT}"
-    argv = ["-m", "webhook", "--listen-addr", shared, "--listen-addr", own, *flags]
+    listen = ["--listen-addr", shared, "--listen-addr", own]
+    # Nobody is sent elsewhere here, so nothing is gained by serving on for a while after SIGTERM.
+    argv = ["-m", "webhook", *listen, "--drain-s", "0", *flags]
     return start(
         cluster,
         name,
@@ -91,16 +88,18 @@ def start_controller(
     *flags: str,
     env: Mapping[str, str] | None = None,
 ) -> Program:
-    """Start one replica of the controller, its health on an address of its own."""
-    own = _own_listener(cluster)
-    return start(
+    """Start one replica of the controller, its health and metrics on addresses of its own."""
+    address = cluster.plan.address
+    own, metrics = (f"{address}:{port}" for port in free_ports(address, 2))
+    program = start(
         cluster,
         name,
-        ["-m", "controller", "--listen-addr", own, *flags],
+        ["-m", "controller", "--listen-addr", own, "--metrics-addr", metrics, *flags],
         account="kubemacpool-controller",
         ready_url=f"http://{own}/readyz",
         env=env,
     )
+    return replace(program, metrics_url=f"https://{metrics}/metrics")
 
 
 def service_address(cluster: ControlPlane) -> str:
@@ -112,16 +111,9 @@ def service_address(cluster: ControlPlane) -> str:
 
 def renew_token(cluster: ControlPlane, account: str) -> None:
     """Put a fresh bound token where the account's kubeconfig points."""
-    token = cluster.kubectl(
-        "create", "token", account, "-n", NAMESPACE, f"--duration={_CREDENTIAL_LIFE}"
-    )
-    write_private(_token_file(cluster, account), token.strip())
+    accounts.renew_token(cluster, account, NAMESPACE)
 
 
 def _own_listener(cluster: ControlPlane) -> str:
     address = cluster.plan.address
     return f"{address}:{free_ports(address, 1)[0]}"
-
-
-def _token_file(cluster: ControlPlane, account: str) -> Path:
-    return cluster.state / f"{account}.token"

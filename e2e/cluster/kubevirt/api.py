@@ -1,0 +1,120 @@
+"""virt-api as a process, and what makes the API server ask it: webhooks and an aggregated API."""
+
+import base64
+import json
+from typing import Any
+
+from e2e.cluster import accounts, certificates, processes
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt.crds import NAMESPACE, printed
+from e2e.cluster.kubevirt.machines import Interface, manifest
+from e2e.cluster.locate import find_kubevirt
+from e2e.cluster.programs import Program
+from e2e.cluster.readiness import eventually
+
+NAME = "virt-api"
+_PORT = 8443  # KubeVirt's Service has 443, on which only root may listen
+_ASKED = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "APIService")
+# An aggregated API counts as available when its Service has an endpoint. That one is never dialled
+# (the API server takes the ClusterIP), so it is an address from RFC 5737: loopback is refused.
+_ENDPOINTS = {
+    "apiVersion": "discovery.k8s.io/v1",
+    "kind": "EndpointSlice",
+    "metadata": {
+        "name": NAME,
+        "namespace": NAMESPACE,
+        "labels": {
+            "kubernetes.io/service-name": NAME,
+            "endpointslice.kubernetes.io/managed-by": "test-bed",
+        },
+    },
+    "addressType": "IPv4",
+    "ports": [{"name": "", "port": _PORT, "protocol": "TCP"}],
+    "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": True}}],
+}
+
+
+_DRY_RUN = ("create", "-f", "-", "-n", "default", "--dry-run=server", "-o", "json")
+
+
+def launch(cluster: ControlPlane) -> Program:
+    """Start it on its Service's ClusterIP; it is not ready yet."""
+    address = _service_address(cluster.kubectl)
+    folder = cluster.state / NAME
+    if not (folder / "ca.crt").exists():
+        signer = certificates.authority(f"{NAME}-ca")
+        signer.write(folder, "ca")
+        signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc", address]).write(folder)
+        signer.issue("kubevirt.io:system:client:virt-handler").write(folder, "handler")
+    process = processes.start(
+        NAME,
+        [
+            str(find_kubevirt()[NAME]),
+            f"--kubeconfig={accounts.kubeconfig_of(cluster, 'kubevirt-apiserver', NAMESPACE)}",
+            f"--listen={address}",
+            f"--port={_PORT}",
+            "--subresources-only",
+            f"--tls-cert-file={folder / 'tls.crt'}",
+            f"--tls-key-file={folder / 'tls.key'}",
+            f"--handler-cert-file={folder / 'handler.crt'}",
+            f"--handler-key-file={folder / 'handler.key'}",
+        ],
+        state=cluster.state,
+        env=processes.environment(POD_NAME=NAME, POD_NAMESPACE=NAMESPACE),
+        lasting=cluster.plan.lasting,
+    )
+    return Program(process, f"https://{address}:{_PORT}/apis/subresources.kubevirt.io/v1/healthz")
+
+
+def register(cluster: ControlPlane) -> None:
+    """Let the API server ask virt-api; return when it does."""
+    kubectl = cluster.kubectl
+    authority = base64.b64encode((cluster.state / NAME / "ca.crt").read_bytes()).decode()
+    asking = [one for one in printed("api") if one["kind"] in _ASKED]
+    for one in asking:
+        for client in _clients(one):
+            client["caBundle"] = authority
+            client["service"]["port"] = _PORT
+    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": [_ENDPOINTS, *asking]}))
+    services = [f"apiservice/{o['metadata']['name']}" for o in asking if o["kind"] == _ASKED[2]]
+    kubectl("wait", "--for=condition=Available", *services, "--timeout=60s")
+    eventually(lambda: _defaults(kubectl), "virt-api fills in what a machine lacks")
+    eventually(lambda: _refuses(kubectl), "virt-api refuses an interface without a network")
+
+
+def unregister(kubectl: Kubectl) -> None:
+    """Let the API server no longer ask virt-api."""
+    asking = [one for one in printed("api") if one["kind"] in _ASKED]
+    names = [f"{one['kind'].lower()}/{one['metadata']['name']}" for one in asking]
+    kubectl("delete", "--ignore-not-found", *names)
+
+
+def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
+    """Where an object says whom the API server shall ask."""
+    if "webhooks" in asking:
+        return [webhook["clientConfig"] for webhook in asking["webhooks"]]
+    return [asking["spec"]]
+
+
+def _service_address(kubectl: Kubectl) -> str:
+    service = next(one for one in printed("api") if one["kind"] == "Service")
+    service["spec"]["ports"][0]["port"] = _PORT
+    kubectl.apply(json.dumps(service))
+    named = ("get", "service", NAME, "-n", NAMESPACE)
+    return kubectl(*named, "-o", "jsonpath={.spec.clusterIP}")
+
+
+def _defaults(kubectl: Kubectl) -> bool:
+    halted = manifest("probe", run_strategy="Halted")
+    created = kubectl.run(*_DRY_RUN, stdin=json.dumps(halted))
+    if created.returncode:
+        return False
+    domain = json.loads(created.stdout)["spec"]["template"]["spec"]["domain"]
+    return "machine" in domain
+
+
+def _refuses(kubectl: Kubectl) -> bool:
+    broken = manifest("probe", [Interface("pod")], run_strategy="Halted")
+    broken["spec"]["template"]["spec"]["networks"] = []
+    return "interfaces[0].name" in kubectl.run(*_DRY_RUN, stdin=json.dumps(broken)).stderr

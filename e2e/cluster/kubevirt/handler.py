@@ -1,0 +1,132 @@
+"""Stands in for virt-handler, one explicit call at a time.
+
+A stand-in: no machine boots. It writes the status of VirtualMachineInstances as virt-handler does,
+under its service account, and nothing else; the pods around them are the `kubelet`'s.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from e2e.cluster import accounts
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt.crds import NAMESPACE
+from e2e.cluster.kubevirt.interfaces import seen_in
+from e2e.cluster.kubevirt.kubelet import NODES, Kubelet
+from e2e.cluster.kubevirt.machines import Machines
+from e2e.cluster.readiness import eventually
+
+_NODE_LABEL = "kubevirt.io/nodeName"
+_TARGET_LABEL = "kubevirt.io/migrationTargetNodeName"
+_VMIS = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """virt-handler on all nodes."""
+
+    kubelet: Kubelet
+    kubectl: Kubectl  # with virt-handler's rights: it may update a VMI, and not even get one
+
+    @classmethod
+    def of(cls, cluster: ControlPlane, kubelet: Kubelet) -> "Handler":
+        """The one whose service account is `kubevirt-handler`."""
+        config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
+        return cls(kubelet, replace(cluster.kubectl, kubeconfig=config))
+
+    def run(self, machines: Machines, name: str, node: str = NODES[0]) -> dict[str, Any]:
+        """Let the VMI `name` run on `node`, and return it."""
+        pod = machines.launcher(name)
+        self.kubelet.run(pod, node)
+        machines.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
+
+        def boot(vmi: dict[str, Any]) -> None:
+            status = vmi["status"]
+            status["phase"] = "Running"
+            status["interfaces"] = seen_in(vmi, _stored(machines, pod))
+            migratable = {"type": "LiveMigratable", "status": "True"}
+            status["conditions"] = [*status.get("conditions", []), migratable]
+
+        self._update(machines, name, boot)
+        return machines.wait_instance(name, _is_ready)
+
+    def stop(self, machines: Machines, name: str) -> None:
+        """Let the VMI `name` end, as its guest's shutdown does, and its pods go.
+
+        Where it is being deleted it is gone afterwards, once virt-controller has seen that.
+        """
+        pods = machines.launchers(name)
+
+        def halt(vmi: dict[str, Any]) -> None:
+            vmi["status"]["phase"] = "Succeeded"
+
+        self._update(machines, name, halt)
+        for pod in pods:
+            self.kubelet.end(pod)
+
+    def finish_migration(
+        self, machines: Machines, migration: str, node: str = NODES[1]
+    ) -> dict[str, Any]:
+        """Let a migration succeed, and return the VMI, which is on `node` then."""
+        name: str = machines.migration(migration)["spec"]["vmiName"]
+        source = machines.instance(name)["status"]["nodeName"]
+        old = [pod for pod in machines.launchers(name) if pod["spec"].get("nodeName") == source]
+        target = machines.target(migration)
+        self.kubelet.run(target, node)
+        machines.wait_migration(migration, "PreparingTarget")
+
+        def receive(vmi: dict[str, Any]) -> None:
+            vmi["status"]["migrationState"] |= {
+                "targetNodeAddress": "192.0.2.2",
+                "targetNodeDomainDetected": True,
+                "startTimestamp": _now(),
+            }
+
+        self._update(machines, name, receive)
+        machines.wait_migration(migration, "Running")
+
+        def hand_over(vmi: dict[str, Any]) -> None:
+            vmi["metadata"]["labels"][_NODE_LABEL] = node
+            vmi["metadata"]["labels"].pop(_TARGET_LABEL, None)
+            vmi["status"]["nodeName"] = node
+            vmi["status"]["interfaces"] = seen_in(vmi, _stored(machines, target))
+            done = {"targetNodeDomainReadyTimestamp": _now(), "endTimestamp": _now()}
+            vmi["status"]["migrationState"] |= {"completed": True, **done}
+
+        self._update(machines, name, hand_over)
+        for pod in old:
+            self.kubelet.end(pod)
+        machines.wait_migration(migration, "Succeeded")
+        return machines.instance(name)
+
+    def _update(
+        self, machines: Machines, name: str, change: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Change a VMI as it is now: virt-controller writes to the same status."""
+        path = _VMIS.format(machines.namespace, name)
+
+        def written() -> bool:
+            vmi = machines.instance(name)
+            change(vmi)
+            put = self.kubectl.run("replace", "--raw", path, "-f", "-", stdin=json.dumps(vmi))
+            assert not put.returncode or "object has been modified" in put.stderr, put.stderr
+            return not put.returncode
+
+        eventually(written, f"the VMI {name} is written")
+
+
+def _stored(machines: Machines, pod: dict[str, Any]) -> dict[str, Any]:
+    """A pod as it is now."""
+    return machines.get("pod", pod["metadata"]["name"])
+
+
+def _is_ready(vmi: dict[str, Any]) -> bool:
+    conditions = {one["type"]: one["status"] for one in vmi["status"].get("conditions", [])}
+    return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

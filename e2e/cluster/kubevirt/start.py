@@ -1,0 +1,62 @@
+"""Starts KubeVirt on a cluster: what its operator would have done, and its two programs."""
+
+import json
+from dataclasses import dataclass
+
+from e2e.cluster import release
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubevirt import api, controller
+from e2e.cluster.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
+from e2e.cluster.kubevirt.handler import Handler
+from e2e.cluster.kubevirt.kubelet import Kubelet
+from e2e.cluster.programs import Program
+from e2e.cluster.progress import Progress
+
+# What virt-operator writes; its programs do nothing before its phase is Deployed.
+_DEPLOYED = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": NAMESPACE},
+    "spec": {"configuration": {"developerConfiguration": {"useEmulation": True}}},
+}
+_STATUS = {
+    "phase": "Deployed",
+    "operatorVersion": release.KUBEVIRT,
+    "targetKubeVirtVersion": release.KUBEVIRT,
+    "observedKubeVirtVersion": release.KUBEVIRT,
+    "defaultArchitecture": release.ARCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KubeVirt:
+    """KubeVirt on one cluster: two real programs, and stand-ins for what needs a node."""
+
+    cluster: ControlPlane
+    controller: Program
+    api: Program
+    handler: Handler
+
+    def stop(self) -> None:
+        """End both programs and what makes the API server ask virt-api; objects stay."""
+        api.unregister(self.cluster.kubectl)
+        for program in (self.api, self.controller):
+            program.process.kill()  # neither writes anything at its end, and virt-api takes 5 s
+
+
+def start(cluster: ControlPlane) -> KubeVirt:
+    """Put KubeVirt on `cluster` and return it when machines are admitted and started."""
+    apply_crds(cluster.kubectl)
+    progress = Progress("Starting virt-controller and virt-api")
+    apply_accounts(cluster.kubectl)
+    cluster.kubectl.apply(json.dumps(_DEPLOYED))
+    status = ("patch", "kubevirt", "kubevirt", "-n", NAMESPACE, "--subresource=status")
+    cluster.kubectl(*status, "--type=merge", "-p", json.dumps({"status": _STATUS}))
+    virt_controller, virt_api = controller.launch(cluster), api.launch(cluster)
+    virt_controller.wait_ready()
+    virt_api.wait_ready()
+    api.register(cluster)
+    kubelet = Kubelet(cluster.kubectl)
+    kubelet.join()
+    progress.done()
+    return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
