@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SERVICE = "kubemacpool-service"
 # The clocks of nodes differ: a certificate begins this long before the moment of its issue.
 BACKDATE = timedelta(hours=1)
+_LONGER_THAN_A_PROCESS = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,20 @@ def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Int
         )
     )
     return _pair(builder.sign(signer.key, hashes.SHA256()), key)
+
+
+def issue_for_metrics(now: datetime) -> Pair:
+    """Make a pair that signs itself, for one process; nobody verifies it, so it just lasts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name("kubemacpool-controller")
+    builder = (
+        _builder(key, now, _LONGER_THAN_A_PROCESS)
+        .subject_name(name)
+        .issuer_name(name)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+    )
+    return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
 def service_names(namespace: str) -> tuple[str, ...]:

@@ -252,6 +252,8 @@ def may(kubectl: Kubectl, who: str, *what: str) -> bool:
         (CONTROLLER, ("update", "lease/kubemacpool-controller", "-n", "kubemacpool-system")),
         (CONTROLLER, ("patch", "secret/kubemacpool-mutator-ca", "-n", "kubemacpool-system")),
         (CONTROLLER, ("create", "events.events.k8s.io", "-A")),
+        (CONTROLLER, ("create", "tokenreviews.authentication.k8s.io")),
+        (CONTROLLER, ("create", "subjectaccessreviews.authorization.k8s.io")),
         (CONTROLLER, ("watch", "namespaces")),
         (CONTROLLER, ("watch", MUTATOR.partition("/")[0])),
     ],

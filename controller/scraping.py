@@ -1,0 +1,56 @@
+"""Serves /metrics over HTTPS, to whoever may read them.
+
+The certificate is made at the start, for this process alone, as controller-runtime makes one:
+whoever scrapes pods by their addresses has no name to check. The bearer token keeps others out.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from controller.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from controller.issuing import Pair
+    from controller.readers import Refusal
+    from crds.listen import Address
+
+
+async def serve(
+    address: Address,
+    pair: Pair,
+    text: Callable[[], bytes],
+    refusal: Callable[[str], Awaitable[Refusal | None]],
+) -> web.AppRunner:
+    """Listen on `address`; `refusal` judges the Authorization header."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        refused = await refusal(request.headers.get("Authorization", ""))
+        if refused is not None:
+            challenge = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}  # noqa: PLR2004 # RFC 9110, 11.6.1
+            return web.Response(status=refused.status, text=refused.why, headers=challenge)
+        return web.Response(body=text(), headers={"Content-Type": CONTENT_TYPE})
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.TCPSite(runner, *address, ssl_context=tls(pair)).start()
+    return runner
+
+
+def tls(pair: Pair) -> ssl.SSLContext:
+    """Serve with `pair`, read from a file in memory: the ssl module knows no other way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    descriptor = os.memfd_create("metrics-certificate")
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        file.write(pair.key + b"\n" + pair.certificate)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    return context

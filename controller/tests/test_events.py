@@ -1,0 +1,62 @@
+"""Events: that a real API server takes them, with all that objects may be called, and each once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from msgspec.structs import replace
+
+from controller.collisions import events
+from controller.events import Event
+from controller.tests.worlds import MAC, NOW, conflict, pod
+from crds.client import Api, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crds.allocation import Owner
+    from e2e.cluster.controlplane import ControlPlane
+
+
+@pytest.fixture(scope="module")
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    control_plane.kubectl("create", "namespace", "events")
+    yield "events"
+    control_plane.kubectl("delete", "namespace", "events", "--wait=false")
+
+
+def colliding(namespace: str, *names: str) -> list[Owner]:
+    return [conflict(pod(name, f"u-{name}", namespace=namespace)) for name in names]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["web-0", "x" * 253, "x" * 235 + "." + "y" * 17, "x" * 234 + ".y" + "z" * 17],
+    ids=["short", "longest", "a dot where it is cut", "a dot just before"],
+)
+async def test_each_object_has_its_event_once(
+    control_plane: ControlPlane, namespace: str, api: Api, first: str
+) -> None:
+    objects = colliding(namespace, first, "other", *(f"more-{n}" for n in range(30)))
+    strange = replace(objects[1], interface="\N{EURO SIGN}" * 500)
+
+    for event in events(MAC, [objects[0], strange, *objects[2:]])[:2]:
+        await api.post(event.path, event.body(NOW))
+        with pytest.raises(ApiError) as refused:
+            await api.post(event.path, event.body(NOW))
+        assert (refused.value.status, refused.value.reason) == (409, "AlreadyExists")
+
+    told = control_plane.kubectl.json("get", "events", "-n", namespace)["items"]
+    [mine] = [one for one in told if one["involvedObject"]["name"] == first]
+    assert (mine["type"], mine["reason"]) == ("Warning", "MACCollision")
+    assert mine["involvedObject"]["uid"] == objects[0].uid
+    assert mine["message"].startswith(f"{MAC} of interface net1 is in use by Pod")
+
+
+async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) -> None:
+    [one] = colliding(namespace, "unnamed")
+    event = Event(one, "InvalidRange", "Configure", "said twice")
+
+    for _ in range(2):
+        await api.post(event.path, event.body(NOW))
