@@ -1,0 +1,71 @@
+"""The controller's metrics, read as Prometheus reads them: over HTTPS, with a bearer token."""
+
+import http.client
+import re
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from e2e.cluster.kubectl import Kubectl
+
+READER = ("serviceaccount", "e2e-metrics-reader", "-n", "default")
+_ROLE = "e2e-metrics-reader"
+_ANSWER_S = 15.0  # the API server is asked about the token
+
+
+def reader(kubectl: Kubectl) -> str:
+    """Return the token of somebody who may read metrics."""
+    kubectl("create", *READER)
+    kubectl("create", "clusterrole", _ROLE, "--verb=get", "--non-resource-url=/metrics")
+    account = f"{READER[3]}:{READER[1]}"
+    kubectl(
+        "create", "clusterrolebinding", _ROLE, f"--clusterrole={_ROLE}",
+        f"--serviceaccount={account}",
+    )  # fmt: skip
+    return kubectl("create", "token", *READER[1:], "--duration=1h").strip()
+
+
+def forget_reader(kubectl: Kubectl) -> None:
+    """Take all of that away."""
+    kubectl("delete", *READER)
+    kubectl("delete", "clusterrole,clusterrolebinding", _ROLE)
+
+
+def get(url: str, token: str = "") -> tuple[int, str, str]:
+    """Return status, Content-Type and text."""
+    parts = urlsplit(url)
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(
+        parts.hostname or "", parts.port, timeout=_ANSWER_S, context=unverified
+    )
+    try:
+        connection.request(
+            "GET", parts.path, headers={"Authorization": f"Bearer {token}"} if token else {}
+        )
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    finally:
+        connection.close()
+    return answer.status, answer.headers.get("Content-Type", ""), text
+
+
+@dataclass(frozen=True, slots=True)
+class Scrape:
+    """What one controller says, to the holder of `token`."""
+
+    url: str
+    token: str
+
+    def __call__(self) -> dict[str, float]:
+        """Return every sample by its name and labels, as they are written."""
+        status, _, text = get(self.url, self.token)
+        assert status == http.client.OK, text
+        return {
+            one[1]: float(one[2]) for one in re.finditer(r"^([^#\s]+) (\S+)$", text, re.MULTILINE)
+        }
+
+    def colliding(self, mac: str) -> float:
+        """Return how many objects collide on `mac`; 0 where there is no series of it."""
+        return self().get(f'kmp_mac_collisions{{mac="{mac}"}}', 0)
