@@ -9,6 +9,7 @@ from e2e import pool
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import KubeVirt, Machines, start
 from e2e.cluster.release_up import Installed, installed
 from e2e.pods import OPT_IN, Shop
 
@@ -34,10 +35,11 @@ def kubectl(request: pytest.FixtureRequest) -> Kubectl:
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
     """A namespace of the test's own, in which pods can be created."""
-    yield from _fresh(kubectl)
+    yield from fresh_namespace(kubectl)
 
 
-def _fresh(kubectl: Kubectl) -> Iterator[str]:
+def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of one's own, in which pods can be created, until the generator ends."""
     name = f"e2e-{secrets.token_hex(4)}"
     kubectl("create", "namespace", name)
     kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
@@ -63,7 +65,7 @@ def shop(release: Installed, kubectl: Kubectl, namespace: str) -> Shop:
 @pytest.fixture
 def elsewhere(shop: Shop) -> Iterator[Shop]:
     """A namespace that has not opted in."""
-    for name in _fresh(shop.kubectl):
+    for name in fresh_namespace(shop.kubectl):
         yield Shop(shop.kubectl, name)
 
 
@@ -76,3 +78,19 @@ def small_pool(release: Installed, kubectl: Kubectl) -> Iterator[str]:
     pool.configure(kubectl, start, end)
     yield f"{start} - {end}"
     pool.configure(kubectl, *before)
+
+
+@pytest.fixture(scope="session")
+def kubevirt(cluster: ControlPlane) -> Iterator[KubeVirt]:
+    """KubeVirt's own virt-controller and virt-api on the session's cluster."""
+    running = start(cluster)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def machines(kubevirt: KubeVirt, kubectl: Kubectl, namespace: str) -> Iterator[Machines]:
+    """A namespace of the test's own, for virtual machines."""
+    own = Machines(kubectl, namespace)
+    yield own
+    kubevirt.handler.end_all(own)

@@ -1,0 +1,126 @@
+"""Virtual machines and the allocations of their addresses, as tests speak of them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import KubeVirt, Machines
+from e2e.cluster.kubevirt.machines import Interface, manifest
+from e2e.cluster.readiness import eventually
+from e2e.pods import Shop
+
+OPT_IN_VMS = "mutatevirtualmachines.kubemacpool.io=allocate"
+NAT = Interface("default")
+LAN = Interface("lan", network="lan")
+_INTERFACES = ("spec", "template", "spec", "domain", "devices", "interfaces")
+
+
+@dataclass(frozen=True, slots=True)
+class Farm:
+    """A namespace with a network `lan`, on a cluster with KubeVirt."""
+
+    kubectl: Kubectl
+    namespace: str
+    kubevirt: KubeVirt
+
+    @property
+    def machines(self) -> Machines:
+        """Its machines."""
+        return Machines(self.kubectl, self.namespace)
+
+    @property
+    def shop(self) -> Shop:
+        """Its pods and allocations."""
+        return Shop(self.kubectl, self.namespace)
+
+    def __call__(self, *args: str, stdin: str = "") -> str:
+        """Run kubectl in it."""
+        return self.kubectl(*args, "-n", self.namespace, stdin=stdin)
+
+    def create(
+        self, name: str, *interfaces: Interface, run_strategy: str = "Halted"
+    ) -> dict[str, str]:
+        """Create a VM and return its addresses by interface."""
+        self.machines.create(name, interfaces or (NAT, LAN), run_strategy=run_strategy)
+        return self.addresses(name)
+
+    def refuses(self, name: str, *interfaces: Interface) -> str:
+        """Create a VM that is refused, and return what kubectl says."""
+        stdin = json.dumps(manifest(name, interfaces, run_strategy="Halted"))
+        return self.kubectl.fails("create", "-f", "-", "-n", self.namespace, stdin=stdin)
+
+    def run(self, name: str) -> dict[str, Any]:
+        """Start a VM and return its VMI, which runs."""
+        self.machines.run_strategy(name, "Always")
+        return self.kubevirt.handler.run(self.machines, name)
+
+    def halt(self, name: str) -> None:
+        """Stop a VM and wait until its VMI is gone."""
+        self.machines.run_strategy(name, "Halted")
+        self.end(name)
+
+    def end(self, name: str) -> None:
+        """Let a VMI that is being deleted end, and wait until it is gone."""
+        eventually(
+            lambda: self.machines.instance(name)["metadata"].get("deletionTimestamp"),
+            f"the VMI {name} being deleted",
+        )
+        self.kubevirt.handler.stop(self.machines, name)
+        eventually(lambda: self.machines.gone("vmi", name), f"the VMI {name} gone")
+
+    def addresses(self, name: str) -> dict[str, str]:
+        """Return the addresses in a stored VM, by interface."""
+        return {one["name"]: one.get("macAddress", "") for one in self.interfaces(name)}
+
+    def interfaces(self, name: str) -> list[dict[str, Any]]:
+        """Return the interfaces of a stored VM."""
+        found: Any = self.machines.get("vm", name)
+        for key in _INTERFACES:
+            found = found.get(key, {})
+        return found or []
+
+    def networks(self, name: str) -> list[dict[str, Any]]:
+        """Return the networks of a stored VM."""
+        networks: list[dict[str, Any]] = self.machines.get("vm", name)["spec"]["template"]["spec"][
+            "networks"
+        ]
+        return networks
+
+    def edit(
+        self,
+        name: str,
+        interfaces: Sequence[dict[str, Any]],
+        networks: Sequence[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write other interfaces (and networks) into a VM."""
+        self("patch", "vm", name, "--type=merge", "-p", edited(interfaces, networks))
+
+    def bound(self, mac: str, name: str, kind: str = "VirtualMachine") -> dict[str, Any]:
+        """Wait until `mac` is bound to the machine `name` as it is now; return the spec."""
+
+        def spec() -> dict[str, Any]:
+            found = self.shop.spec(mac)
+            owner = found.get("owner", {})
+            if found.get("state") != "Bound" or (owner["kind"], owner.get("name")) != (kind, name):
+                return {}
+            uid = self.machines.get(kind.lower(), name)["metadata"]["uid"]
+            return found if owner["uid"] == uid else {}
+
+        return eventually(spec, f"{mac} bound to {kind} {name}")
+
+    def freed(self, *macs: str) -> None:
+        """Wait until none of `macs` has an allocation any more."""
+        for mac in macs:
+            self.shop.freed(mac)
+
+
+def edited(
+    interfaces: Sequence[dict[str, Any]], networks: Sequence[dict[str, Any]] | None = None
+) -> str:
+    """Return the merge patch that writes them into a VM."""
+    spec: dict[str, Any] = {"domain": {"devices": {"interfaces": list(interfaces)}}}
+    if networks is not None:
+        spec["networks"] = list(networks)
+    return json.dumps({"spec": {"template": {"spec": spec}}})
