@@ -46,18 +46,20 @@ class Kubelet:
         self._patch(namespace, name, {"status": _running(pod)}, "--subresource=status")
 
     def end(self, pod: dict[str, Any], phase: str = "Succeeded") -> None:
-        """Let all containers of a pod end; where the pod is being deleted, let it go."""
+        """Let all containers of a pod end, and the pod go where it is being deleted."""
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         conditions = [{"type": "Ready", "status": "False", "reason": "PodCompleted"}]
-        status = {"phase": phase, "conditions": conditions}
-        self._patch(namespace, name, {"status": status}, "--subresource=status")
-        stored = self.kubectl.json("get", "pod", name, "-n", namespace)
-        if stored["metadata"].get("deletionTimestamp"):
-            self.kubectl("delete", "pod", name, "-n", namespace, "--grace-period=0", "--force")
+        status = {"status": {"phase": phase, "conditions": conditions}}
+        self._patch(namespace, name, status, "--subresource=status")
+        named = ("pod", name, "-n", namespace, "--ignore-not-found")
+        if self.kubectl("get", *named, "-o", "jsonpath={.metadata.deletionTimestamp}"):
+            self.kubectl("delete", *named, "--grace-period=0", "--force")
 
     def _patch(self, namespace: str, name: str, patch: object, *args: str) -> None:
         target = ("patch", "pod", name, "-n", namespace, *args)
-        self.kubectl(*target, "--type=strategic", "-p", json.dumps(patch))
+        done = self.kubectl.run(*target, "--type=strategic", "-p", json.dumps(patch))
+        gone = "NotFound" in done.stderr  # it was deleted before it was on a node
+        assert not done.returncode or gone, done.stderr
 
 
 def _node(name: str) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def _node(name: str) -> dict[str, Any]:
 
 def _running(pod: dict[str, Any]) -> dict[str, Any]:
     ready = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
-    address = _address(pod)
+    address, since = _address(pod), pod["metadata"]["creationTimestamp"]
     containers = [
         {
             "name": container["name"],
@@ -86,7 +88,7 @@ def _running(pod: dict[str, Any]) -> dict[str, Any]:
             "ready": True,
             "started": True,
             "restartCount": 0,
-            "state": {"running": {"startedAt": pod["metadata"]["creationTimestamp"]}},
+            "state": {"running": {"startedAt": since}},
         }
         for container in pod["spec"]["containers"]
     ]
@@ -94,7 +96,9 @@ def _running(pod: dict[str, Any]) -> dict[str, Any]:
         "phase": "Running",
         "podIP": address,
         "podIPs": [{"ip": address}],
-        "conditions": [{"type": kind, "status": "True"} for kind in ready],
+        "conditions": [
+            {"type": kind, "status": "True", "lastTransitionTime": since} for kind in ready
+        ],
         "containerStatuses": containers,
     }
 

@@ -71,9 +71,15 @@ class Machines:
         """Return a stored object."""
         return self.kubectl.json("get", kind, name, "-n", self.namespace)
 
+    def find(self, kind: str, name: str) -> dict[str, Any] | None:
+        """Return a stored object, or nothing where there is none."""
+        text = self("get", kind, name, "--ignore-not-found", "-o", "json")
+        found: dict[str, Any] | None = json.loads(text) if text else None
+        return found
+
     def gone(self, kind: str, name: str) -> bool:
         """Whether there is no such object."""
-        return not self("get", kind, name, "--ignore-not-found", "-o", "name")
+        return self.find(kind, name) is None
 
     def create_network(self, name: str) -> None:
         """Create a NetworkAttachmentDefinition: a bridge to which machines may connect."""
@@ -97,6 +103,11 @@ class Machines:
         """Let a VirtualMachine run, or not: Always, Halted, Manual."""
         patch = json.dumps({"spec": {"runStrategy": strategy}})
         self("patch", "vm", name, "--type=merge", "-p", patch)
+
+    def request(self, name: str, subresource: str, body: str = "{}") -> None:
+        """Ask virt-api for a subresource, as virtctl does: start, stop, restart, migrate."""
+        path = f"/apis/subresources.kubevirt.io/v1/namespaces/{self.namespace}/virtualmachines"
+        self.kubectl("replace", "--raw", f"{path}/{name}/{subresource}", "-f", "-", stdin=body)
 
     def instance(self, name: str) -> dict[str, Any]:
         """Return the VMI `name`, when it is there."""
