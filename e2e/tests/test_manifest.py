@@ -127,7 +127,8 @@ def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mend
                 "MacPool default says that the range is unusable",
             )
             eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
-            assert kubectl.json("get", "macpool", "default")["spec"] == {"ranges": []}
+            spec = kubectl.json("get", "macpool", "default")["spec"]
+            assert spec == {"ranges": [], "collisionPolicy": "Reject"}
 
             pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
             eventually(
