@@ -37,6 +37,11 @@ def owners(stored: dict[str, Any]) -> list[tuple[str, str]]:
     return [(reference["kind"], reference["uid"]) for reference in references]
 
 
+def uid(machines: Machines, name: str) -> str:
+    found = machines.find("vmi", name)
+    return found["metadata"]["uid"] if found else ""
+
+
 def orphan(machines: Machines, name: str) -> None:
     machines("delete", "vm", name, "--cascade=orphan", "--wait=false")
     eventually(lambda: machines.gone("vm", name), f"the VM {name} is gone")
@@ -90,6 +95,19 @@ def test_a_stopped_machine_has_neither_instance_nor_pod(
 
     eventually(lambda: machines.gone("vmi", db), "the VMI is gone")
     assert not machines("get", "pods", "-o", "name")
+
+
+def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
+    kubevirt: KubeVirt, machines: Machines, db: str
+) -> None:
+    before = kubevirt.handler.run(machines, db)["metadata"]["uid"]
+
+    kubevirt.handler.stop(machines, db)
+
+    deadline_s = 10  # KubeVirt waits that long before it starts what failed to
+    found = "another VMI"
+    eventually(lambda: uid(machines, db) not in ("", before), found, deadline_s)
+    assert macs(machines.launcher(db)) == [MAC]
 
 
 def test_an_instance_outlives_a_machine_deleted_as_orphan(

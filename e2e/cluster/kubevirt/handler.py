@@ -52,12 +52,23 @@ class Handler:
 
         def boot(vmi: dict[str, Any]) -> None:
             status = vmi["status"]
-            status["phase"], status["selinuxContext"] = "Running", "none"
+            _enter(status, "Running")
+            status["selinuxContext"] = "none"
             status["interfaces"] = seen_in(vmi, _stored(machines, pod))
             status["conditions"] = [*status.get("conditions", []), _MIGRATABLE]
 
         self._update(machines, name, boot)
         return machines.wait_instance(name, _is_ready)
+
+    def unplug(self, machines: Machines, name: str, interface: str) -> None:
+        """Let the guest of the VMI `name` lose an interface that is `state: absent`."""
+        self.kubelet.attach(_stored(machines, machines.launcher(name)))
+
+        def lose(vmi: dict[str, Any]) -> None:
+            seen = vmi["status"]["interfaces"]
+            vmi["status"]["interfaces"] = [one for one in seen if one["name"] != interface]
+
+        self._update(machines, name, lose)
 
     def stop(self, machines: Machines, name: str) -> None:
         """Let the VMI `name` end, as its guest's shutdown does, and its pods go.
@@ -69,7 +80,7 @@ class Handler:
         pods = machines.launchers(name)
 
         def halt(vmi: dict[str, Any]) -> None:
-            vmi["status"]["phase"] = "Succeeded"
+            _enter(vmi["status"], "Succeeded")
 
         self._update(machines, name, halt)
         for pod in pods:
@@ -138,6 +149,13 @@ class Handler:
 def _stored(machines: Machines, pod: dict[str, Any]) -> dict[str, Any]:
     """A pod as it is now."""
     return machines.get("pod", pod["metadata"]["name"])
+
+
+def _enter(status: dict[str, Any], phase: str) -> None:
+    """Enter a phase; virt-controller delays the next start of what never was in Running."""
+    moment = {"phase": phase, "phaseTransitionTimestamp": _now()}
+    status["phase"] = phase
+    status["phaseTransitionTimestamps"] = [*status["phaseTransitionTimestamps"], moment]
 
 
 def _is_ready(vmi: dict[str, Any]) -> bool:
