@@ -40,10 +40,14 @@ class Kubelet:
             }
             path = f"/api/v1/namespaces/{namespace}/pods/{name}/binding"
             self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(binding))
-        attached = json.dumps(_attached(pod))
-        annotation = {"metadata": {"annotations": {_NETWORK_STATUS: attached}}}
-        self._patch(namespace, name, annotation)
+        self.attach(pod)
         self._patch(namespace, name, {"status": _running(pod)}, "--subresource=status")
+
+    def attach(self, pod: dict[str, Any]) -> None:
+        """Give a pod the networks that its annotation asks for, and no others."""
+        namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+        annotation = {"metadata": {"annotations": {_NETWORK_STATUS: json.dumps(_attached(pod))}}}
+        self._patch(namespace, name, annotation)
 
     def end(self, pod: dict[str, Any], phase: str = "Succeeded") -> None:
         """Let all containers of a pod end, and the pod go where it is being deleted."""

@@ -1,0 +1,139 @@
+"""What happens to the addresses of machines that run: plugged, unplugged, migrated, bare."""
+
+import json
+from typing import Any
+
+from e2e.cluster.kubevirt.machines import Interface, asked_for, manifest
+from e2e.cluster.readiness import eventually
+from e2e.farm import LAN, NAT, Farm
+
+MORE = Interface("more", "more")
+
+
+def test_a_plugged_interface_gets_its_address_into_the_launcher(farm: Farm) -> None:
+    macs = farm.create("web")
+    farm.run("web")
+    farm.machines.create_network("more")
+
+    farm.edit("web", [NAT.device, LAN.device, MORE.device], [NAT.source, LAN.source, MORE.source])
+
+    plugged = farm.addresses("web")["more"]
+    eventually(lambda: plugged in _carried(farm, "web"), "the launcher carrying the plugged one")
+    farm.shop.eventually_owns([*macs.values(), plugged])
+    assert farm.bound(plugged, "web")["owner"]["interface"] == "more"
+
+
+def test_an_unplugged_address_is_kept_until_the_guest_has_it_no_more(farm: Farm) -> None:
+    farm.machines.create_network("more")
+    macs = farm.create("web", NAT, LAN, MORE)
+    farm.run("web")
+    farm.shop.eventually_owns(list(macs.values()))
+
+    going = {**MORE.device, "state": "absent"}
+    farm.edit("web", [NAT.device, LAN.device, going], [NAT.source, LAN.source, MORE.source])
+    eventually(lambda: macs["more"] not in _carried(farm, "web"), "the launcher without it")
+
+    # The VMI's status still has it: the guest has not let go yet.
+    assert farm.bound(macs["more"], "web")
+    farm.kubevirt.handler.unplug(farm.machines, "web", "more")
+    eventually(lambda: "more" not in farm.addresses("web"), "KubeVirt taking it out of the VM")
+    farm.freed(macs["more"])
+    farm.shop.eventually_owns([macs["default"], macs["lan"]])
+
+
+def test_an_interface_removed_from_a_running_vm_keeps_its_address_until_the_restart(
+    farm: Farm,
+) -> None:
+    macs = farm.create("web")
+    farm.run("web")
+    farm.shop.eventually_owns(list(macs.values()))
+
+    farm.edit("web", [NAT.device], [NAT.source])
+
+    assert macs["lan"] in _carried(farm, "web")
+    assert farm.bound(macs["lan"], "web")
+    farm.halt("web")
+    farm.freed(macs["lan"])
+    farm.shop.eventually_owns([macs["default"]])
+
+
+def test_a_changed_address_of_a_running_vm_owns_both_until_the_restart(farm: Farm) -> None:
+    macs = farm.create("web")
+    farm.run("web")
+
+    farm.edit("web", [NAT.device, Interface("lan", "lan", "0a:00:00:00:08:01").device])
+
+    farm.shop.eventually_owns([*macs.values(), "0a:00:00:00:08:01"])
+    farm.halt("web")
+    farm.freed(macs["lan"])
+    farm.run("web")
+    assert _carried(farm, "web") == ["0a:00:00:00:08:01"]
+
+
+def test_a_bare_vmi_is_served_through_its_launcher_and_owns_the_address(farm: Farm) -> None:
+    _create_bare(farm, "job", NAT, LAN)
+
+    farm.kubevirt.handler.run(farm.machines, "job")
+
+    [mac] = _carried(farm, "job")
+    assert farm.bound(mac, "job", "VirtualMachineInstance")["source"] == "Pool"
+    farm.shop.eventually_owns([mac])
+
+
+def test_both_launchers_of_a_migrating_bare_vmi_carry_the_same_address(farm: Farm) -> None:
+    _create_bare(farm, "job", LAN)
+    farm.kubevirt.handler.run(farm.machines, "job")
+    [mac] = _carried(farm, "job")
+
+    farm.machines.migrate("job", "move")
+    target = asked_for(farm.machines.target("move"))
+    farm.kubevirt.handler.finish_migration(farm.machines, "move")
+
+    assert [one["mac"] for one in target] == [mac]
+    farm.bound(mac, "job", "VirtualMachineInstance")
+    farm.shop.eventually_owns([mac])
+
+
+def test_a_bare_vmi_s_requested_address_is_policed(farm: Farm) -> None:
+    macs = farm.create("web")
+    farm.bound(macs["lan"], "web")
+
+    _create_bare(farm, "thief", Interface("lan", "lan", macs["lan"]))
+
+    events = eventually(
+        lambda: [
+            one["message"]
+            for one in farm.kubectl.json("get", "events", "-n", farm.namespace)["items"]
+            if one["involvedObject"]["name"] == "thief" and macs["lan"] in one["message"]
+        ],
+        "KubeVirt saying why it has no launcher",
+    )
+    assert f"belongs to VirtualMachine {farm.namespace}/web" in events[0]
+
+
+def test_an_ended_bare_vmi_gives_its_address_back(farm: Farm) -> None:
+    _create_bare(farm, "job", LAN)
+    farm.kubevirt.handler.run(farm.machines, "job")
+    [mac] = _carried(farm, "job")
+    farm.bound(mac, "job", "VirtualMachineInstance")
+
+    farm.kubevirt.handler.stop(farm.machines, "job")
+
+    farm.freed(mac)
+
+
+def _create_bare(farm: Farm, name: str, *interfaces: Interface) -> None:
+    template: dict[str, Any] = manifest(name, interfaces)["spec"]["template"]["spec"]
+    bare = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "metadata": {"name": name},
+        "spec": template,
+    }
+    farm("create", "-f", "-", stdin=json.dumps(bare))
+
+
+def _carried(farm: Farm, name: str) -> list[str]:
+    """The addresses in the newest launcher's annotation."""
+    launcher = eventually(lambda: farm.machines.launchers(name), f"{name} having a launcher")[-1]
+    return [one["mac"] for one in asked_for(launcher)]
