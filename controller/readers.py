@@ -70,9 +70,9 @@ class Readers:
         """Return why the bearer of this header must not read, or None."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        if scheme.lower() != "bearer" or not token or not token.isascii():
             return Refusal(401, "send the bearer token of a service account that may get /metrics")
-        digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        digest = hashlib.sha256(token.encode()).digest()
         if self._admitted.get(digest, 0.0) > self._now_s():
             return None
         if self._asking >= _MOST_ASKING:

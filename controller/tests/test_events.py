@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
 from msgspec.structs import replace
 
+from controller.announcing import Announcer
 from controller.collisions import events
 from controller.events import Event
-from controller.tests.worlds import MAC, NOW, conflict, pod
+from controller.policing import Collisions
+from controller.tests.worlds import DECLARED, MAC, NOW, conflict, pod, stored
+from controller.views import AllocationView
 from crds.client import Api, ApiError
 
 if TYPE_CHECKING:
@@ -60,3 +64,36 @@ async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) ->
 
     for _ in range(2):
         await api.post(event.path, event.body(NOW))
+
+
+async def test_a_restarted_controller_repeats_nothing(
+    control_plane: ControlPlane, namespace: str, api: Api
+) -> None:
+    view = AllocationView(lambda: 0.0, lambda _: None)
+    view.put(stored(DECLARED, *(pod(f"twin-{n}", f"u-t{n}", namespace=namespace) for n in "ab")))
+    answers: list[str] = []
+    done = asyncio.Event()
+
+    async def write(event: Event) -> None:
+        try:
+            await api.post(event.path, event.body(NOW))
+            answers.append("written")
+        except ApiError as error:
+            answers.append(error.reason)
+            raise
+        finally:
+            if len(answers) == 4:
+                done.set()
+
+    announcer = Announcer(write)
+    running = asyncio.create_task(announcer.run())
+    for _ in range(2):  # two lives of a controller: nothing is left of the first but its events
+        Collisions(view, lambda _kind, _namespace: True, announcer.say).look(MAC)
+    async with asyncio.timeout(60):
+        await done.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert answers == ["written", "written", "AlreadyExists", "AlreadyExists"]
+    told = control_plane.kubectl.json("get", "events", "-n", namespace)["items"]
+    assert len([one for one in told if one["involvedObject"]["name"].startswith("twin-")]) == 2

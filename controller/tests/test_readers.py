@@ -64,7 +64,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield Scene(server, api)
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc"])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer \udcff"])
 async def test_without_a_bearer_token_nobody_is_asked_about(scene: Scene, header: str) -> None:
     refusal = await scene.asks(header)
 
