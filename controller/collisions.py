@@ -60,9 +60,8 @@ def _note(mac: MacAddress, one: Owner, others: Sequence[Owner]) -> str:
     where = f" of interface {one.interface}" if one.interface else ""
     return (
         f"{mac}{where} is in use by {_listed(others)}, too: leave it to one of them, and give the"
-        f" others addresses of their own (a pod created again without the mac, or a VirtualMachine"
-        f" that it is taken out of, gets one from the pool); kubectl describe mac {mac.name} shows"
-        f" all who carry it"
+        f" others addresses of their own (create a pod again without the mac, write another"
+        f" macAddress into a VirtualMachine); kubectl describe mac {mac.name} shows all who carry it"
     )
 
 

@@ -105,7 +105,7 @@ def test_each_is_told_the_address_the_others_and_the_remedy() -> None:
         f"{MAC} of interface net1 is in use by Pod depot/other-1 (interface net1), too: "
     )
     assert "Pod shop/web-0 (interface net1)" in its.note
-    assert "gets one from the pool" in its.note
+    assert "create a pod again without the mac" in its.note
     assert f"kubectl describe mac {MAC.name}" in its.note
 
 
