@@ -61,7 +61,8 @@ def _note(mac: MacAddress, one: Owner, others: Sequence[Owner]) -> str:
     return (
         f"{mac}{where} is in use by {_listed(others)}, too: leave it to one of them, and give the"
         f" others addresses of their own (create a pod again without the mac, write another"
-        f" macAddress into a VirtualMachine); kubectl describe mac {mac.name} shows all who carry it"
+        f" macAddress into a VirtualMachine); kubectl describe mac {mac.name} shows all who carry"
+        f" it"
     )
 
 
