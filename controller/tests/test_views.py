@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from controller.tests.machines import launcher, vm, vmi, without
 from controller.tests.worlds import MAC, OTHER, bare, bound, ended, pending, pod, stored
 from controller.views import AllocationView, CarrierView
+from crds.allocation import INSTANCE, MACHINE
 
 if TYPE_CHECKING:
     from crds.allocation import Carrier, Stored
@@ -250,3 +252,58 @@ def test_a_list_drops_what_it_does_not_have(
 
     assert list(carriers.uids()) == ["u-2"]
     assert sorted(marked) == [MAC, OTHER]
+
+
+def test_a_list_of_one_kind_leaves_the_others(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    db, its_vmi, its_launcher, web = vm(), vmi(), launcher(), pod("web-0", "u-1", OTHER)
+    for one in (db, its_vmi, its_launcher, web):
+        carriers.of_kind(one.kind).put(one)
+    marked.clear()
+
+    carriers.of_kind(INSTANCE).reset([])
+
+    assert carriers.of(MAC) == (db, its_launcher)
+    assert marked == [MAC]
+    carriers.of_kind("Pod").reset([])
+    assert carriers.of(MAC) == (db,)
+    carriers.of_kind(MACHINE).reset([])
+    assert list(carriers.uids()) == []
+
+
+def test_a_list_of_machines_leaves_what_pods_show_no_longer(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.of_kind("Pod").put(pod("web-0", "u-1"))
+    carriers.of_kind("Pod").put(bare("web-0", "u-1"))
+    marked.clear()
+
+    carriers.of_kind(MACHINE).reset([])
+
+    assert marked == []
+    carriers.of_kind("Pod").drop(bare("web-0", "u-1"))
+    assert marked == [MAC]
+
+
+def test_an_address_that_a_machine_shows_no_longer_is_marked_once(
+    carriers: CarrierView, marked: list[MacAddress]
+) -> None:
+    carriers.of_kind(MACHINE).put(vm())
+    marked.clear()
+
+    carriers.of_kind(MACHINE).put(without(vm()))
+
+    assert marked == [MAC]
+    carriers.of_kind(MACHINE).drop(without(vm()))
+    assert marked == [MAC]
+
+
+def test_an_instance_that_runs_or_migrates_now_is_kept_as_it_is_now(carriers: CarrierView) -> None:
+    waiting = replace(vmi(), is_running=False)
+    carriers.of_kind(INSTANCE).put(waiting)
+
+    for now in (vmi(), replace(vmi(), guest="vmi-1/m-1/m-2"), replace(vmi(), controller=None)):
+        carriers.of_kind(INSTANCE).put(now)
+
+        assert carriers.of(MAC) == (now,)

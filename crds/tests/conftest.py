@@ -14,7 +14,8 @@ from e2e.cluster.controlplane import ControlPlane, ephemeral
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-pytest.register_assert_rewrite("crds.tests.contract", "crds.tests.contract_objects")
+_CONTRACTS = ("contract", "contract_objects", "contract_machines")
+pytest.register_assert_rewrite(*(f"crds.tests.{name}" for name in _CONTRACTS))
 
 _CRDS = Path(__file__).parents[1]
 

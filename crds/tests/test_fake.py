@@ -9,6 +9,7 @@ import pytest
 
 from crds.store import AlreadyAllocated, StoreUnavailable
 from crds.tests.contract import AllocationsContract
+from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.gates import Call, Fail, Hold
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from crds.allocation import Carrier, Stored
     from crds.mac import MacAddress
     from crds.resources import Seen
+    from crds.tests.kubevirt import Manifest
     from crds.watch import View
 
 
@@ -41,6 +43,12 @@ class FakeWorld:
     async def delete_pod(self, name: str) -> None:
         self.cluster.delete_pod("default", name)
 
+    async def store(self, manifest: Manifest) -> Carrier:
+        return self.cluster.put(manifest["kind"], manifest)
+
+    async def install_kubevirt(self) -> None:
+        """It knows them always, and without an object that is the same."""
+
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         self.cluster.label(mac, key, value)
 
@@ -51,7 +59,7 @@ class FakeWorld:
         self.cluster.follow_allocations(view)
 
 
-class TestFakeStore(AllocationsContract, ObjectsContract):
+class TestFakeStore(AllocationsContract, ObjectsContract, MachinesContract):
     @pytest.fixture
     def world(self) -> FakeWorld:
         return FakeWorld()

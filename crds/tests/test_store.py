@@ -12,10 +12,12 @@ from crds import client
 from crds.client import Api, ApiError
 from crds.networks import ANNOTATION
 from crds.objects import ApiObjects
-from crds.resources import ALLOCATIONS, PODS
+from crds.resources import ALLOCATIONS, KINDS, PODS
 from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
+from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
+from crds.tests.kubevirt_installed import install
 from crds.watch import Follower
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from crds.allocation import Carrier, Stored
     from crds.mac import MacAddress
+    from crds.tests.kubevirt import Manifest
     from crds.watch import View
 
 _AT_ONCE = b'{"gracePeriodSeconds":0}'
@@ -36,10 +39,10 @@ class ApiWorld:
         self.allocations = ApiAllocations(api)
         self.objects = ApiObjects(api)
         self.following: list[asyncio.Task[None]] = []
-        self.pods: set[str] = set()
+        self.stored: list[str] = []
 
     async def create_pod(self, name: str, networks: str | None = None) -> Carrier:
-        self.pods.add(name)
+        self.stored.append(PODS.one(name, "default"))
         annotations = {} if networks is None else {ANNOTATION: networks}
         pod = {
             "metadata": {"name": name, "annotations": annotations},
@@ -57,6 +60,14 @@ class ApiWorld:
 
     async def delete_pod(self, name: str) -> None:
         await self.api.delete(PODS.one(name, "default"), _AT_ONCE)
+
+    async def store(self, manifest: Manifest) -> Carrier:
+        resource, namespace = KINDS[manifest["kind"]], manifest["metadata"]["namespace"]
+        self.stored.append(resource.one(manifest["metadata"]["name"], namespace))
+        return resource.read(await self.api.post(resource.within(namespace), _json(manifest)))
+
+    async def install_kubevirt(self) -> None:
+        await install(self.api)
 
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         change = {"metadata": {"labels": {key: value}}}
@@ -77,16 +88,16 @@ class ApiWorld:
         if self.following:
             await asyncio.wait(self.following)
         await self.api.delete(ALLOCATIONS.everywhere, b"{}")
-        for name in self.pods:
+        for path in self.stored:
             try:
-                await self.delete_pod(name)
+                await self.api.delete(path, _AT_ONCE)
             except ApiError as error:
                 if error.status != 404:
                     raise
 
 
 @pytest.mark.usefixtures("_small_pages")
-class TestApiStore(AllocationsContract, ObjectsContract):
+class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
     @pytest.fixture
     def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(client, "PAGE", 2)

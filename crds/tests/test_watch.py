@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from crds import watch
 from crds.resources import ALLOCATED, ALLOCATIONS, Seen
-from crds.tests.api_server import ApiServer, hangs_up, page, refuses, streams
+from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
 from crds.tests.world import Story
 from crds.watch import Follower
 
@@ -238,3 +239,37 @@ async def test_it_is_not_synced_while_the_api_server_knows_no_such_resource(
 
     assert synced == [False]
     assert told[-1] == ("reset", (f"{B} Declared",))
+
+
+async def test_what_is_not_installed_is_asked_for_again_and_told_once(
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
+    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
+    absent = says(404, "404 page not found")
+    server.script += [absent, refuses(404, "NotFound"), absent, page(allocation(A, 4), version="5")]
+    story = Story()
+
+    async with following(scripted, story, optional) as follower:
+        told = await story.until(2)
+        assert follower.synced.is_set()
+
+    assert told == [("reset", ()), ("reset", (f"{A} Declared",))]
+
+
+@pytest.mark.parametrize("after", ["watch", "list"])
+async def test_what_is_taken_away_leaves_an_empty_view_that_is_complete(
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
+    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
+    expired = [refuses(410, "Expired")] if after == "list" else []
+    gone = says(404, "404 page not found")
+    server.script += [page(allocation(A, 4), version="5"), *expired, gone, gone]
+    story = Story()
+
+    async with following(scripted, story, optional) as follower:
+        told = await story.until(2)
+        assert follower.synced.is_set()
+
+    assert told == [("reset", (f"{A} Declared",)), ("reset", ())]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crds.allocation import Carrier
     from crds.objects import Objects
     from crds.store import Allocations
+    from crds.tests.kubevirt import Manifest
     from crds.watch import View
 
 MAC = MacAddress.parse("02:00:00:00:00:2a")
@@ -51,6 +52,12 @@ class World(Protocol):
 
     async def delete_pod(self, name: str) -> None:
         """Delete it, at once."""
+
+    async def store(self, manifest: Manifest) -> Carrier:
+        """Create the object; KubeVirt's kinds are there after `install_kubevirt`."""
+
+    async def install_kubevirt(self) -> None:
+        """Make its kinds known, unless they are."""
 
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         """Label an allocation."""

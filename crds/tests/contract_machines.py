@@ -1,0 +1,105 @@
+"""What the port Objects promises of VMs, VMIs and launchers: run on the fake and the real one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.objects import members
+from crds.tests.kubevirt import Nic, instance, launcher, machine
+from crds.tests.world import MAC, NETWORKS, World
+
+if TYPE_CHECKING:
+    from crds.allocation import Carrier, Root
+
+NIC = Nic("blue", MAC)
+DB: Root = (MACHINE, "default", "db")
+
+
+def named(kind: str, name: str = "db") -> Owner:
+    return Owner(api_version=KUBEVIRT, kind=kind, namespace="default", name=name)
+
+
+async def a_machine(world: World, name: str = "db", namespace: str = "default") -> list[Carrier]:
+    """Store a VM, the VMI that it made, and two launcher pods of that, as in a migration."""
+    await world.install_kubevirt()
+    vm = await world.store(machine(name, NIC, namespace=namespace))
+    vmi = await world.store(instance(name, NIC, namespace=namespace, made_by=vm.uid))
+    pods = [
+        await world.store(
+            launcher(f"virt-launcher-{name}-{n}", name, vmi.uid, NIC, namespace=namespace)
+        )
+        for n in range(2)
+    ]
+    return [vm, vmi, *pods]
+
+
+class MachinesContract:
+    """Tests of the port Objects; a subclass brings the fixture `world`."""
+
+    async def test_a_machine_and_its_instance_are_found_by_name(self, world: World) -> None:
+        vm, vmi, *_ = await a_machine(world)
+
+        assert await world.objects.get(named(MACHINE)) == vm
+        assert await world.objects.get(named(INSTANCE)) == vmi
+        assert vm.carries(MAC)
+        assert vmi.controller is not None
+        assert vmi.controller.uid == vm.uid
+
+    async def test_a_machine_that_does_not_exist_is_none(self, world: World) -> None:
+        await world.install_kubevirt()
+
+        for kind in (MACHINE, INSTANCE):
+            assert await world.objects.get(named(kind, "no-such")) is None
+
+    async def test_the_launchers_of_an_instance_are_listed_and_no_other_pods(
+        self, world: World
+    ) -> None:
+        _, _, *pods = await a_machine(world)
+        await a_machine(world, "web")
+        await a_machine(world, namespace="kube-public")
+        await world.create_pod("db", NETWORKS)
+
+        found = await world.objects.launchers("default", "db")
+
+        assert sorted(found, key=lambda pod: pod.name) == pods
+
+    async def test_an_instance_without_launchers_has_none(self, world: World) -> None:
+        await a_machine(world)
+
+        assert await world.objects.launchers("default", "no-such") == []
+        assert await world.objects.launchers("no-such", "db") == []
+
+    async def test_the_members_of_a_machine_are_read_from_the_vm_down(self, world: World) -> None:
+        db = await a_machine(world)
+        await a_machine(world, "web")
+
+        vm, vmi, *pods = await members(world.objects, DB)
+
+        assert [vm, vmi, *sorted(pods, key=lambda pod: pod.name)] == db
+
+    async def test_a_machine_s_members_are_those_that_there_are(self, world: World) -> None:
+        await world.install_kubevirt()
+        assert await members(world.objects, DB) == ()
+
+        of_a_former_one = launcher("virt-launcher-db", "db", "uid-0", NIC, namespace="default")
+        pod = await world.store(of_a_former_one)
+
+        assert await members(world.objects, DB) == (pod,)
+
+    async def test_a_pod_s_only_member_is_itself(self, world: World) -> None:
+        await a_machine(world)
+        web = await world.create_pod("web", NETWORKS)
+
+        assert await members(world.objects, ("Pod", "default", "web")) == (web,)
+        assert await members(world.objects, ("Pod", "default", "virt-launcher-db-0")) == ()
+
+    async def test_machines_are_listed_before_instances_before_pods(self, world: World) -> None:
+        db = await a_machine(world)
+        web = await a_machine(world, "web")
+
+        listed = [one for one in await world.objects.list() if one.carries(MAC)]
+
+        kinds = [one.kind for one in listed]
+        assert kinds == [MACHINE] * 2 + [INSTANCE] * 2 + ["Pod"] * 4
+        assert {one.uid for one in listed} == {one.uid for one in (*db, *web)}

@@ -1,0 +1,67 @@
+"""KubeVirt's kinds on a real API server: installed, served or not, and taken away again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+from crds.allocation import INSTANCE, MACHINE
+from crds.client import ApiError
+from crds.resources import CRDS, KINDS
+from crds.tests.kubevirt import crd
+
+if TYPE_CHECKING:
+    from crds.client import Api
+
+BOTH = (MACHINE, INSTANCE)
+_WAIT_S = 20.0  # for what the API server does within a second or two
+
+
+async def install(api: Api) -> None:
+    """Make both kinds known and served, unless they are."""
+    for kind in BOTH:
+        try:
+            await api.post(CRDS, json.dumps(crd(kind)).encode())
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+    await serve(api, served=True)
+
+
+async def serve(api: Api, *, served: bool) -> None:
+    """Serve the installed kinds, or no longer."""
+    for kind in BOTH:
+        definition = crd(kind, served=served)
+        path = f"{CRDS}/{definition['metadata']['name']}"
+        change = {"spec": {"versions": definition["spec"]["versions"]}}
+        await api.merge(path, json.dumps(change).encode())
+        await _until(api, KINDS[kind].everywhere, there=served)
+
+
+async def take_away(api: Api) -> None:
+    """Delete both CRDs, and with them all objects."""
+    for kind in BOTH:
+        path = f"{CRDS}/{KINDS[kind].crd}"
+        try:
+            await api.delete(path, b"{}")
+        except ApiError as error:
+            if error.reason != "NotFound":
+                raise
+        await _until(api, path, there=False)
+
+
+async def _is_there(api: Api, path: str) -> bool:
+    try:
+        await api.get(path)
+    except ApiError as error:
+        if error.status not in {404, 503}:
+            raise
+        return False
+    return True
+
+
+async def _until(api: Api, path: str, *, there: bool) -> None:
+    async with asyncio.timeout(_WAIT_S):
+        while await _is_there(api, path) is not there:
+            pass  # each look is a call, so nobody spins

@@ -1,0 +1,154 @@
+"""A cluster may lack KubeVirt, get it later, or serve it no more: what is said, and what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds import watch
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
+from crds.objects import ApiObjects, members
+from crds.resources import INSTANCES, MACHINES
+from crds.store import StoreUnavailable
+from crds.tests.kubevirt import Nic, instance, machine
+from crds.tests.kubevirt_installed import install, serve, take_away
+from crds.tests.world import MAC
+from crds.watch import Follower
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from crds.client import Api
+    from crds.resources import Resource
+
+ROOT = (MACHINE, "default", "db")
+DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")
+ITS_VMI = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace="default", name="db")
+
+
+class Seen:
+    """A View of carriers that lets a test wait for what it shows."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._news = asyncio.Event()
+
+    def reset(self, everything: list[Carrier]) -> None:
+        self._now({one.name for one in everything})
+
+    def put(self, item: Carrier) -> None:
+        self._now(self.names | {item.name})
+
+    def drop(self, item: Carrier) -> None:
+        self._now(self.names - {item.name})
+
+    async def until(self, *names: str) -> None:
+        async with asyncio.timeout(30):
+            while self.names != set(names):
+                self._news.clear()
+                await self._news.wait()
+
+    def _now(self, names: set[str]) -> None:
+        self.names = names
+        self._news.set()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.1)
+
+
+@asynccontextmanager
+async def following(
+    api: Api, view: Seen, resource: Resource[Carrier] = MACHINES
+) -> AsyncIterator[Follower[Carrier]]:
+    follower = Follower(api, resource, view)
+    task = asyncio.create_task(follower.run())
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await take_away(api)
+
+
+async def create_both(api: Api) -> None:
+    for resource, manifest in ((MACHINES, machine), (INSTANCES, instance)):
+        body = json.dumps(manifest("db", Nic("blue", MAC), namespace="default")).encode()
+        await api.post(resource.within("default"), body)
+
+
+async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
+    await take_away(api)
+    objects = ApiObjects(api)
+
+    assert await objects.get(DB) is None
+    assert await objects.get(ITS_VMI) is None
+    assert await members(objects, ROOT) == ()
+    assert {one.kind for one in await objects.list()} <= {"Pod"}
+
+
+async def test_machines_that_are_not_served_just_now_are_not_gone(api: Api) -> None:
+    await install(api)
+    await create_both(api)
+
+    await serve(api, served=False)
+
+    objects = ApiObjects(api)
+    for owner in (DB, ITS_VMI):
+        with pytest.raises(StoreUnavailable, match="404"):
+            await objects.get(owner)
+    with pytest.raises(StoreUnavailable, match="404"):
+        await members(objects, ROOT)
+    with pytest.raises(StoreUnavailable, match="404"):
+        await objects.list()
+    await serve(api, served=True)
+    assert [one.kind for one in await members(objects, ROOT)] == [MACHINE, INSTANCE]
+    await take_away(api)
+
+
+async def test_a_view_of_what_is_not_installed_is_complete_and_empty(api: Api) -> None:
+    await take_away(api)
+    seen = Seen()
+
+    async with following(api, seen) as follower:
+        await asyncio.wait_for(follower.synced.wait(), 30)
+
+        assert seen.names == set()
+
+
+@pytest.mark.parametrize("resource", [MACHINES, INSTANCES], ids=[MACHINE, INSTANCE])
+async def test_what_is_installed_later_is_followed_until_it_is_taken_away(
+    api: Api, resource: Resource[Carrier]
+) -> None:
+    await take_away(api)
+    seen = Seen()
+
+    async with following(api, seen, resource) as follower:
+        await asyncio.wait_for(follower.synced.wait(), 30)
+        for _ in range(2):
+            await install(api)
+            await create_both(api)
+            await seen.until("db")
+            await take_away(api)
+            await seen.until()
+
+        assert follower.synced.is_set()
+
+
+async def test_a_view_keeps_what_is_not_served_just_now(api: Api) -> None:
+    await install(api)
+    await create_both(api)
+    seen = Seen()
+
+    async with following(api, seen):
+        await seen.until("db")
+        await serve(api, served=False)
+        await serve(api, served=True)
+        body = json.dumps(machine("web", namespace="default")).encode()
+        await api.post(MACHINES.within("default"), body)
+        await seen.until("db", "web")
