@@ -1,6 +1,7 @@
 """virt-controller as a process, under its own service account."""
 
 import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,18 +11,24 @@ from e2e.cluster.kubevirt.crds import NAMESPACE
 from e2e.cluster.locate import find_kubevirt
 from e2e.cluster.ports import free_ports
 from e2e.cluster.programs import Program
+from e2e.cluster.readiness import NotReady
 
 NAME = "virt-controller"
 
-# Two of its folders are constants below /etc, and without them it ends: it gets a view of /etc in
-# which they are, and nobody else sees that one (mount_namespaces(7)).
+# It ends without these two folders, whose paths are constants: it gets a view of /etc in which they
+# are, and nobody else sees that one (mount_namespaces(7)).
+_ETC = Path("/etc")
+_CONSTANT = ("exportca", "backupca")
 _WITH_OUR_ETC = 'cd "$0" && mount -t overlay -o lowerdir=etc:/etc overlay /etc && exec "$@"'
-_CERTIFICATES = ("certificates", "exportca", "backupca")
+_REMEDY = """\
+virt-controller wants the folders {folders}, and this machine does not let us mount
+a view of /etc that has them: {reason}
+Create them once as root: mkdir -p {folders}"""
 
 
 def launch(cluster: ControlPlane) -> Program:
     """Start it; it is not ready yet. A test may call this again after a kill."""
-    _write_certificates(cluster.state / "etc")
+    folder = _write_certificates(cluster.state / "etc" / NAME)
     address = cluster.plan.address
     port = free_ports(address, 1)[0]
     argv = [
@@ -29,6 +36,8 @@ def launch(cluster: ControlPlane) -> Program:
         f"--kubeconfig={accounts.kubeconfig_of(cluster, 'kubevirt-controller', NAMESPACE)}",
         f"--listen={address}",
         f"--port={port}",
+        f"--prom-cert-file={folder / 'tls.crt'}",
+        f"--prom-key-file={folder / 'tls.key'}",
         f"--launcher-image=local/virt-launcher:{release.KUBEVIRT}",
         f"--exporter-image=local/virt-exportserver:{release.KUBEVIRT}",
     ]
@@ -42,10 +51,12 @@ def launch(cluster: ControlPlane) -> Program:
     return Program(process, f"https://{address}:{port}/healthz")
 
 
-def _write_certificates(etc: Path) -> None:
+def _write_certificates(folder: Path) -> Path:
+    """Write what it serves with, and the authorities for exports, which nobody here has."""
     signer = certificates.authority(NAME)
-    for folder in _CERTIFICATES:
-        signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc"]).write(etc / NAME / folder)
+    for name in (*_CONSTANT, "certificates"):
+        signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc"]).write(folder / name)
+    return folder / "certificates"
 
 
 def _seeing(state: Path, argv: Sequence[str]) -> list[str]:
@@ -53,5 +64,13 @@ def _seeing(state: Path, argv: Sequence[str]) -> list[str]:
 
     The leash goes inside: becoming root of a namespace slips the one outside (prctl(2)).
     """
+    folders = [_ETC / NAME / name for name in _CONSTANT]
+    if all(folder.is_dir() for folder in folders):
+        return list(argv)
     root = [] if os.geteuid() == 0 else ["--map-root-user"]
-    return ["unshare", "--mount", *root, "sh", "-c", _WITH_OUR_ETC, str(state), *argv]
+    view = ["unshare", "--mount", *root, "sh", "-c", _WITH_OUR_ETC, str(state)]
+    tried = subprocess.run([*view, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        wanted = " ".join(str(folder) for folder in folders)
+        raise NotReady(_REMEDY.format(folders=wanted, reason=tried.stderr.strip()))
+    return [*view, *argv]
