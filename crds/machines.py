@@ -18,6 +18,9 @@ from crds.mac import MacAddress, MalformedMac
 from crds.networks import Attachment
 
 POD_NETWORK = "pod"
+# KubeVirt refuses it behind masquerade (pkg/network/link, mac.go: it is the in-pod bridge's).
+IN_POD_BRIDGE = MacAddress(0x02_00_00_00_00_00)
+WHERE = "spec.template.spec.domain.devices.interfaces"
 _NULL = msgspec.Raw(b"null")
 
 
@@ -141,14 +144,21 @@ _instance_spec = msgspec.json.Decoder(_InstanceSpec | None)
 _instance_status = msgspec.json.Decoder(_InstanceStatus | None)
 
 
-def interfaces(spec: bytes, namespace: str) -> tuple[Interface, ...]:
-    """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine."""
+def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[Interface, ...]:
+    """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine.
+
+    More than `most` are not even looked at: 3 MiB of JSON, a request's limit, hold a million.
+    """
     try:
         machine = _machine_spec.decode(spec)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadMachine(f"spec: {error}") from None
     template = machine.template if machine else None
-    return _interfaces(template.spec if template else None, namespace)
+    whole = template.spec if template else None
+    count = len(_listed(whole))
+    if most is not None and count > most:
+        raise BadMachine(f"{WHERE} has {count}: one VM can have up to {most}")
+    return _interfaces(whole, namespace)
 
 
 def read_machine(raw: bytes) -> Carrier:
@@ -174,9 +184,10 @@ def read_instance(raw: bytes) -> Carrier:
         found = ()
     if status.phase in {"Succeeded", "Failed"}:
         return _carrier(INSTANCE, one.metadata, (), terminal=True)
-    # What has no name of the spec's is inside the guest, and what bridges the pod's own interface
-    # has the address that the pod network gave it.
-    served = {one.name: one.network for one in found if one.is_served}
+    # What has no name of the spec's is inside the guest. And what is on the pod network, and in no
+    # spec, is the pod's own address, or one behind NAT that libvirt made up: nobody else meets it.
+    elsewhere = {None, POD_NETWORK}
+    served = {one.name: one.network for one in found if one.network not in elsewhere}
     seen = (
         Interface(one.name, one.mac, served[one.name])
         for one in status.interfaces or ()
@@ -200,7 +211,8 @@ def controller(references: list[Reference] | None) -> Controller | None:
 
 
 def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, ...]:
-    if spec is None or spec.domain is None or spec.domain.devices is None:
+    listed = _listed(spec)
+    if spec is None or not listed:
         return ()
     networks = {one.name: _network(one, namespace) for one in spec.networks or ()}
     return tuple(
@@ -211,8 +223,13 @@ def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, 
             is_natted=one.masquerade != _NULL or one.slirp != _NULL,
             is_absent=one.state == "absent",
         )
-        for one in spec.domain.devices.interfaces or ()
+        for one in listed
     )
+
+
+def _listed(spec: _InstanceSpec | None) -> list[_Interface]:
+    devices = spec.domain.devices if spec and spec.domain else None
+    return (devices.interfaces if devices else None) or []
 
 
 def _network(network: _Network, namespace: str) -> str | None:

@@ -7,20 +7,24 @@ so two interfaces may swap theirs; only what is new is claimed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from crds.mac import MacAddress, MalformedMac, shown
-from crds.machines import BadMachine, Interface, interfaces
+from crds.machines import WHERE, BadMachine, Interface, interfaces
 from crds.networks import MOST_INTERFACES
 from webhook.admission import Allowed, Denied, MachineReview, Want, no_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WHERE = "spec.template.spec.domain.devices.interfaces"
+# KubeVirt's rule for the names of interfaces (pkg/network/admitter, netiface.go), and what a
+# MacAllocation can hold of name and network; KubeVirt's own check comes only after this one.
+_NAME = re.compile("[A-Za-z0-9_-]{1,253}")
+_LONGEST_NETWORK = 63 + 1 + 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
     if nameless := no_name(review.owner):
         return Denied(nameless, 400)
     try:
-        new = interfaces(review.spec, review.owner.namespace)
+        new = interfaces(review.spec, review.owner.namespace, MOST_INTERFACES)
         return _plan(review, new, _old(review), _addresses(new))
     except (BadMachine, MalformedMac) as error:
         return Denied(f"{review.owner}: {error}", 400)
@@ -59,6 +63,7 @@ def _plan(
     carried = {mac for text in old.values() if (mac := _read(text))}
     claims: list[tuple[int, Want]] = []
     kept: list[tuple[int, str]] = []
+    keepers: dict[MacAddress, str] = {}
     for position, one in enumerate(new):
         former = old.get(one.name, "")
         mac = asked.get(position)
@@ -68,6 +73,9 @@ def _plan(
         elif not one.is_served:
             continue
         elif (had := _read(former)) is not None and had not in asked.values():
+            other = keepers.setdefault(had, one.name)
+            if other != one.name:
+                raise _twice(had, other, one.name)
             kept.append((position, former))
         elif not one.is_absent:
             claims.append((position, _want(review, one, None)))
@@ -77,21 +85,29 @@ def _plan(
 
 
 def _want(review: MachineReview, one: Interface, mac: MacAddress | None) -> Want:
+    if not _NAME.fullmatch(one.name):
+        raise BadMachine(
+            f"{WHERE}: {shown(one.name)} is no name of an interface: it has up to 253 letters,"
+            f" digits, '-' and '_'"
+        )
+    if one.network is not None and len(one.network) > _LONGEST_NETWORK:
+        raise BadMachine(
+            f"interface {shown(one.name)}: its networkName is longer than the names of a namespace"
+            f" and a network can be"
+        )
     owner = replace(review.owner, interface=one.name, network=one.network)
     return Want(owner, mac, review.object_uid)
 
 
 def _addresses(new: tuple[Interface, ...]) -> dict[int, MacAddress]:
     """Return the addresses that are asked for, by position; each name and address stands once."""
-    if len(new) > MOST_INTERFACES:
-        raise BadMachine(f"{_WHERE} has {len(new)}: one VM can have up to {MOST_INTERFACES}")
     names: dict[str, int] = {}
     asked: dict[int, MacAddress] = {}
     for position, one in enumerate(new):
         first = names.setdefault(one.name, position)
         if first != position:
             raise BadMachine(
-                f"{_WHERE}: numbers {first + 1} and {position + 1} are both named"
+                f"{WHERE}: numbers {first + 1} and {position + 1} are both named"
                 f" {shown(one.name)}: give each interface a name of its own"
             )
         if one.mac is None:
@@ -99,12 +115,16 @@ def _addresses(new: tuple[Interface, ...]) -> dict[int, MacAddress]:
         mac = _requested(one)
         if mac in asked.values():
             other = next(new[at].name for at, has in asked.items() if has == mac)
-            raise BadMachine(
-                f"{mac} stands twice, in interfaces {shown(other)} and {shown(one.name)}: give each"
-                f" its own address, or leave out the macAddress and get one from the pool"
-            )
+            raise _twice(mac, other, one.name)
         asked[position] = mac
     return asked
+
+
+def _twice(mac: MacAddress, one: str, other: str) -> BadMachine:
+    return BadMachine(
+        f"{mac} stands twice, in interfaces {shown(one)} and {shown(other)}: give each its own"
+        f" address, or leave out the macAddress of a new one and get one from the pool"
+    )
 
 
 def _requested(one: Interface) -> MacAddress:

@@ -1,0 +1,225 @@
+"""VMs that nobody should write: a clear refusal each, and work that is bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from crds import machines as module
+from crds.machines import Interface
+from webhook import virtualmachines
+from webhook.admission import Denied, MachineReview
+from webhook.tests.machines import (
+    NAT,
+    VM,
+    VM_UID,
+    answered,
+    machine,
+    made,
+    nic,
+    of_spec,
+    on,
+    on_pod,
+    refusal,
+)
+
+ONE = "02:00:00:00:00:01"
+WHERE = "spec.template.spec.domain.devices.interfaces"
+
+
+def with_interfaces(interfaces: object, networks: object = None) -> dict[str, Any]:
+    inner = {"domain": {"devices": {"interfaces": interfaces}}, "networks": networks}
+    return of_spec({"template": {"spec": inner}})
+
+
+@pytest.mark.parametrize("other", [ONE, "02-00-00-00-00-01", "0200.0000.0001"])
+@pytest.mark.parametrize("old", [None, machine(nic("a", ONE), nic("b", ONE))])
+def test_an_address_twice_in_one_vm_is_refused(other: str, old: dict[str, Any] | None) -> None:
+    message = refusal(machine(nic("default", **NAT), nic("a", ONE), nic("b", other)), old)
+
+    assert message == (
+        "VirtualMachine shop/web: 02:00:00:00:00:01 stands twice, in interfaces 'a' and 'b': give"
+        " each its own address, or leave out the macAddress of a new one and get one from the pool"
+    )
+
+
+def test_a_name_twice_in_one_vm_is_refused() -> None:
+    message = refusal(machine(nic("a", ONE), nic("default", **NAT), nic("a")))
+
+    assert message == (
+        f"VirtualMachine shop/web: {WHERE}: numbers 1 and 3 are both named 'a': give each"
+        f" interface a name of its own"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("02:00:00:00:00", "'02:00:00:00:00' is not a MAC address: write six octets, such as"),
+        ("02:00:00:00:00:00:00:01", "is not a MAC address"),
+        (" 02:00:00:00:00:01", "is not a MAC address"),
+        ("\u0662:00:00:00:00:01", "is not a MAC address"),
+        ("\x00", "'\\x00' is not a MAC address"),
+        ("0" * 100_000, "000...' is not a MAC address"),
+        ("03:00:00:00:00:01", "03:00:00:00:00:01 is a group address (its first octet is odd)"),
+        ("ff-ff-ff-ff-ff-ff", "ff:ff:ff:ff:ff:ff is a group address"),
+        ("0000.0000.0000", "00:00:00:00:00:00 is the zero address: no interface can own it"),
+    ],
+)
+def test_an_address_that_no_interface_can_have_is_refused(text: str, says: str) -> None:
+    message = refusal(machine(nic("default", **NAT), nic("b", text)))
+
+    assert message.startswith("VirtualMachine shop/web: interface 'b': ")
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("spec", "spec: Expected `object | null`, got `str`"),
+        ([], "spec: Expected `object | null`, got `array`"),
+        (7, "spec: Expected `object | null`, got `int`"),
+        ({"template": []}, "got `array` - at `$.template`"),
+        ({"template": {"spec": "x"}}, "got `str` - at `$.template.spec`"),
+        ({"template": {"spec": {"domain": 1}}}, "got `int` - at `$.template.spec.domain`"),
+        (
+            {"template": {"spec": {"domain": {"devices": []}}}},
+            "at `$.template.spec.domain.devices`",
+        ),
+        (
+            with_interfaces("a")["spec"],
+            "got `str` - at `$.template.spec.domain.devices.interfaces`",
+        ),
+        (with_interfaces({"a": {}})["spec"], "got `object` - at `$.template.spec.domain.devices"),
+        (with_interfaces([None])["spec"], "got `null` - at `$.template.spec.domain.devices.interf"),
+        (with_interfaces(["a"])["spec"], "got `str` - at `$.template.spec.domain.devices.interfac"),
+        (with_interfaces([[]])["spec"], "got `array` - at `$.template.spec.domain.devices.interf"),
+        (with_interfaces([{"name": None}])["spec"], "Expected `str`, got `null` - at `$.template"),
+        (with_interfaces([{"name": 1}])["spec"], "Expected `str`, got `int` - at `$.template.spec"),
+        (with_interfaces([nic("a", 2)])["spec"], "Expected `str | null`, got `int`"),
+        (with_interfaces([nic("a", [ONE])])["spec"], "Expected `str | null`, got `array`"),
+        (with_interfaces([nic("a", state=1)])["spec"], "Expected `str`, got `int`"),
+        (with_interfaces([], {"a": {}})["spec"], "got `object` - at `$.template.spec.networks`"),
+        (with_interfaces([], [None])["spec"], "got `null` - at `$.template.spec.networks[0]`"),
+        (with_interfaces([], [{"name": 1}])["spec"], "at `$.template.spec.networks[0].name`"),
+        (
+            with_interfaces([], [{"name": "a", "multus": "b"}])["spec"],
+            "at `$.template.spec.networks[0].multus`",
+        ),
+        (
+            with_interfaces([], [{"name": "a", "multus": {"networkName": None}}])["spec"],
+            "got `null` - at `$.template.spec.networks[0].multus.networkName`",
+        ),
+    ],
+)
+def test_a_spec_that_cannot_be_read_is_refused_saying_where(spec: object, says: str) -> None:
+    message = refusal(of_spec(spec))
+
+    assert message.startswith("VirtualMachine shop/web: spec: ")
+    assert says in message
+
+
+@pytest.mark.parametrize("binding", [0, False, "", [], "yes", {"a": {"b": [None]}}], ids=str)
+def test_a_binding_of_any_form_counts_for_kubevirt_refuses_it(binding: object) -> None:
+    _, (want,) = answered(machine(nic("default", masquerade=binding)))
+
+    assert want.owner.network == "pod"
+
+
+@pytest.mark.parametrize("depth", [100, 1_000, 100_000])
+def test_a_deeply_nested_spec_is_skipped_or_refused(depth: int) -> None:
+    for spec in (
+        b'{"x":' + b"[" * depth + b"]" * depth + b"}",
+        b'{"template":' * depth + b"1" + b"}" * depth,
+        b"[" * depth,
+    ):
+        planned = virtualmachines.plan(MachineReview("r-1", False, VM, spec))  # noqa: FBT003
+
+        assert planned == virtualmachines.MachinePlan() or isinstance(planned, Denied)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "x" * 254, "a b", "a\nb: forged log line", "\u212a", "a/b", "\x1b[31m", "a.b"],
+    ids=["empty", "long", "space", "newline", "kelvin", "slash", "escape", "dot"],
+)
+@pytest.mark.parametrize("address", [..., ONE], ids=["any", "requested"])
+def test_a_name_that_kubevirt_refuses_is_refused_before_it_is_written(
+    name: str, address: object
+) -> None:
+    message = refusal(machine(nic(name, address)))
+
+    assert message.startswith(f"VirtualMachine shop/web: {WHERE}: '")
+    assert message.endswith(
+        "is no name of an interface: it has up to 253 letters, digits, '-' and '_'"
+    )
+
+
+def test_the_longest_names_are_served() -> None:
+    longest = "n" * 63 + "/" + "d" * 253
+
+    _, (want,) = answered(machine(nic("x" * 253), networks=[on("x" * 253, longest)]))
+
+    assert want.owner == replace(VM, interface="x" * 253, network=longest)
+
+
+def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
+    message = refusal(machine(nic("a"), networks=[on("a", "n" * 64 + "/" + "d" * 253)]))
+
+    assert message == (
+        "VirtualMachine shop/web: interface 'a': its networkName is longer than the names of a"
+        " namespace and a network can be"
+    )
+
+
+def test_what_is_not_claimed_may_have_any_name() -> None:
+    assert (
+        made(with_interfaces([{"name": "a b"}], [on_pod("a b")])) == virtualmachines.MachinePlan()
+    )
+
+
+@pytest.mark.parametrize("old", [None, machine(*(nic(f"n{n}") for n in range(129)))])
+def test_more_interfaces_than_can_be_served_in_time_are_refused(
+    old: dict[str, Any] | None,
+) -> None:
+    message = refusal(machine(*(nic(f"n{number}") for number in range(129))), old)
+
+    assert message == f"VirtualMachine shop/web: {WHERE} has 129: one VM can have up to 128"
+
+
+def test_a_million_interfaces_are_counted_and_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at = []
+
+    def look(**members: Any) -> Interface:  # noqa: ANN401 # any of its fields
+        looked_at.append(members)
+        return Interface(**members)
+
+    monkeypatch.setattr(module, "Interface", look)
+    spec = b'{"template":{"spec":{"domain":{"devices":{"interfaces":[%s{}]}}}}}' % (
+        b"{}," * 999_999
+    )
+
+    planned = virtualmachines.plan(MachineReview("r-1", False, VM, spec))  # noqa: FBT003
+
+    assert isinstance(planned, Denied)
+    assert "has 1000000: one VM can have up to 128" in planned.message
+    assert looked_at == []
+    assert len(answered(machine(nic("a"), nic("b")))[1]) == len(looked_at) == 2
+
+
+@pytest.mark.parametrize("name", ["x/log", "..", "Web", "x" * 300], ids=lambda name: name[:9])
+def test_a_vm_that_can_never_be_stored_is_refused(name: str) -> None:
+    message = refusal(machine(nic("a"), name=name))
+
+    assert message.startswith(f"VirtualMachine: its name {name[:40]!r}"[:40])
+
+
+def test_a_refusal_of_an_update_names_the_vm_and_its_old_uid_is_no_part_of_it() -> None:
+    message = refusal(machine(nic("a"), nic("a")), machine(nic("a")))
+
+    assert message.startswith("VirtualMachine shop/web: ")
+    assert VM_UID not in message

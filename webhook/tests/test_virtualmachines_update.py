@@ -1,0 +1,244 @@
+"""What an update of a VM keeps, gets new, and moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from webhook.admission import Want
+from webhook.tests.machines import (
+    NAT,
+    VM,
+    VM_UID,
+    addresses,
+    answered,
+    machine,
+    nic,
+    of_spec,
+    on,
+    on_pod,
+    refusal,
+)
+from webhook.tests.reviews import mac
+
+ONE, TWO, THREE = (f"02:00:00:00:00:0{n}" for n in (1, 2, 3))
+FIRST_NEW = "02:00:00:00:00:a0"
+STORED = machine(nic("default", ONE, **NAT), nic("a", TWO))
+
+
+@pytest.mark.parametrize("empty", [..., "", None], ids=["absent", "empty", "null"])
+def test_a_manifest_applied_again_gets_back_what_it_had(empty: object) -> None:
+    stored, wants = answered(machine(nic("default", empty, **NAT), nic("a", empty)), STORED)
+
+    assert stored == STORED
+    assert wants == ()
+
+
+@pytest.mark.parametrize("spelling", ["02-00-00-00-00-2A", "0200.0000.002a", "02:00:00:00:00:2A"])
+def test_what_it_had_comes_back_in_its_spelling(spelling: str) -> None:
+    old = machine(nic("default", spelling, **NAT))
+
+    stored, wants = answered(machine(nic("default", **NAT)), old)
+
+    assert stored == old
+    assert wants == ()
+
+
+def test_an_address_that_is_spelt_another_way_is_the_same() -> None:
+    new = machine(nic("default", "0200.0000.0001", **NAT), nic("a", "02-00-00-00-00-02"))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_an_interface_is_known_by_its_name_wherever_it_stands() -> None:
+    stored, wants = answered(machine(nic("a"), nic("default", **NAT)), STORED)
+
+    assert addresses(stored) == {"a": TWO, "default": ONE}
+    assert wants == ()
+
+
+def test_a_new_interface_gets_an_address_and_the_others_keep_theirs() -> None:
+    stored, wants = answered(machine(nic("default", **NAT), nic("b"), nic("a", TWO)), STORED)
+
+    assert addresses(stored) == {"default": ONE, "b": FIRST_NEW, "a": TWO}
+    assert wants == (Want(replace(VM, interface="b", network="shop/b"), object_uid=VM_UID),)
+
+
+def test_a_renamed_interface_is_a_new_one() -> None:
+    stored, (want,) = answered(machine(nic("default", ONE, **NAT), nic("z")), STORED)
+
+    assert addresses(stored) == {"default": ONE, "z": FIRST_NEW}
+    assert want.requested is None
+
+
+def test_a_renamed_interface_with_its_old_address_needs_nothing() -> None:
+    new = machine(nic("default", ONE, **NAT), nic("z", TWO))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_an_interface_on_another_network_keeps_its_address() -> None:
+    new = machine(nic("default", **NAT), nic("a"), networks=[on("default"), on("a", "infra/b")])
+
+    stored, wants = answered(new, STORED)
+
+    assert addresses(stored) == {"default": ONE, "a": TWO}
+    assert wants == ()
+
+
+def test_an_interface_that_is_no_longer_served_keeps_nothing() -> None:
+    new = machine(nic("default"), nic("a", TWO))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_a_changed_address_moves() -> None:
+    new = machine(nic("default", THREE, **NAT), nic("a"))
+
+    stored, wants = answered(new, STORED)
+
+    assert addresses(stored) == {"default": THREE, "a": TWO}
+    assert wants == (Want(replace(VM, interface="default", network="pod"), mac(3), VM_UID),)
+
+
+def test_a_swap_is_left_alone() -> None:
+    new = machine(nic("default", TWO, **NAT), nic("a", ONE))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_whoever_loses_its_address_to_another_interface_gets_a_new_one() -> None:
+    stored, wants = answered(machine(nic("default", TWO, **NAT), nic("a")), STORED)
+
+    assert addresses(stored) == {"default": TWO, "a": FIRST_NEW}
+    assert [(want.owner.interface, want.requested) for want in wants] == [("a", None)]
+
+
+def test_an_address_goes_to_a_new_interface_and_its_own_gets_another() -> None:
+    stored, wants = answered(machine(nic("default", ONE, **NAT), nic("a"), nic("b", TWO)), STORED)
+
+    assert addresses(stored) == {"default": ONE, "a": FIRST_NEW, "b": TWO}
+    assert [want.owner.interface for want in wants] == ["a"]
+
+
+def test_a_removed_interface_needs_nothing() -> None:
+    new = machine(nic("default", ONE, **NAT))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_an_interface_removed_and_added_again_is_a_new_one() -> None:
+    without = machine(nic("default", ONE, **NAT))
+
+    stored, wants = answered(machine(nic("default", ONE, **NAT), nic("a", TWO)), without)
+
+    assert addresses(stored) == {"default": ONE, "a": TWO}
+    assert [want.requested for want in wants] == [mac(2)]
+
+
+@pytest.mark.parametrize("address", [TWO, ...], ids=["with it", "without it"])
+def test_an_interface_on_its_way_out_keeps_its_address(address: object) -> None:
+    stored, wants = answered(
+        machine(nic("default", ONE, **NAT), nic("a", address, bridge={}, state="absent")), STORED
+    )
+
+    assert addresses(stored) == {"default": ONE, "a": TWO}
+    assert wants == ()
+
+
+def test_an_interface_that_is_new_and_on_its_way_out_gets_none() -> None:
+    new = machine(nic("default", ONE, **NAT), nic("b", bridge={}, state="absent"))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_the_address_of_one_on_its_way_out_can_go_to_another() -> None:
+    new = machine(nic("default", ONE, **NAT), nic("a", bridge={}, state="absent"), nic("b", TWO))
+
+    assert answered(new, STORED) == (new, ())
+
+
+def test_an_interface_that_had_none_until_now_gets_one() -> None:
+    # As of a VM that was there before its namespace opted in.
+    old = machine(nic("default", **NAT), nic("a", ""))
+
+    stored, wants = answered(machine(nic("default", **NAT), nic("a")), old)
+
+    assert addresses(stored) == {"default": FIRST_NEW, "a": "02:00:00:00:00:a1"}
+    assert {want.object_uid for want in wants} == {VM_UID}
+
+
+@pytest.mark.parametrize("strange", ["nonsense", "03:00:00:00:00:01", "00:00:00:00:00:00"])
+def test_an_old_address_that_no_interface_can_have_is_not_given_back(strange: str) -> None:
+    stored, wants = answered(machine(nic("default", **NAT)), machine(nic("default", strange)))
+
+    assert addresses(stored) == {"default": FIRST_NEW}
+    assert len(wants) == 1
+
+
+MALFORMED: dict[str, Any] = {
+    "null": None,
+    "text": "spec",
+    "list": [],
+    "interfaces is text": {"template": {"spec": {"domain": {"devices": {"interfaces": "a"}}}}},
+    "address is a number": machine(nic("default", 2, **NAT))["spec"],
+    "a network is null": machine(nic("default", ONE, **NAT), networks=[{"multus": 1}])["spec"],
+}
+
+
+@pytest.mark.parametrize("spec", MALFORMED.values(), ids=MALFORMED)
+def test_an_old_vm_that_cannot_be_read_carried_nothing(spec: object) -> None:
+    new = machine(nic("default", **NAT), nic("a", TWO))
+
+    stored, wants = answered(new, of_spec(spec))
+
+    assert addresses(stored) == {"default": FIRST_NEW, "a": TWO}
+    assert [want.requested for want in wants] == [None, mac(2)]
+
+
+def test_an_old_vm_with_more_interfaces_than_are_served_is_read() -> None:
+    old = machine(*(nic(f"n{number}", str(mac(number))) for number in range(1, 200)))
+
+    stored, wants = answered(machine(nic("n150"), nic("n199")), old)
+
+    assert addresses(stored) == {"n150": str(mac(150)), "n199": str(mac(199))}
+    assert wants == ()
+
+
+@pytest.mark.parametrize("twice", [TWO, "0200.0000.0002"])
+def test_two_that_had_one_address_until_now_do_not_both_get_it_back(twice: str) -> None:
+    # As of a VM from before its namespace opted in: a duplicate is reported, never re-assigned.
+    old = machine(nic("default", **NAT), nic("a", TWO), nic("b", twice))
+
+    message = refusal(machine(nic("default", **NAT), nic("a"), nic("b")), old)
+
+    assert f"{TWO} stands twice, in interfaces 'a' and 'b': give each its own address" in message
+
+
+def test_of_two_that_had_one_address_one_keeps_it_when_the_other_gets_its_own() -> None:
+    old = machine(nic("a", TWO), nic("b", TWO))
+
+    stored, wants = answered(machine(nic("a"), nic("b", THREE)), old)
+
+    assert addresses(stored) == {"a": TWO, "b": THREE}
+    assert [want.requested for want in wants] == [mac(3)]
+
+
+def test_old_interfaces_without_a_network_kept_their_address_too() -> None:
+    old = machine(nic("a", TWO), networks=[])
+
+    stored, wants = answered(machine(nic("a"), networks=[on("a")]), old)
+
+    assert addresses(stored) == {"a": TWO}
+    assert wants == ()
+
+
+def test_a_bridge_on_the_pod_network_hands_its_address_on_to_another_binding() -> None:
+    old = machine(nic("default", ONE), networks=[on_pod("default")])
+
+    stored, wants = answered(machine(nic("default", **NAT)), old)
+
+    assert addresses(stored) == {"default": ONE}
+    assert wants == ()
