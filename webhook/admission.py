@@ -61,12 +61,14 @@ Review = PodReview | MachineReview
 class Want:
     """One address to claim for `owner`: the `requested` one, or any of the pool.
 
-    `object_uid` is the UID of the object where that exists already (UPDATE).
+    `object_uid` is the UID of the object where that exists already (UPDATE). `is_carried`: another
+    pod of the same VMI has the requested address.
     """
 
     owner: Owner
     requested: MacAddress | None = None
     object_uid: str | None = None
+    is_carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

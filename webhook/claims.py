@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from crds.allocation import MACHINE, Allocation, Owner, State, Stored
+from crds.machines import IN_POD_BRIDGE, POD_NETWORK
 from crds.objects import UnknownKind, members
 from crds.pool import CollisionPolicy
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
@@ -64,10 +65,12 @@ class Grant:
 class Claims(Protocol):
     """Where addresses come from."""
 
-    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> Grant:
+    async def take(
+        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+    ) -> Grant:
         """Claim all of `wants`, or none, for the admission request of UID `request`.
 
-        Raises PoolExhausted, MacTaken, StoreUnavailable, or TimeoutError after DEADLINE_S.
+        Raises PoolExhausted, MacTaken, StoreUnavailable, or TimeoutError after `within_s`.
         """
 
 
@@ -106,14 +109,18 @@ class Synchronous:
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
     policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
-    async def take(self, wants: Sequence[Want], pool: Pool, request: str) -> Grant:
+    async def take(
+        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+    ) -> Grant:
         """See Claims.take."""
         # What one interface asks for or has picked is not for another of the same request: to the
         # second, an allocation of its own pod's name would look like its own.
         picked = {want.requested for want in wants if want.requested is not None}
+        if any(want.owner.network == POD_NETWORK for want in wants):
+            picked.add(IN_POD_BRIDGE)
         claiming = [asyncio.create_task(self._one(want, pool, request, picked)) for want in wants]
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(within_s):
                 results = await asyncio.shield(asyncio.gather(*claiming, return_exceptions=True))
         except TimeoutError:
             await self._give_up(claiming)
@@ -201,14 +208,16 @@ class Synchronous:
 
     async def _shared(self, found: Stored, want: Want, request: str) -> Allocation:
         """Rule 2 under Warn: whoever has it shares it, unless it is changing hands just now."""
-        allocation = found.allocation
+        allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
         if self.policy() is CollisionPolicy.REJECT or allocation.state is not State.BOUND:
             raise MacTaken(await self._why(allocation, want))
-        if allocation.owner is not None and await self._is_gone(allocation.owner, found.mac):
-            raise MacTaken(await self._why(allocation, want))
+        if owner is not None and await self._is_gone(owner, found.mac):
+            raise MacTaken(_released(where, owner))
         if not self.taken.is_quiet(found):
-            where = _asks(want, found.mac)
-            raise MacTaken(f"{where}, which {allocation.owner} got a moment ago: retry in a minute")
+            raise MacTaken(
+                f"{where}, which {owner} has: it can be shared when nothing has changed about it"
+                f" for a minute: retry in a minute"
+            )
         return replace(allocation, shared=True, request=request)
 
     async def _why(self, found: Allocation, want: Want) -> str:
@@ -219,8 +228,8 @@ class Synchronous:
             return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
         if found.state is State.PENDING:
             return f"{where}, which {owner} is getting or giving back: retry in a minute"
-        if await self._seems_gone(owner, found.mac):
-            return f"{where}, which was {owner}'s and is being released: retry in a minute"
+        if owner is not None and await self._seems_gone(owner, found.mac):
+            return _released(where, owner)
         if owner is not None and _moves(owner, want.owner):
             remedy += (
                 "; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
@@ -229,9 +238,9 @@ class Synchronous:
         look = f"kubectl get macallocation {found.mac.name}"
         return f"{where}, which belongs to {owner}: {remedy} ({look})"
 
-    async def _seems_gone(self, owner: Owner | None, mac: MacAddress) -> bool:
+    async def _seems_gone(self, owner: Owner, mac: MacAddress) -> bool:
         try:
-            return owner is not None and await self._is_gone(owner, mac)
+            return await self._is_gone(owner, mac)
         except StoreUnavailable:
             return False
 
@@ -255,9 +264,14 @@ def _asks(want: Want, mac: MacAddress) -> str:
     return f"interface {want.owner.interface} asks for {mac}"
 
 
+def _released(where: str, owner: Owner) -> str:
+    return f"{where}, which was {owner}'s and is being released: retry in a minute"
+
+
 def _moves(owner: Owner, asking: Owner) -> bool:
     """Whether a VM asks for the address that one of its name has in another namespace."""
-    return owner.kind == asking.kind == MACHINE and owner.name == asking.name
+    (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
+    return kind == other_kind == MACHINE and name == other and namespace != elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -36,10 +37,13 @@ class Handlers:
 
     async def mutate(self, review: Review) -> Allowed | Denied:
         """Claim what the object lacks, and say how to write it in."""
+        clock_s = asyncio.get_running_loop().time
+        until_s = clock_s() + DEADLINE_S
         try:
-            plan = await self._plan(review)
-        except StoreUnavailable as error:
-            return Denied(f"{review.owner}: its VMI could not be read ({error}): retry", 503)
+            async with asyncio.timeout_at(until_s):
+                plan = await self._plan(review)
+        except (StoreUnavailable, TimeoutError) as error:
+            return Denied(f"{review.owner}: its VMI could not be read ({_said(error)}): retry", 503)
         if isinstance(plan, Denied):
             return plan
         if not plan.wants:
@@ -52,12 +56,13 @@ class Handlers:
             )
         claims = self.dry_claims if review.dry_run else self.claims
         try:
-            grant = await claims.take(plan.wants, pool, review.uid)
+            grant = await claims.take(plan.wants, pool, review.uid, until_s - clock_s())
         except (PoolExhausted, MacTaken) as error:
             return Denied(f"{review.owner}: {error}")
         except (StoreUnavailable, TimeoutError) as error:
-            said = str(error) or f"no answer within {DEADLINE_S:g} s"
-            return Denied(f"{review.owner}: no address could be stored ({said}): retry", 503)
+            return Denied(
+                f"{review.owner}: no address could be stored ({_said(error)}): retry", 503
+            )
         if not review.dry_run:
             _log.info("%s: %s", plan.wants[0].owner, ", ".join(map(str, grant.macs)))
         allowed = plan.settled(grant.macs)
@@ -67,3 +72,7 @@ class Handlers:
         if isinstance(review, PodReview):
             return pods.plan(await rooted(review, self.objects))
         return virtualmachines.plan(review)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or f"no answer within {DEADLINE_S:g} s"

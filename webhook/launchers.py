@@ -39,7 +39,8 @@ async def rooted(review: PodReview, objects: Objects) -> PodReview:
             is_filled=True,
         )
     launchers = await objects.launchers(namespace, instance.name)
-    siblings = [pod for pod in launchers if _is_of(pod, instance)]
+    # On an update the pod itself is among them: what it has is its old annotation's matter.
+    siblings = [pod for pod in launchers if _is_of(pod, instance) and pod.uid != review.object_uid]
     return replace(
         review,
         owner=named,

@@ -61,6 +61,9 @@ class _Planner:
         self.networks = networks
         self.old = [(element, _mac_of(element)) for element in _elements(review.old_networks)]
         self.carried = {mac for _, mac in self.old if mac} | review.carried
+        asked = {mac for element in networks.elements if (mac := _mac_of(element))}
+        self.used = self.carried | asked
+        self.held = frozenset(review.siblings.values())
         self.former = self._formers()
         self.first: dict[MacAddress, Element] = {}
         self.claims: list[tuple[int, Want]] = []
@@ -88,10 +91,9 @@ class _Planner:
         elif element.guid is not None or self.review.is_filled:
             return  # InfiniBand: the address derives from the GUID
         elif old is None:
-            sibling = self.review.siblings.get(element.device)
+            sibling = self._of_sibling(element)
             self._claim(element, sibling)
             if sibling is not None:
-                self._only_once(sibling, element)
                 members["mac"] = str(sibling)
         elif (kept := _mac_of(old)) is not None:
             self._only_once(kept, element)
@@ -104,7 +106,16 @@ class _Planner:
     def _claim(self, element: Element, mac: MacAddress | None) -> None:
         where = attachment(element, mac or MacAddress(0), self.review.owner.namespace)
         owner = replace(self.review.owner, interface=where.interface, network=where.network)
-        self.claims.append((element.position, Want(owner, mac, self.review.object_uid)))
+        want = Want(owner, mac, self.review.object_uid, is_carried=mac in self.held)
+        self.claims.append((element.position, want))
+
+    def _of_sibling(self, element: Element) -> MacAddress | None:
+        """Return what this interface has in another pod of the VMI, unless it is in use here."""
+        mac = self.review.siblings.get(element.device)
+        if mac is None or mac in self.used:
+            return None
+        self.used.add(mac)
+        return mac
 
     def _only_once(self, mac: MacAddress, element: Element) -> None:
         other = self.first.setdefault(mac, element)

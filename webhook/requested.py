@@ -43,8 +43,9 @@ def judge(found: Allocation, want: Want, request: str) -> Allocation | Taken:
     owner = found.owner
     if owner is None:
         return Taken()
-    if want.object_uid is not None and owner.uid == want.object_uid:
-        # The very object that owns it adds it again: it stays Bound, for the object exists.
+    if want.is_carried or (want.object_uid is not None and owner.uid == want.object_uid):
+        # The very object that owns it adds it again: it stays Bound, for the object exists. Or a
+        # pod of the same VMI carries it already, be it shared: a migration must not fail for that.
         return replace(found, request=request)
     if owner.is_namesake(want.owner) and not found.shared:
         # The API server stores one object of a name, so the other is gone or ours never comes; if

@@ -1,14 +1,12 @@
-"""VMs, their VMIs, launcher pods and reviews for tests, as the API server has and sends them."""
+"""VMs, their VMIs and reviews for tests, as the API server has and sends them."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
-from crds.networks import ANNOTATION
 from webhook import review as wire
 from webhook.admission import Denied, MachineReview, Want
 from webhook.tests.reviews import body, mac, patched, request
@@ -124,7 +122,7 @@ def run(cluster: FakeCluster, *nics: dict[str, Any], of_vm: bool = True) -> Carr
     metadata: dict[str, Any] = {"namespace": "shop", "name": "web"}
     if of_vm:
         vm = cluster.put(MACHINE, machine(*nics))
-        metadata["ownerReferences"] = [_made_by(vm)]
+        metadata["ownerReferences"] = [made_by(vm)]
     return cluster.put(
         INSTANCE,
         {
@@ -135,34 +133,13 @@ def run(cluster: FakeCluster, *nics: dict[str, Any], of_vm: bool = True) -> Carr
     )
 
 
-def launcher(
-    made_for: Carrier, *elements: dict[str, str], name: str = "virt-launcher-web-x7k2p"
-) -> dict[str, Any]:
-    """A launcher pod of that VMI, as virt-controller makes it."""
-    return {
-        "metadata": {
-            "name": name,
-            "namespace": made_for.namespace,
-            "labels": {"kubevirt.io": "virt-launcher", "kubevirt.io/created-by": made_for.uid},
-            "annotations": {ANNOTATION: json.dumps(elements)},
-            "ownerReferences": [_made_by(made_for)],
-        },
-        "status": {"phase": "Running"},
-    }
-
-
-def elements_of(pod: dict[str, Any]) -> list[dict[str, str]]:
-    """The elements in a pod's annotation."""
-    found: list[dict[str, str]] = json.loads(pod["metadata"]["annotations"][ANNOTATION])
-    return found
-
-
 def as_answered(new: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
     """The object as the API server stores it after this response."""
     return patched(new, msgspec.json.encode({"response": response}))
 
 
-def _made_by(carrier: Carrier) -> dict[str, Any]:
+def made_by(carrier: Carrier) -> dict[str, Any]:
+    """The ownerReference of what that object made."""
     return {
         "apiVersion": KUBEVIRT,
         "kind": carrier.kind,

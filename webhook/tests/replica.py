@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from crds.allocation import Owner, State
+from crds.pool import CollisionPolicy
 from crds.tests.fake import seen
+from webhook import review as wire
 from webhook.admission import Want
 from webhook.claims import DryAllocations, Synchronous
+from webhook.handlers import Handlers
 from webhook.requested import fresh
 from webhook.taken import Taken
-from webhook.tests.reviews import OWNER, mac, pool
+from webhook.tests.reviews import OWNER, body, mac, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from crds.resources import Seen
     from crds.tests.fake import FakeCluster
     from crds.tests.gates import Call
+    from webhook.claims import Locks
 
 
 class Replica:
@@ -39,16 +44,32 @@ class Replica:
         self.now_s = 0.0
         self.taken = Taken(relist, lambda: self.now_s)
         self.watch = cluster.follow_names(self.taken, lag=lag)
-        dry = DryAllocations(client.allocations)
-        self.claims = Synchronous(
-            client.allocations, client.objects, self.taken, lambda size: start % size
-        )
-        self.dry_claims = Synchronous(dry, client.objects, self.taken, lambda size: start % size)
+        self.policy = CollisionPolicy.REJECT
+
+        def claims(allocations: Locks) -> Synchronous:
+            return Synchronous(
+                allocations,
+                client.objects,
+                self.taken,
+                lambda size: start % size,
+                lambda: self.policy,
+            )
+
+        self.claims = claims(client.allocations)
+        self.dry_claims = claims(DryAllocations(client.allocations))
+        self.handlers = Handlers(lambda: pool(256), client.objects, self.claims, self.dry_claims)
 
     async def take(
         self, *wants: Want, of: Pool | None = None, request: str = "r-1"
     ) -> tuple[MacAddress, ...]:
         return (await self.claims.take(wants, of or pool(), request)).macs
+
+    async def response(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The `response` of the AdmissionReview that answers `asked`."""
+        review = wire.read(body(asked))
+        answer = wire.write(review.uid, await self.handlers.mutate(review))
+        response: dict[str, Any] = json.loads(answer)["response"]
+        return response
 
 
 def want(name: str | None = "web", asks: int | None = None, uid: str | None = None) -> Want:

@@ -257,13 +257,12 @@ async def test_nothing_wanted_is_nothing_asked() -> None:
 async def test_a_claim_cut_off_by_the_deadline_deletes_what_it_created(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(claims, "DEADLINE_S", 0.0)
     monkeypatch.setattr(claims, "_ENDING_S", 0.0)
     cluster = FakeCluster()
     cluster.gate = Hold(lambda call: call.what == str(mac(1)))
 
     with pytest.raises(TimeoutError):
-        await Replica(cluster).take(want(), want(), want())
+        await Replica(cluster).claims.take((want(), want(), want()), pool(), "r-1", 0.0)
 
     assert cluster.allocated == {}
     assert sorted(verbs(cluster)) == ["create"] * 3 + ["delete"] * 2
@@ -272,11 +271,11 @@ async def test_a_claim_cut_off_by_the_deadline_deletes_what_it_created(
 async def test_a_create_under_way_at_the_deadline_is_undone_when_it_ends_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(claims, "DEADLINE_S", 0.0)
     monkeypatch.setattr(claims, "_ENDING_S", 20.0)
     cluster = FakeCluster()
     cluster.answer = hold = Hold(lambda call: call.verb == "create" and call.what == str(mac(1)))
-    taking = asyncio.ensure_future(Replica(cluster).take(want(), want()))
+    replica = Replica(cluster)
+    taking = asyncio.ensure_future(replica.claims.take((want(), want()), pool(), "r-1", 0.0))
     await hold.arrived.wait()
     assert set(cluster.allocated) == {mac(0), mac(1)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import Allocation, Reservation, Source, State
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Allocation, Reservation, Source, State
 from webhook.admission import Want
 from webhook.requested import Taken, fresh, judge
 from webhook.tests.reviews import OWNER, UID, mac, pool
@@ -21,6 +21,11 @@ PENDING = Allocation(
 )
 BOUND = replace(PENDING, state=State.BOUND, owner=replace(OWNER, uid=UID))
 OURS_NOW = replace(PENDING, request="now")
+
+VM = replace(OWNER, api_version=KUBEVIRT, kind=MACHINE)
+VMI = replace(VM, kind=INSTANCE)
+VM_BOUND = replace(BOUND, owner=replace(VM, uid="of-the-vm"))
+VMI_BOUND = replace(BOUND, owner=replace(VMI, uid="of-the-vmi"))
 
 
 def of(found: Allocation, **owner: str | None) -> Allocation:
@@ -111,6 +116,14 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
         (of(PENDING, name="other"), WANT),
         (of(BOUND, name="other", uid="u-2"), UPDATE),
         (of(PENDING, name=None), WANT),
+        (VM_BOUND, WANT),
+        (VMI_BOUND, WANT),
+        (BOUND, Want(VM, MAC)),
+        (of(VM_BOUND, namespace="other"), Want(VM, MAC)),
+        (of(VM_BOUND, name="other"), Want(VM, MAC, "of-another")),
+        (of(VMI_BOUND, namespace="other"), Want(VM, MAC)),
+        (replace(VM_BOUND, shared=True), Want(VM, MAC)),
+        (replace(VMI_BOUND, shared=True), Want(VM, MAC, "of-the-vm")),
         (BOUND, NAMELESS),
         (of(PENDING, name=None), NAMELESS),
         (of(BOUND, name=None), NAMELESS),
@@ -126,6 +139,14 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
         "pending of another",
         "update of another",
         "nameless pending",
+        "a pod of a VM's name",
+        "a pod of a VMI's name",
+        "a VM of a pod's name",
+        "a VM of another namespace",
+        "a VM of another name",
+        "a VMI of another namespace",
+        "shared with a VM deleted and created again",
+        "shared by its VMI",
         "asked by a nameless",
         "two of one Deployment",
         "bound without a name",
@@ -137,6 +158,61 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
 )
 def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
     assert judge(found, want, "now") == Taken()
+
+
+@pytest.mark.parametrize(
+    ("found", "want"),
+    [
+        (VM_BOUND, Want(VM, MAC)),
+        (VM_BOUND, Want(VMI, MAC, "of-the-vmi")),
+        (VMI_BOUND, Want(VM, MAC)),
+        (VMI_BOUND, Want(VM, MAC, "of-the-vm")),
+        (replace(PENDING, owner=VMI), Want(VM, MAC)),
+        (replace(PENDING, owner=VM), Want(VMI, MAC, "of-the-vmi")),
+        (replace(PENDING, owner=VMI), Want(VMI, MAC, "of-the-vmi")),
+    ],
+    ids=[
+        "a VM created again",
+        "a bare VMI after its VM",
+        "a VM that takes over an orphaned VMI",
+        "that VM updated",
+        "a VM while its VMI is getting it",
+        "a VMI while its VM is getting it",
+        "a VMI's second pod before the first is seen",
+    ],
+)
+def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want) -> None:
+    verdict = judge(found, want, "now")
+
+    assert found.owner is not None
+    assert verdict == replace(
+        found, state=State.PENDING, owner=replace(want.owner, uid=found.owner.uid), request="now"
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "want"),
+    [
+        (VM_BOUND, Want(VM, MAC, "of-the-vm")),
+        (replace(VM_BOUND, shared=True), Want(VM, MAC, "of-the-vm")),
+        (VMI_BOUND, Want(VMI, MAC, "of-the-vmi")),
+        (replace(VMI_BOUND, shared=True), Want(VMI, MAC, "of-the-vmi")),
+        (BOUND, Want(VMI, MAC, "of-the-vmi", is_carried=True)),
+        (replace(VM_BOUND, shared=True), Want(VMI, MAC, "of-the-vmi", is_carried=True)),
+        (of(PENDING, name=None), Want(VMI, MAC, "of-the-vmi", is_carried=True)),
+    ],
+    ids=[
+        "a VM's own",
+        "shared by it",
+        "a VMI's second pod",
+        "shared by its first",
+        "carried by its first",
+        "shared with it",
+        "carried by its first and on its way to another",
+    ],
+)
+def test_what_a_machine_has_already_only_gets_the_request(found: Allocation, want: Want) -> None:
+    assert judge(found, want, "now") == replace(found, request="now")
 
 
 def test_a_namesake_that_was_declared_stays_declared() -> None:

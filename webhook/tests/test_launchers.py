@@ -1,0 +1,161 @@
+"""Launcher pods of a VM pass as they are; what only says it is one is an ordinary pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crds.allocation import State
+from crds.tests.fake import FakeCluster
+from crds.tests.gates import Fail, Hold
+from webhook import handlers
+from webhook.tests.launched import (
+    GET_VMI,
+    LIST_LAUNCHERS,
+    ask,
+    element,
+    launcher,
+    running,
+    said,
+    served,
+)
+from webhook.tests.machines import nic, run
+from webhook.tests.replica import bound
+from webhook.tests.reviews import mac
+
+
+async def test_a_launcher_of_a_vm_passes_as_it_is_for_one_read() -> None:
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("default", str(mac(1)), masquerade={}), nic("front", str(mac(2))))
+
+    response = await ask(cluster, launcher(vmi, element(2)))
+
+    assert response == {"uid": "r-1", "allowed": True}
+    assert said(cluster) == [GET_VMI]
+    assert cluster.allocated == {}
+
+
+async def test_elements_without_an_address_in_a_launcher_of_a_vm_are_left_alone() -> None:
+    # Of binding plugins; a namespace is not filled in, either.
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))))
+
+    response = await ask(cluster, launcher(vmi, {"name": "plugin"}, element(2), element()))
+
+    assert response == {"uid": "r-1", "allowed": True}
+    assert said(cluster) == [GET_VMI]
+
+
+async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))), nic("back", "02-00-00-00-00-03"))
+    old = running(cluster, launcher(vmi, element(2)))
+    new = launcher(vmi, element(2), element(3, name="back", interface="podab"))
+
+    response = await ask(cluster, new, old)
+
+    assert response == {"uid": "r-1", "allowed": True}
+    assert said(cluster) == [GET_VMI]
+
+
+async def test_an_address_that_the_vmi_does_not_have_is_claimed_for_the_vm() -> None:
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))))
+
+    response = await ask(cluster, launcher(vmi, element(2), element(9, interface="podab")))
+
+    allocation = cluster.allocated[mac(9)].allocation
+    assert response == {"uid": "r-1", "allowed": True}
+    assert set(cluster.allocated) == {mac(9)}
+    assert allocation.owner is not None
+    assert (allocation.state, str(allocation.owner)) == (
+        State.PENDING,
+        "VirtualMachine shop/web (interface podab)",
+    )
+
+
+async def test_an_address_of_somebody_else_is_refused_to_a_launcher_too() -> None:
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))))
+    holder = cluster.create_pod("shop", "other", f'[{{"name":"a","mac":"{mac(9)}"}}]')
+    before = await cluster.allocations.create(bound(9, "other", holder.uid))
+
+    response = await ask(cluster, launcher(vmi, element(2), element(9, interface="podab")))
+
+    assert response["status"]["code"] == 403
+    assert "asks for 02:00:00:00:00:09, which belongs to Pod shop/other" in str(response)
+    assert cluster.allocated == {mac(9): before}
+
+
+def of_another(pod: dict[str, Any], **changes: object) -> dict[str, Any]:
+    """The pod with changes in its ownerReference."""
+    reference = {**pod["metadata"]["ownerReferences"][0], **changes}
+    return {**pod, "metadata": {**pod["metadata"], "ownerReferences": [reference]}}
+
+
+FORGERIES: dict[str, dict[str, Any]] = {
+    "another UID": {"uid": "of-its-former-self"},
+    "no such VMI": {"name": "ghost"},
+    "a name that cannot be": {"name": "../../nodes"},
+    "no UID": {"uid": ""},
+    "no controller": {"controller": False},
+    "another group": {"apiVersion": "example.com/v1"},
+    "another kind": {"kind": "VirtualMachineInstanceReplicaSet"},
+}
+
+
+@pytest.mark.parametrize("forged", FORGERIES.values(), ids=FORGERIES)
+async def test_a_pod_that_only_says_it_is_a_launcher_is_an_ordinary_pod(
+    forged: dict[str, Any],
+) -> None:
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))))
+    pod = of_another(launcher(vmi, element()), **forged)
+
+    (one,) = await served(cluster, pod)
+
+    owner = cluster.allocated[mac(0)].allocation.owner
+    assert one["mac"] == str(mac(0))
+    assert owner is not None
+    assert owner.at == ("Pod", "shop", None)
+    assert len(said(cluster)) <= 2
+
+
+async def test_a_pod_without_the_label_is_an_ordinary_pod_and_costs_no_read() -> None:
+    cluster = FakeCluster()
+    pod = launcher(run(cluster, nic("front", str(mac(2)))), element())
+    pod["metadata"]["labels"] = {"kubevirt.io": "virt-handler"}
+
+    await served(cluster, pod)
+
+    assert [call.verb for call in cluster.calls] == ["create"]
+
+
+@pytest.mark.parametrize("call", [GET_VMI, LIST_LAUNCHERS])
+async def test_where_its_vmi_cannot_be_read_a_launcher_is_to_be_tried_again(call: str) -> None:
+    cluster = FakeCluster(gate=Fail(lambda one: str(one) == call))
+    vmi = run(cluster, nic("front"), of_vm=False)
+
+    response = await ask(cluster, launcher(vmi, element()))
+
+    assert not response["allowed"]
+    assert (response["status"]["code"], response["status"]["reason"]) == (503, "ServiceUnavailable")
+    assert response["status"]["message"] == (
+        "Pod shop/(name not generated yet): its VMI could not be read"
+        f" (no answer to: {call}): retry"
+    )
+    assert cluster.allocated == {}
+
+
+async def test_a_vmi_that_is_not_answered_for_is_no_reason_to_answer_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handlers, "DEADLINE_S", 0.0)
+    cluster = FakeCluster(gate=Hold(lambda call: call.port == "object"))
+    vmi = run(cluster, nic("front"), of_vm=False)
+
+    response = await ask(cluster, launcher(vmi, element()))
+
+    assert response["status"]["code"] == 503
+    assert "its VMI could not be read (no answer within 0 s): retry" in str(response)
