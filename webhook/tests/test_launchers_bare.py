@@ -1,4 +1,4 @@
-"""Launcher pods of a VMI without a VM: the addresses are the VMI's, and each of its pods has them."""
+"""Launcher pods of a VMI without a VM: its addresses are theirs, each pod has the same."""
 
 from __future__ import annotations
 
