@@ -70,7 +70,7 @@ def bundles(kubectl: Kubectl) -> list[bytes]:
 
 
 def bundle(kubectl: Kubectl) -> bytes:
-    (one,) = bundles(kubectl)
+    (one,) = set(bundles(kubectl))
     return one
 
 
@@ -194,6 +194,7 @@ async def test_a_webhook_that_comes_is_given_the_caBundle_and_can_go_again(  # n
     kubectl: Kubectl, certifier: Certifier, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
     one = yaml.safe_load(CONFIGURATION)
+    count = len(one["webhooks"])
     two = copy.deepcopy(one)
     two["webhooks"].append({**one["webhooks"][0], "name": "more.kubemacpool.io"})
     for name, configuration in (("one", one), ("two", two)):
@@ -203,9 +204,9 @@ async def test_a_webhook_that_comes_is_given_the_caBundle_and_can_go_again(  # n
 
     await certifier.settle()
 
-    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * 2
+    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * (count + 1)
     kubectl("apply", *flags, "-f", str(tmp_path / "one"))
-    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate]
+    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * count
 
 
 async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appears(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from crds.client import Api
     from e2e.cluster.controlplane import ControlPlane
 
+_MUTATOR = Path(__file__).parents[2] / "deploy" / "base" / "mutator.yaml"
 PODS, MACHINES = "mutatepods.kubemacpool.io", "mutatevirtualmachines.kubemacpool.io"
 
 
@@ -146,6 +148,7 @@ async def test_on_a_real_api_server_the_release_s_selector_decides(
                 changed.clear()
                 await changed.wait()
 
+    kubectl("apply", "-f", str(_MUTATOR))  # other tests take it away
     kubectl("create", "namespace", "policed")
     await until(managed=False)
     kubectl("label", "namespace", "policed", f"{PODS}=allocate")

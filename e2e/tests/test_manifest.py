@@ -246,6 +246,7 @@ def may(kubectl: Kubectl, who: str, *what: str) -> bool:
     [
         (WEBHOOK, ("create", "macallocations")),
         (WEBHOOK, ("get", "pods", "-A")),
+        (WEBHOOK, ("list", "pods", "-A")),
         (WEBHOOK, ("watch", "secret/kubemacpool-service", "-n", "kubemacpool-system")),
         (CONTROLLER, ("watch", "pods", "-A")),
         (CONTROLLER, ("patch", "macpools", "--subresource=status")),
@@ -266,7 +267,7 @@ def test_our_programs_may_do_their_work(kubectl: Kubectl, who: str, what: tuple[
 @pytest.mark.parametrize(
     ("who", "what"),
     [
-        (WEBHOOK, ("list", "pods", "-A")),
+        (WEBHOOK, ("watch", "pods", "-A")),
         (WEBHOOK, ("list", "secrets", "-n", "kubemacpool-system")),
         (WEBHOOK, ("get", "secret/kubemacpool-mutator-ca", "-n", "kubemacpool-system")),
         (WEBHOOK, ("get", "secret/kubemacpool-service", "-n", "kubemacpool-system")),
