@@ -6,11 +6,12 @@ StoreUnavailable, and proves nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
 from crds.client import Api, ApiError, Unreachable
+from crds.joined import Joined
 from crds.resources import CRDS, KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
 
@@ -55,11 +56,16 @@ async def members(objects: Objects, root: Root) -> tuple[Carrier, ...]:
     return (*found, *await objects.launchers(namespace, name))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ApiObjects:
     """Pods, VMs and VMIs through the API server; KubeVirt may be absent."""
 
     api: Api
+    # When a namespace of many machines is deleted, all ask for its launchers at once.
+    _launchers: Joined[str, list[Carrier]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._launchers = Joined(self._launchers_of)
 
     async def get(self, owner: Owner) -> Carrier | None:
         """See Objects.get."""
@@ -79,8 +85,11 @@ class ApiObjects:
         """See Objects.launchers."""
         if not is_namespace(namespace):
             return []
-        pods = await read_all(self.api, PODS, PODS.within(namespace), LAUNCHERS)
+        pods = await self._launchers(namespace)
         return [pod for pod in pods if pod.controller and pod.controller.name == instance]
+
+    async def _launchers_of(self, namespace: str) -> list[Carrier]:
+        return await read_all(self.api, PODS, PODS.within(namespace), LAUNCHERS)
 
     async def list(self) -> list[Carrier]:
         """See Objects.list."""

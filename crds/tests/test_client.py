@@ -277,6 +277,35 @@ async def test_an_object_that_cannot_be_read_is_unavailable(
         await objects.list()
 
 
+async def test_all_who_ask_for_the_launchers_of_a_namespace_share_one_list(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [page(launcher("web"), launcher("db"))]
+    objects = ApiObjects(scripted)
+
+    found = await asyncio.gather(*(objects.launchers("shop", name) for name in ("web", "db", "x")))
+
+    assert [[pod.name for pod in pods] for pods in found] == [["launcher-web"], ["launcher-db"], []]
+    assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/pods"]
+
+
+def launcher(instance: str) -> object:
+    made_by = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "name": instance,
+        "uid": "u",
+        "controller": True,
+    }
+    metadata = {
+        "name": f"launcher-{instance}",
+        "namespace": "shop",
+        "labels": {"kubevirt.io": "virt-launcher"},
+        "ownerReferences": [made_by],
+    }
+    return {"metadata": metadata}
+
+
 def renew_token(kubeconfig: Path) -> None:
     kubeconfig.write_text(kubeconfig.read_text().replace("t-1", "t-2"))
 
