@@ -12,12 +12,14 @@ from e2e.cluster.kubevirt.kubelet import Kubelet
 from e2e.cluster.programs import Program
 from e2e.cluster.progress import Progress
 
+# Snapshots and clones are beta, which KubeVirt leaves off.
+_FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
 # What virt-operator writes; its programs do nothing before its phase is Deployed.
 _DEPLOYED = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "KubeVirt",
     "metadata": {"name": "kubevirt", "namespace": NAMESPACE},
-    "spec": {"configuration": {"developerConfiguration": {"useEmulation": True}}},
+    "spec": {"configuration": {"developerConfiguration": _FOR_DEVELOPERS}},
 }
 _STATUS = {
     "phase": "Deployed",

@@ -1,0 +1,96 @@
+"""Snapshots, restores and clones of virtual machines, which KubeVirt's virt-controller makes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from e2e.cluster.readiness import eventually
+from e2e.farm import Farm
+
+# virt-controller tries again ever more slowly: what failed for a minute waits for another one.
+_AGAIN_S = 180
+_MAC = "/spec/template/spec/domain/devices/interfaces/{}/macAddress"
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """What is copied of a farm's VMs."""
+
+    farm: Farm
+
+    def snapshot(self, vm: str, name: str) -> None:
+        """Take a VirtualMachineSnapshot and wait until it can be used."""
+        self._create("snapshot.kubevirt.io", "VirtualMachineSnapshot", name, source=_vm(vm))
+        ready = "--for=jsonpath={.status.readyToUse}=true"
+        self.farm("wait", f"vmsnapshot/{name}", ready, "--timeout=60s")
+
+    def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
+        """Begin a VirtualMachineRestore, with patches that clear the first so many addresses."""
+        patches = [
+            json.dumps({"op": "replace", "path": _MAC.format(number), "value": ""})
+            for number in range(without_macs_of)
+        ]
+        self._create(
+            "snapshot.kubevirt.io",
+            "VirtualMachineRestore",
+            name,
+            virtualMachineSnapshotName=snapshot,
+            target=_vm(to),
+            **({"patches": patches} if patches else {}),
+        )
+
+    def restored(self, name: str) -> None:
+        """Wait until a restore is complete."""
+
+        def complete() -> bool:
+            status = self.farm.machines.get("vmrestore", name).get("status", {})
+            return bool(status.get("complete"))
+
+        eventually(complete, f"{name} complete", _AGAIN_S)
+
+    def said(self, name: str) -> Sequence[str]:
+        """Wait until a restore says why it is not complete: in both its conditions."""
+
+        def reasons() -> list[str]:
+            status = self.farm.machines.get("vmrestore", name).get("status", {})
+            refused = [one for one in status.get("conditions", []) if "denied" in one["reason"]]
+            assert all(one["status"] == "False" for one in refused)
+            return [one["reason"] for one in refused] if len(refused) == 2 else []
+
+        return eventually(reasons, f"{name} saying why")
+
+    def clone(self, name: str, vm: str, to: str, macs: Mapping[str, str] | None = None) -> None:
+        """Begin a VirtualMachineClone; `macs` are its newMacAddresses."""
+        new = {"newMacAddresses": dict(macs)} if macs else {}
+        of = "clone.kubevirt.io"
+        self._create(of, "VirtualMachineClone", name, source=_vm(vm), target=_vm(to), **new)
+
+    def cloned(self, name: str) -> None:
+        """Wait until a clone is there."""
+        done = "--for=jsonpath={.status.phase}=Succeeded"
+        self.farm("wait", f"vmclone/{name}", done, "--timeout=60s")
+
+    def backup(self, vm: str) -> dict[str, Any]:
+        """Return a VM as a backup tool creates it again: without what the API server wrote."""
+        kept = self.farm.machines.get("vm", vm)
+        meta = kept["metadata"]
+        return {
+            "apiVersion": kept["apiVersion"],
+            "kind": kept["kind"],
+            "metadata": {"name": meta["name"], "annotations": meta.get("annotations", {})},
+            "spec": kept["spec"],
+        }
+
+    def _create(self, group: str, kind: str, name: str, **spec: object) -> None:
+        made = {
+            "apiVersion": f"{group}/v1beta1",
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        self.farm("create", "-f", "-", stdin=json.dumps(made))
+
+
+def _vm(name: str) -> dict[str, str]:
+    return {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": name}
