@@ -14,7 +14,7 @@ help: ## Print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: venv ## Watch it work: a real control plane, the release manifest, pods with addresses
+demo: venv ## Watch it work: a real control plane, the release manifest, pods and a VM with addresses
 	@python -m e2e.demo
 
 .PHONY: check
@@ -73,6 +73,10 @@ cluster-up: venv ## Bring up a lasting control plane (KUBEVIRT_PROVIDER=external
 .PHONY: cluster-down
 cluster-down: venv ## End what cluster-up and demo started
 	@python -m e2e.cluster down
+
+.PHONY: kubevirt-crds
+kubevirt-crds: venv ## Build KubeVirt's CRDs, with which the demo shows a VM (Go, 3 minutes, once)
+	@python -m e2e.cluster kubevirt-crds
 
 .PHONY: manifest
 manifest: venv ## Generate deploy/kubemacpool.yaml, the one-file release manifest

@@ -7,10 +7,8 @@ import argparse
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster import external
@@ -19,55 +17,16 @@ from e2e.cluster.kubectl import KubectlFailed
 from e2e.cluster.progress import Progress
 from e2e.cluster.readiness import NotReady, eventually
 from e2e.cluster.release_up import start
-from e2e.cluster.shell import Typed, typed
+from e2e.demo_vm import show_vm
+from e2e.stage import DemoFailed, Stage, tell, title
 
 STATE = Path(__file__).parents[1] / ".cluster"
 # Q of the protocol, 60 s by default: nobody likes to watch a minute pass.
 QUIET_S = 5.0
 
-_WIDTH = 100
-_LONGEST = 120  # a table's row stays whole up to here
 _NETWORKS = r"""\
       -o jsonpath='{.metadata.annotations.k8s\.v1\.cni\.cncf\.io/networks}{"\n"}'"""
 _EXAMPLES = "docs/examples"
-
-
-class DemoFailed(Exception):
-    """A line did not do what the demo says it does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where lines are typed before the audience."""
-
-    cluster: ControlPlane
-
-    def run(self, line: str, most_lines: int = 20) -> None:
-        """Type a line that works."""
-        if (done := self._type(line, most_lines)).code:
-            raise DemoFailed(f"this should have worked (exit code {done.code}): {line}")
-
-    def refused(self, line: str, because: str) -> None:
-        """Type a line that is refused with a message that says `because`."""
-        done = self._type(line)
-        if not done.code or because not in done.output:
-            raise DemoFailed(f"this should have been refused, saying {because!r}: {line}")
-
-    def settled(self, pod: str) -> None:
-        """Wait until the controller has bound the pod's addresses: usually it has already."""
-        selector = f"--field-selector=spec.owner.name={pod}"
-        bound = "--for=jsonpath={.spec.state}=Bound"
-        self.cluster.kubectl("wait", "macallocations", selector, bound, "--timeout=60s")
-
-    def _type(self, line: str, most_lines: int = 20) -> Typed:
-        tell(f"  $ {line}")
-        done = typed(self.cluster, line, lambda passed_s: tell(f"    ... {passed_s:.0f} s"))
-        lines = done.output.splitlines()
-        for printed in lines[:most_lines]:
-            tell(_indented(printed))
-        if len(lines) > most_lines:
-            tell(f"    ... and {len(lines) - most_lines} lines more")
-        return done
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -114,34 +73,8 @@ def sweep(cluster: ControlPlane) -> None:
     progress.done()
 
 
-def tell(text: str) -> None:
-    """Print at once, also into a pipe."""
-    print(text, flush=True)
-
-
-def _title(text: str, *notes: str) -> None:
-    tell(f"\n== {text}")
-    for note in notes:
-        tell(textwrap.fill(note, _WIDTH, initial_indent="   ", subsequent_indent="   "))
-    tell("")
-
-
-def _indented(printed: str) -> str:
-    indent, further = "    ", "      "
-    if len(printed) <= _LONGEST:
-        return indent + printed
-    return textwrap.fill(
-        printed,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _bring_up(state: Path) -> ControlPlane:
-    _title("A control plane: etcd, kube-apiserver, kube-controller-manager (about 6 s)")
+    title("A control plane: etcd, kube-apiserver, kube-controller-manager (about 6 s)")
     command = [sys.executable, "-m", "e2e.cluster", "up", "--state", str(state)]
     if subprocess.run(command, check=False).returncode:
         raise DemoFailed("there is no control plane")
@@ -158,13 +91,14 @@ def _show(cluster: ControlPlane) -> None:
     _manual_address(stage)
     _protection(stage)
     _declared_address(stage)
+    show_vm(stage)
     _release(stage)
 
 
 def _install(stage: Stage) -> None:
-    _title("The release, as it is on any cluster")
+    title("The release, as it is on any cluster")
     stage.run("kubectl apply -f deploy/kubemacpool.yaml", most_lines=3)
-    _title(
+    title(
         f"One controller (--quiet-s {QUIET_S:g}, explained below), two webhooks (about 5 s)",
         "As processes, because nothing runs the Deployments' pods here, but under their service"
         " accounts and with no more rights.",
@@ -175,7 +109,7 @@ def _install(stage: Stage) -> None:
 
 
 def _opt_in(stage: Stage) -> None:
-    _title("Opt a namespace in")
+    title("Opt a namespace in")
     stage.run("kubectl create namespace shop")
     stage.run("kubectl label namespace shop mutatepods.kubemacpool.io=allocate")
     account = ("serviceaccount/default", "-n", "shop", "--timeout=60s")
@@ -183,14 +117,14 @@ def _opt_in(stage: Stage) -> None:
 
 
 def _dry_run(stage: Stage) -> None:
-    _title("A pod that asks for a network, at first as a dry run: it writes nothing")
+    title("A pod that asks for a network, at first as a dry run: it writes nothing")
     stage.run(f"cat {_EXAMPLES}/samplepod.yaml")
     stage.run(f"kubectl create --dry-run=server -f {_EXAMPLES}/samplepod.yaml {_NETWORKS}")
     stage.run("kubectl get macallocations")
 
 
 def _pool_address(stage: Stage) -> None:
-    _title("In earnest: the annotation gets an address, and the address is an object")
+    title("In earnest: the annotation gets an address, and the address is an object")
     stage.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
     stage.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
     stage.settled("samplepod")
@@ -198,14 +132,14 @@ def _pool_address(stage: Stage) -> None:
 
 
 def _several_interfaces(stage: Stage) -> None:
-    _title("Several interfaces")
+    title("Several interfaces")
     stage.run(f"kubectl apply -f {_EXAMPLES}/router.yaml")
     stage.settled("router")
     stage.run("kubectl get macallocations --field-selector spec.owner.name=router")
 
 
 def _manual_address(stage: Stage) -> None:
-    _title(
+    title(
         "A manual address stays as it was written, and is the same in any spelling",
         "The second pod asks for it with dots.",
     )
@@ -217,13 +151,13 @@ def _manual_address(stage: Stage) -> None:
 
 
 def _protection(stage: Stage) -> None:
-    _title("Not even an administrator takes an address away from a pod that has it")
+    title("Not even an administrator takes an address away from a pod that has it")
     stage.run("kubectl auth whoami -o jsonpath='{.status.userInfo.groups}{\"\\n\"}'")
     stage.refused("kubectl delete macallocation 02-00-00-00-00-2a", "goes only after its owner")
 
 
 def _declared_address(stage: Stage) -> None:
-    _title("An address declared in a file (in Git, say) before its pod exists")
+    title("An address declared in a file (in Git, say) before its pod exists")
     stage.run(f"cat {_EXAMPLES}/declared.yaml")
     stage.run(f"kubectl apply -f {_EXAMPLES}/declared.yaml")
     stage.refused(f"kubectl apply -f {_EXAMPLES}/intruder.yaml", "declared for Pod shop/gateway")
@@ -235,7 +169,7 @@ def _declared_address(stage: Stage) -> None:
 
 
 def _release(stage: Stage) -> None:
-    _title(
+    title(
         "Release: an address goes when its pod has gone and nobody can still be getting it",
         f"It stays for {QUIET_S:g} s (60 s on a cluster) after it was last written: so long an"
         " answer that grants it may still be under way. A pod that lived longer frees its"
@@ -264,7 +198,7 @@ def _release(stage: Stage) -> None:
 
 def _farewell(cluster: ControlPlane, took_s: float) -> None:
     kubectl = cluster.kubectl
-    _title(f"That took {took_s:.0f} s. It all still runs; to go on by hand:")
+    title(f"That took {took_s:.0f} s. It all still runs; to go on by hand:")
     tell(
         f"""  export KUBECONFIG={kubectl.kubeconfig}
   export PATH={kubectl.binary.parent}:$PATH    # where kubectl is

@@ -15,6 +15,7 @@ from e2e.cluster.controlplane import ControlPlane, attach, bring_up
 from e2e.cluster.download import ChecksumMismatch
 from e2e.cluster.external import NoCluster
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import crds
 from e2e.cluster.progress import CommandFailed, say
 from e2e.cluster.readiness import NotReady
 from e2e.cluster.release import KUBERNETES
@@ -27,7 +28,7 @@ _EXPECTED = (NoCluster, NotReady, CommandFailed, ChecksumMismatch)
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=_DESCRIPTION)
-    commands = parser.add_subparsers(required=True, metavar="up|down|status")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
         ("up", _up, "start a cluster that stays, and print how to use it"),
         ("down", _down, "end that cluster and every program started beside it"),
@@ -38,6 +39,9 @@ def main() -> int:
             "--state", type=Path, default=_DEFAULT_STATE, help="its folder (default: %(default)s)"
         )
         command.set_defaults(run=run)
+    text = "have KubeVirt's CRDs in the cache, for the demo"
+    command = commands.add_parser("kubevirt-crds", help=text, description=text)
+    command.set_defaults(run=_fetch_crds, state=_DEFAULT_STATE)
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -98,6 +102,11 @@ def _status(state: Path) -> int:
         say(f"{process.name} {condition} (process {process.pid}, log {process.log})")
     say(f"The API server at {cluster.plan.server} is {'' if cluster.ready else 'not '}ready.")
     return 0 if cluster.ready else 1
+
+
+def _fetch_crds(_: Path) -> int:
+    crds.fetch()
+    return 0
 
 
 def _standing(state: Path) -> ControlPlane | None:

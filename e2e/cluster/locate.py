@@ -25,9 +25,14 @@ def find(names: Iterable[str]) -> dict[str, Path]:
 
 
 @functools.cache  # asked often
-def find_kubevirt() -> dict[str, Path]:
-    """The path of each of KubeVirt's products, all from our cache; builds what is missing."""
-    return _find(KUBEVIRT.products, release.cached_kubevirt(), [], _build)
+def find_kubevirt(*names: str) -> dict[str, Path]:
+    """The path of KubeVirt's products, of `names` or all; builds what our cache lacks."""
+    return _find(names or KUBEVIRT.products, release.cached_kubevirt(), [], _build)
+
+
+def has_kubevirt(*names: str) -> bool:
+    """Whether our cache has them already."""
+    return all(_at_hand(name, [release.cached_kubevirt()]) for name in names)
 
 
 def _find(

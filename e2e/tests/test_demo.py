@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import external
+from e2e.cluster import external, locate, release
 from e2e.cluster.controlplane import attach
+from e2e.cluster.kubevirt import crds
 
 CHECKOUT = Path(__file__).parents[2]
 SHOWN = (
@@ -19,6 +20,11 @@ SHOWN = (
     "declared for Pod shop/gateway only",
     "macallocation.kubemacpool.io/02-00-00-00-00-01 unchanged",
     "export KUBECONFIG=",
+)
+SHOWN_OF_A_VM = (
+    "virtualmachine.kubevirt.io/web created",
+    "virtualmachine.kubevirt.io/web configured",
+    "belongs to VirtualMachine shop/web (interface front)",
 )
 
 
@@ -33,12 +39,22 @@ def demo(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def without_kubevirt(folder: Path) -> dict[str, str]:
+    """The environment of a machine that has the control plane, and nothing of KubeVirt."""
+    assets = folder / "assets"
+    assets.mkdir()
+    for name, path in locate.find(release.CONTROL_PLANE).items():
+        (assets / name).symlink_to(path)
+    return {"KUBEBUILDER_ASSETS": str(assets), "KUBEMACPOOL_CACHE": str(folder / "cache")}
+
+
 def test_the_demo_runs_twice_and_leaves_a_cluster_to_go_on_with(tmp_path: Path) -> None:
     if external.chosen():
         pytest.skip("the demo brings up a control plane of its own")
+    crds.fetch()
     state = tmp_path / "state"
     try:
-        first = demo("--state", str(state))
+        first = demo("--state", str(state), **without_kubevirt(tmp_path))
         second = demo("--state", str(state))
         left = attach(state).kubectl("get", "macallocations", "-o", "name").split()
     finally:
@@ -49,6 +65,9 @@ def test_the_demo_runs_twice_and_leaves_a_cluster_to_go_on_with(tmp_path: Path) 
         assert done.returncode == 0, done.stdout + done.stderr
         assert [text for text in SHOWN if text not in said] == []
         assert max(map(len, re.findall(r"^ {4}.*", done.stdout, re.MULTILINE))) <= 130
+    assert "not shown, because KubeVirt's CRDs are not at hand" in first.stdout
+    assert not [text for text in SHOWN_OF_A_VM if text in first.stdout]
+    assert not [text for text in SHOWN_OF_A_VM if text not in " ".join(second.stdout.split())]
     assert len(left) == 5
 
 

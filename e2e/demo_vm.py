@@ -1,0 +1,54 @@
+"""The demo's virtual machine. KubeVirt's CRDs are real, and none of its programs runs."""
+
+from e2e.cluster.kubevirt import crds
+from e2e.stage import Stage, title
+
+_VM = "docs/examples/vm.yaml"
+_INTERFACES = ".spec.template.spec.domain.devices.interfaces"
+_SHOW = f"""kubectl get vm web -n shop \\
+      -o custom-columns='VERSION:.metadata.resourceVersion,ADDRESSES:{_INTERFACES}[*].macAddress'"""
+
+
+def show_vm(stage: Stage) -> None:
+    """Show a VM's addresses where KubeVirt's CRDs are at hand; say so where they are not."""
+    if not crds.at_hand():
+        title(
+            "A virtual machine: not shown, because KubeVirt's CRDs are not at hand",
+            "`make kubevirt-crds` builds them (Go, 3 minutes, once); then `make demo` shows one.",
+        )
+        return
+    title(
+        "A virtual machine: its addresses stand in its own spec",
+        "KubeVirt may arrive after the pool: here come its own CRDs of VMs and VMIs. None of its"
+        " programs runs, so nothing boots.",
+    )
+    crds.apply_machine_crds(stage.cluster.kubectl)
+    stage.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
+    stage.run(f"cat {_VM}")
+    stage.run(f"kubectl apply -f {_VM}")
+    stage.settled("web")
+    stage.run(_SHOW)
+    stage.run("kubectl get macs --field-selector spec.owner.name=web")
+    title(
+        "The same file again, as a GitOps tool applies it: the VM keeps its addresses",
+        "kubectl says `configured` because the file lacks them; the VM is not even written.",
+    )
+    stage.run(f"kubectl apply -f {_VM}")
+    stage.run(_SHOW)
+    _copy(stage)
+
+
+def _copy(stage: Stage) -> None:
+    mac = stage.cluster.kubectl(
+        "get", "vm", "web", "-n", "shop", "-o", f"jsonpath={{{_INTERFACES}[1].macAddress}}"
+    )
+    title("A second VM that asks for the first one's address, while that exists")
+    edit = f's/name: web,/name: web-copy,/; s/bridge: {{}}/&, macAddress: "{mac}"/'
+    stage.refused(
+        f"sed '{edit}' {_VM} \\\n      | kubectl apply -f -",
+        "belongs to VirtualMachine shop/web (interface front)",
+    )
+    title("Deleted, it gives its addresses back")
+    selector = "--field-selector spec.owner.name=web"
+    stage.run("kubectl delete vm web -n shop")
+    stage.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")

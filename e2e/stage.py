@@ -1,0 +1,75 @@
+"""Where the demo types: lines after a `$` are run as they stand, and what they print follows."""
+
+import textwrap
+from dataclasses import dataclass
+
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.shell import Typed, typed
+
+_WIDTH = 100
+_LONGEST = 120  # a table's row stays whole up to here
+
+
+class DemoFailed(Exception):
+    """A line did not do what the demo says it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where lines are typed before the audience."""
+
+    cluster: ControlPlane
+
+    def run(self, line: str, most_lines: int = 20) -> None:
+        """Type a line that works."""
+        if (done := self._type(line, most_lines)).code:
+            raise DemoFailed(f"this should have worked (exit code {done.code}): {line}")
+
+    def refused(self, line: str, because: str) -> None:
+        """Type a line that is refused with a message that says `because`."""
+        done = self._type(line)
+        if not done.code or because not in done.output:
+            raise DemoFailed(f"this should have been refused, saying {because!r}: {line}")
+
+    def settled(self, owner: str) -> None:
+        """Wait until the controller has bound a pod's or VM's addresses: usually it has already."""
+        selector = f"--field-selector=spec.owner.name={owner}"
+        bound = "--for=jsonpath={.spec.state}=Bound"
+        self.cluster.kubectl("wait", "macallocations", selector, bound, "--timeout=60s")
+
+    def _type(self, line: str, most_lines: int = 20) -> Typed:
+        tell(f"  $ {line}")
+        done = typed(self.cluster, line, lambda passed_s: tell(f"    ... {passed_s:.0f} s"))
+        lines = done.output.splitlines()
+        for printed in lines[:most_lines]:
+            tell(_indented(printed))
+        if len(lines) > most_lines:
+            tell(f"    ... and {len(lines) - most_lines} lines more")
+        return done
+
+
+def tell(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def title(text: str, *notes: str) -> None:
+    """Head what follows."""
+    tell(f"\n== {text}")
+    for note in notes:
+        tell(textwrap.fill(note, _WIDTH, initial_indent="   ", subsequent_indent="   "))
+    tell("")
+
+
+def _indented(printed: str) -> str:
+    indent, further = "    ", "      "
+    if len(printed) <= _LONGEST:
+        return indent + printed
+    return textwrap.fill(
+        printed,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
