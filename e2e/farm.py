@@ -18,12 +18,11 @@ _INTERFACES = ("spec", "template", "spec", "domain", "devices", "interfaces")
 
 
 @dataclass(frozen=True, slots=True)
-class Farm:
-    """A namespace with a network `lan`, on a cluster with KubeVirt."""
+class Pasture:
+    """A namespace for VMs that nobody runs: KubeVirt's CRDs are enough."""
 
     kubectl: Kubectl
     namespace: str
-    kubevirt: KubeVirt
 
     @property
     def machines(self) -> Machines:
@@ -50,25 +49,6 @@ class Farm:
         """Create a VM that is refused, and return what kubectl says."""
         stdin = json.dumps(manifest(name, interfaces, run_strategy="Halted"))
         return self.kubectl.fails("create", "-f", "-", "-n", self.namespace, stdin=stdin)
-
-    def run(self, name: str) -> dict[str, Any]:
-        """Start a VM and return its VMI, which runs."""
-        self.machines.run_strategy(name, "Always")
-        return self.kubevirt.handler.run(self.machines, name)
-
-    def halt(self, name: str) -> None:
-        """Stop a VM and wait until its VMI is gone."""
-        self.machines.run_strategy(name, "Halted")
-        self.end(name)
-
-    def end(self, name: str) -> None:
-        """Let a VMI that is being deleted end, and wait until it is gone."""
-        eventually(
-            lambda: self.machines.instance(name)["metadata"].get("deletionTimestamp"),
-            f"the VMI {name} being deleted",
-        )
-        self.kubevirt.handler.stop(self.machines, name)
-        eventually(lambda: self.machines.gone("vmi", name), f"the VMI {name} gone")
 
     def addresses(self, name: str) -> dict[str, str]:
         """Return the addresses in a stored VM, by interface."""
@@ -114,6 +94,32 @@ class Farm:
         """Wait until none of `macs` has an allocation any more."""
         for mac in macs:
             self.shop.freed(mac)
+
+
+@dataclass(frozen=True, slots=True)
+class Farm(Pasture):
+    """A namespace with a network `lan`, on a cluster with KubeVirt, where VMs run."""
+
+    kubevirt: KubeVirt
+
+    def run(self, name: str) -> dict[str, Any]:
+        """Start a VM and return its VMI, which runs."""
+        self.machines.run_strategy(name, "Always")
+        return self.kubevirt.handler.run(self.machines, name)
+
+    def halt(self, name: str) -> None:
+        """Stop a VM and wait until its VMI is gone."""
+        self.machines.run_strategy(name, "Halted")
+        self.end(name)
+
+    def end(self, name: str) -> None:
+        """Let a VMI that is being deleted end, and wait until it is gone."""
+        eventually(
+            lambda: self.machines.instance(name)["metadata"].get("deletionTimestamp"),
+            f"the VMI {name} being deleted",
+        )
+        self.kubevirt.handler.stop(self.machines, name)
+        eventually(lambda: self.machines.gone("vmi", name), f"the VMI {name} gone")
 
 
 def edited(

@@ -1,0 +1,140 @@
+"""KubeVirt absent, installed later, removed and installed again, while our programs run on.
+
+KubeVirt is its CRDs here: more of it our programs never ask. Whether they complain in a loop is
+judged by their logs: the controller asks for VMs again and again, and while it was told several
+times more that there are none, no line of warning was added.
+"""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.audit import CONTROLLER, POLICY, Audit
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubevirt import apply_crds, remove_crds
+from e2e.cluster.kubevirt.machines import Interface
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import Installed, installed
+from e2e.farm import OPT_IN_VMS, Pasture
+from e2e.pods import OPT_IN
+
+ASKED_AGAIN = 5
+OUTSIDE = "0a:00:00:00:0f:"
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    with ephemeral(audit_policy=POLICY) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
+    """Started where KubeVirt has never been."""
+    with installed(own_cluster, replicas=2, quiet_s=5) as started:
+        yield started
+
+
+@pytest.fixture
+def pasture(own_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
+    """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
+    remove_crds(own_cluster.kubectl)
+    pasture = _pasture(own_cluster, OPT_IN, OPT_IN_VMS)
+    yield pasture
+    pasture.kubectl("delete", "namespace", pasture.namespace, "--wait=false")
+    assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
+
+
+def test_without_kubevirt_pods_are_served_and_nobody_complains(
+    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+) -> None:
+    before = _complaints(programs)
+
+    _asked_again(own_cluster)
+
+    assert _complaints(programs) == before
+    [element] = pasture.shop.create("samplepod", [{"name": "a"}])
+    pasture.shop.bound(element["mac"], "samplepod")
+
+
+def test_vms_are_served_and_released_once_their_crds_are_there(
+    own_cluster: ControlPlane, pasture: Pasture
+) -> None:
+    apply_crds(own_cluster.kubectl)
+
+    macs = pasture.create("web")
+
+    assert all(macs.values())
+    for mac in macs.values():
+        pasture.bound(mac, "web")
+    pasture("delete", "vm", "web")
+    pasture.freed(*macs.values())
+
+
+def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
+    own_cluster: ControlPlane, pasture: Pasture
+) -> None:
+    apply_crds(own_cluster.kubectl)
+    late = _pasture(own_cluster)
+    mac = OUTSIDE + "01"
+
+    late.create("old", Interface("lan", "lan", mac), Interface("more", "lan"))
+
+    assert late.addresses("old")["more"] == ""
+    assert late.bound(mac, "old")["source"] == "Adopted"
+    assert f"{late.namespace}/old" in pasture.refuses("thief", Interface("lan", "lan", mac))
+    late.kubectl("label", "namespace", late.namespace, OPT_IN_VMS)
+    eventually(lambda: all(late.create(f"new-{secrets.token_hex(4)}").values()), "it being served")
+    late("delete", "vm", "old")
+    late.freed(mac)
+    late.kubectl("delete", "namespace", late.namespace, "--wait=false")
+
+
+def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
+    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+) -> None:
+    apply_crds(own_cluster.kubectl)
+    macs = pasture.create("web")
+    [element] = pasture.shop.create("before", [{"name": "a"}])
+    pasture.shop.eventually_owns([*macs.values(), element["mac"]])
+
+    remove_crds(own_cluster.kubectl)
+
+    pasture.freed(*macs.values())
+    [another] = pasture.shop.create("after", [{"name": "a"}])
+    pasture.shop.eventually_owns([element["mac"], another["mac"]])
+    before = _complaints(programs)
+    _asked_again(own_cluster)
+    assert _complaints(programs) == before
+    apply_crds(own_cluster.kubectl)
+    again = pasture.create("web")
+    assert all(again.values())
+    pasture.shop.eventually_owns([element["mac"], another["mac"], *again.values()])
+
+
+def _pasture(cluster: ControlPlane, *labels: str) -> Pasture:
+    name = f"e2e-{secrets.token_hex(4)}"
+    cluster.kubectl("create", "namespace", name)
+    if labels:
+        cluster.kubectl("label", "namespace", name, *labels)
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    return Pasture(cluster.kubectl, name)
+
+
+def _asked_again(cluster: ControlPlane) -> None:
+    """Return when the controller was told some times more that there are no VMs."""
+    audit = Audit(cluster)
+
+    def asked() -> int:
+        return audit.calls(CONTROLLER)["list", "virtualmachines"]
+
+    enough = asked() + ASKED_AGAIN
+    eventually(lambda: asked() >= enough, "the controller asking for VMs again")
+
+
+def _complaints(programs: Installed) -> list[str]:
+    """All lines of warning, error or surprise in the logs of our programs."""
+    logs = [one.process.log.read_text() for one in (programs.controller, *programs.webhooks)]
+    marks = (" WARNING ", " ERROR ", "Traceback")
+    return [line for log in logs for line in log.splitlines() if any(m in line for m in marks)]
