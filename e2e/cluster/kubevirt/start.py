@@ -9,6 +9,7 @@ from e2e.cluster.kubevirt import api, controller
 from e2e.cluster.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
 from e2e.cluster.kubevirt.handler import Handler
 from e2e.cluster.kubevirt.kubelet import Kubelet
+from e2e.cluster.locate import find_kubevirt
 from e2e.cluster.programs import Program
 from e2e.cluster.progress import Progress
 
@@ -48,6 +49,7 @@ class KubeVirt:
 
 def start(cluster: ControlPlane) -> KubeVirt:
     """Put KubeVirt on `cluster` and return it when machines are admitted and started."""
+    find_kubevirt()  # all at once, or what is to be built is built in two goes
     apply_crds(cluster.kubectl)
     progress = Progress("Starting virt-controller and virt-api")
     apply_accounts(cluster.kubectl)
