@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -22,20 +21,18 @@ import msgspec
 import yaml
 from yarl import URL
 
+from crds.pages import taken_apart
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 # kube-apiserver ends a create or patch after 34 s at the latest; nobody here waits that long.
 CALL_TIMEOUT_S = 10.0
 # A page of a list holds up to PAGE objects, of 1 kB (allocations) to 10 kB (pods): 5 MB are taken
 # apart in 10 ms, and no more than one page is ever held.
 PAGE = 500
-# How long the objects of a page are read in one go, before others may use the loop.
-_STEP_S = 0.01
 LIST_TIMEOUT_S = 60.0
 # The API server sends a bookmark about once a minute: a watch that says less than that is dead.
 WATCH_SILENCE_S = 150.0
@@ -62,28 +59,6 @@ class _Status(msgspec.Struct):
     reason: str = ""
     message: str = ""
     code: int = 0
-
-
-class _ListMeta(msgspec.Struct):
-    version: str = msgspec.field(default="", name="resourceVersion")
-    more: str = msgspec.field(default="", name="continue")
-
-
-class _Name(msgspec.Struct):
-    name: str = "(no name)"
-
-
-class _Named(msgspec.Struct):
-    metadata: _Name = msgspec.field(default_factory=_Name)
-
-
-class _Page(msgspec.Struct):
-    metadata: _ListMeta
-    items: list[msgspec.Raw] = []
-
-
-_page = msgspec.json.Decoder(_Page)
-_named = msgspec.json.Decoder(_Named)
 
 
 @dataclass(slots=True)
@@ -168,7 +143,7 @@ class Api:
             try:
                 while True:
                     raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
-                    page = await _taken_apart(raw, read, found, leave_out=leave_out)
+                    page = await taken_apart(raw, read, found, leave_out=leave_out)
                     del raw  # it is larger than all that is kept of it
                     if not page.more:
                         return found, page.version
@@ -296,33 +271,6 @@ class Api:
 _NO_CONFIGURATION = (kubernetes.config.ConfigException, OSError, ValueError, yaml.YAMLError)
 _MANAGER = {"fieldManager": "kubemacpool"}
 _REFUSED, _UNAUTHORIZED, _GONE, _TOO_MANY = 400, 401, 410, 429
-
-
-async def _taken_apart(
-    raw: bytes, read: Callable[[bytes], T], found: list[T], *, leave_out: bool
-) -> _ListMeta:
-    """Read the objects of one page into `found`, letting others use the loop meanwhile."""
-    await asyncio.sleep(0)  # the last page's objects may just have been read
-    page = _page.decode(raw)
-    began_s = time.monotonic()
-    for item in page.items:
-        if time.monotonic() - began_s >= _STEP_S:
-            await asyncio.sleep(0)
-            began_s = time.monotonic()
-        try:
-            found.append(read(item))
-        except ValueError as error:
-            if not leave_out:
-                raise
-            _log.error("%s cannot be read and is left out: %s", _name(item), error)
-    return page.metadata
-
-
-def _name(item: bytes) -> str:
-    try:
-        return _named.decode(item).metadata.name
-    except ValueError:
-        return "(no name)"
 
 
 def _error(status: int, raw: bytes) -> ApiError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds import client
+from crds import pages
 from crds.client import Api, ApiError, Unreachable
 from crds.objects import ApiObjects
 from crds.resources import PODS, Seen
@@ -60,7 +60,7 @@ async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServe
 async def test_others_use_the_loop_while_a_list_is_read(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_STEP_S", 0.0)
+    monkeypatch.setattr(pages, "_STEP_S", 0.0)
     server.script += [page(*range(50), more="a"), page(*range(50))]
     turns, seen = 0, []
 
