@@ -1,20 +1,26 @@
 """What must hold, whatever happens when: of what is stored, at every moment and at rest.
 
-I1 nothing admitted carries what another live object carries; I2 nobody can be given what a live
-object carries, or what it was bound to and may still have on an interface, and what people declared
-stays; I3 at rest nothing leaks and everything carried is bound.
+I1 nothing admitted carries what a live object of another root carries; I2 nobody can be given what
+a live object carries, or what a pod was bound to and may still have on an interface, and what
+people declared stays; I3 at rest nothing leaks and everything carried is bound to its root. A VM,
+its VMI and its launcher pods are one root; an address that was shared under policy Warn is excused
+from I1, and from belonging to all who carry it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crds.allocation import State
+from controller.ownership import one_guest
+from crds.allocation import INSTANCE, MACHINE, State
 
 if TYPE_CHECKING:
-    from crds.allocation import Allocation, Carrier
+    from crds.allocation import Allocation, Carrier, Root
     from crds.mac import MacAddress
     from crds.tests.fake import FakeCluster
+
+Group = list["Carrier"]
+UNSEEN = "nobody's"  # what objects are made from that no webhook has seen
 
 
 class Laws:
@@ -22,43 +28,56 @@ class Laws:
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
-        self.bypassed: set[str] = set()  # UIDs of objects that no webhook has seen
+        self.bypassed = {UNSEEN}  # UIDs of objects that no webhook has seen, nor their makers
         self.declared: dict[MacAddress, Allocation] = {}  # as people wrote it, until withdrawn
         self.held: dict[str, set[MacAddress]] = {}  # what was ever bound to an object, by its UID
-        self.generated: set[str] = set()  # UIDs of objects that were admitted without a name
-        self.spoilt: set[MacAddress] = set()  # addresses that such an object has ever carried
+        self.generated: set[Root] = set()  # those that were admitted without a name
+        self.spoilt: set[MacAddress] = set()  # addresses that a bypassing object has ever carried
+        self.shared: set[MacAddress] = set()  # addresses that policy Warn has ever let others have
 
-    def bypass(self, pod: Carrier) -> None:
-        """`pod` was stored without the webhook."""
-        self.bypassed.add(pod.uid)
-        self.spoilt |= {one.mac for one in pod.attachments}
+    def bypass(self, one: Carrier) -> None:
+        """`one` was stored without the webhook, or made from what was."""
+        self.bypassed.add(one.uid)
+        self.spoilt |= _macs(one)
 
-    def live(self) -> list[Carrier]:
-        """The pods that carry addresses."""
-        return [pod for pod in self.cluster.pods.values() if pod.attachments]
+    def live(self) -> Group:
+        """All that carry addresses."""
+        kinds = (self.cluster.machines, self.cluster.instances, self.cluster.pods)
+        return [one for kind in kinds for one in kind.values() if one.attachments]
 
-    def admit(self, pod: Carrier, macs: set[MacAddress]) -> None:
-        """I1, when `pod` is stored with `macs` that it did not carry before."""
+    def stored(self, now: Carrier, before: Carrier | None, made_by: str | None = None) -> None:
+        """I1, when an object is stored, made from that of UID `made_by`."""
+        if made_by in self.bypassed or now.uid in self.bypassed:
+            self.bypass(now)
+        else:
+            self._admit(now, _macs(now) - (_macs(before) if before is not None else set()))
+
+    def _admit(self, one: Carrier, macs: set[MacAddress]) -> None:
+        self._share()
         for other in self.live():
-            if other.uid != pod.uid and other.uid not in self.bypassed:
-                both = macs & {one.mac for one in other.attachments} - self._excused(other)
-                assert not both, f"{pod.name} and {other.name} both carry {both}"
-        for mac in macs & self.declared.keys():
+            if other.root != one.root and other.uid not in self.bypassed:
+                both = macs & _macs(other) - self._excused(other) - self.shared
+                assert not both, f"{_named(one)} and {_named(other)} both carry {both}"
+        for mac in macs & self.declared.keys() - self.shared:
             reserved = self.declared[mac].reserved_for
-            mine = reserved is None or reserved.admits(pod.as_owner(mac))
-            assert mine, f"{pod.name} got {mac}, which is reserved for {reserved}"
+            place = None if reserved is None else (reserved.kind, reserved.namespace, reserved.name)
+            assert place in {None, one.root}, f"{_named(one)} got {mac}, reserved for {reserved}"
 
-    def _excused(self, pod: Carrier) -> set[MacAddress]:
+    def _share(self) -> None:
+        self.shared |= {mac for mac, one in self.cluster.allocated.items() if one.allocation.shared}
+
+    def _excused(self, one: Carrier) -> set[MacAddress]:
         """A known gap: a name not generated yet fits whatever carries the address in the namespace.
 
-        So an object that came by without us may be bound in the place of `pod`; then the address
-        goes its way, until `pod` has it by rule 5 or 9.
+        So an object that came by without us may be bound in the place of `one`; then the address
+        goes its way, until `one` has it by rule 5 or 9.
         """
-        return self.spoilt if pod.uid in self.generated else set()
+        return self.spoilt if one.root in self.generated else set()
 
     def check(self) -> None:
         """I2, at every moment."""
         self._hold()
+        self._share()
         for mac, declared in self.declared.items():
             stored = self.cluster.allocated.get(mac)
             assert stored is not None, f"{mac} was declared, and is no more"
@@ -66,13 +85,13 @@ class Laws:
             kept = now.declared or now.state is State.DECLARED
             assert kept, f"{mac} was declared, and nobody knows any more"
             assert now.reserved_for == declared.reserved_for, f"{mac} is reserved for another"
-        for pod in self.live():
-            if pod.uid not in self.bypassed:
-                for attachment in pod.attachments:
-                    self._check(pod, attachment.mac)
+        for one in self.live():
+            if one.uid not in self.bypassed:
+                for mac in _macs(one):
+                    self._check(one, mac)
         for pod in self.cluster.pods.values():
             if pod.uid in self.held and not pod.terminal:
-                for mac in self.held[pod.uid] - self.spoilt:
+                for mac in self.held[pod.uid] - self.spoilt - self.shared:
                     self._check(pod, mac)
 
     def _hold(self) -> None:
@@ -85,38 +104,79 @@ class Laws:
                 if owner is not None and owner.uid not in {uid, None}:
                     macs.discard(mac)
 
-    def _check(self, pod: Carrier, mac: MacAddress) -> None:
-        if mac in self._excused(pod):
+    def _check(self, one: Carrier, mac: MacAddress) -> None:
+        if mac in self._excused(one):
             return
         stored = self.cluster.allocated.get(mac)
-        assert stored is not None, f"{pod.name} carries {mac}, which has no allocation"
+        assert stored is not None, f"{_named(one)} carries {mac}, which has no allocation"
         owner = stored.allocation.owner
-        assert owner is not None, f"{pod.name} carries {mac}, which is free to take"
-        if mac not in self.spoilt:
-            same = owner.namespace == pod.namespace and owner.name in {None, pod.name}
-            assert same, f"{pod.name} carries {mac}, which is {owner}'s"
+        assert owner is not None, f"{_named(one)} carries {mac}, which is free to take"
+        if mac not in self.spoilt | self.shared:
+            kind, namespace, name = owner.root
+            same = (kind, namespace, name or one.root[2]) == one.root
+            assert same, f"{_named(one)} carries {mac}, which is {owner}'s"
 
     def check_rest(self) -> None:
         """I3: all requests are over, and Q has passed again and again."""
-        for mac in {*self.cluster.allocated, *(a.mac for p in self.live() for a in p.attachments)}:
+        for mac in {*self.cluster.allocated, *(mac for one in self.live() for mac in _macs(one))}:
             stored = self.cluster.allocated.get(mac)
-            carriers = {pod.uid for pod in self.live() if pod.carries(mac)}
+            groups = self._groups(mac)
             assert stored is not None, f"{mac} is carried, and has no allocation"
-            owner = self._owner_at_rest(stored.allocation)
-            conflicts = {one.uid for one in stored.conflicts}
-            assert conflicts == carriers - {owner}, f"{mac}: conflicts {conflicts} of {carriers}"
-            if mac not in self.spoilt:
-                assert carriers <= {owner}, f"{mac} is carried by {carriers}, and {owner}'s"
+            root, owner = self._owner_at_rest(stored.allocation)
+            mine = groups.pop(root, []) if root is not None else []
+            whose = self._whose(mine) if mine else {owner}
+            assert owner in whose, f"{mac} is {stored.allocation.owner}'s, and not that of {whose}"
+            others = [group for group in groups.values() if not (mine and one_guest(group, mine))]
+            noted = {one.uid for one in stored.conflicts}
+            theirs = [self._whose(group) for group in others]
+            assert len(noted) == len(theirs), f"{mac}: conflicts {noted}, and not {theirs}"
+            assert all(one & noted for one in theirs), f"{mac}: conflicts {noted} lack {theirs}"
+            if mac not in self.spoilt | self.shared:
+                assert not others, f"{mac} is {owner}'s, and carried by {_named(others[0][0])}"
 
-    def _owner_at_rest(self, allocation: Allocation) -> str | None:
+    def _groups(self, mac: MacAddress) -> dict[Root, Group]:
+        groups: dict[Root, Group] = {}
+        for one in self.live():
+            if one.carries(mac):
+                groups.setdefault(one.root, []).append(one)
+        return groups
+
+    def _whose(self, group: Group) -> set[str | None]:
+        """Return the UID of who owns what `group` carries: the highest, or who made that.
+
+        Where a launcher pod alone carries it, its VMI may stand for the VM until both are read.
+        """
+        highest = group[0]  # VMs are live before VMIs before pods
+        made_by = highest.controller
+        if highest.kind == MACHINE or made_by is None:
+            return {highest.uid}
+        if highest.kind == INSTANCE:
+            return {made_by.uid}
+        _, namespace, name = highest.root
+        vmi = self.cluster.instances.get((namespace, name or ""))
+        is_its_own = vmi is not None and vmi.uid == made_by.uid
+        above = vmi.controller if vmi is not None and is_its_own else None
+        makers: set[str | None] = {pod.controller.uid for pod in group if pod.controller}
+        return makers | ({above.uid} if above is not None else set())
+
+    def _owner_at_rest(self, allocation: Allocation) -> tuple[Root | None, str | None]:
         mac, owner = allocation.mac, allocation.owner
-        carriers = [pod for pod in self.live() if pod.carries(mac)]
+        carriers = [one for one in self.live() if one.carries(mac)]
         if allocation.state is State.DECLARED:
-            users = [pod for pod in carriers if allocation.is_free_for(pod.as_owner(mac))]
-            assert not users, f"{mac} is free to take, and carried by {users[0].name}"
-            return None
+            users = [one for one in carriers if allocation.is_free_for(one.as_owner(mac))]
+            assert not users, f"{mac} is free to take, and carried by {_named(users[0])}"
+            return None, None
         assert allocation.state is State.BOUND, f"{mac} is {allocation.state} for ever"
         assert owner is not None
-        there = {pod.uid for pod in self.cluster.pods.values() if not pod.terminal}
-        assert owner.uid in there, f"{mac} leaks: {owner} is gone"
-        return owner.uid
+        pods = {pod.uid for pod in self.cluster.pods.values() if not pod.terminal}
+        there = owner.uid in pods or any(one.root == owner.root for one in carriers)
+        assert there, f"{mac} leaks: {owner} is gone"
+        return owner.root, owner.uid
+
+
+def _macs(one: Carrier) -> set[MacAddress]:
+    return {attachment.mac for attachment in one.attachments}
+
+
+def _named(one: Carrier) -> str:
+    return f"{one.kind} {one.namespace}/{one.name}"

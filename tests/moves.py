@@ -6,39 +6,36 @@ fine where accidents live (a request or a settling goes some calls far, and stay
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Carrier, Reservation
+from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
+from tests.admission import NAMESPACE
+from tests.machine_moves import FEW, MACHINE_WEIGHTS, MachineMoves
 from tests.programs import FIRST, OUTSIDE, SECOND, Request
-from tests.simulation import NAMESPACE, Simulation
+from tests.simulation import Simulation
 from webhook.admission import Allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from crds.mac import MacAddress
-
-T = TypeVar("T")
-Choose = Callable[[int], int]  # a number 0 <= n < its argument
+    from tests.machine_moves import Choose
+    from tests.programs import Watch
 
 # What repeats is likelier: accidents need one address and one name, again and again.
 _NAMES = ("web-0", "web-0", "web-0", "web-1", None)
-_WANTED = (None, FIRST, FIRST, FIRST, SECOND, OUTSIDE)
 _MACS = (FIRST, FIRST, FIRST, SECOND, OUTSIDE)
-_FEW = (0, 1, 1, 2, 2, 3, 4)
 _RESERVATION = Reservation(kind="Pod", namespace=NAMESPACE, name="web-1")
 
 
-class Moves:
+class Moves(MachineMoves):
     """The moves of one simulation. Those that are impossible just now do nothing."""
 
     def __init__(self, choose: Choose) -> None:
         self.choose = choose
-        self.sim = Simulation(controllers=1 + self._one_in(4), draw=choose)
+        policy = CollisionPolicy.WARN if self._one_in(3) else CollisionPolicy.REJECT
+        self.sim = Simulation(controllers=1 + self._one_in(4), draw=choose, policy=policy)
         if self._one_in(3):
-            self.a_controller_sees_pods_late()
+            self.a_controller_sees_a_kind_late()
 
     # --- admission ----------------------------------------------------------------------------
 
@@ -48,7 +45,7 @@ class Moves:
         self.sim.store(request)
 
     def a_create_begins(self) -> None:
-        self.sim.answer(self._ask(), self._pick(_FEW))
+        self.sim.answer(self._ask(), self._pick(FEW))
 
     def a_create_is_answered(self) -> None:
         self.sim.answer(self._ask())
@@ -57,13 +54,13 @@ class Moves:
         if pods := [pod for pod in self._pods() if pod.namespace == NAMESPACE]:
             macs = self._macs()
             request = self.sim.ask_update(self._pick(pods), *macs, replica=self.choose(2))
-            self.sim.answer(request, None if self.choose(2) else self._pick(_FEW))
+            self.sim.answer(request, None if self.choose(2) else self._pick(FEW))
             if self._one_in(2):
                 self.sim.store(request)
 
     def a_request_goes_on(self) -> None:
         if begun := [one for one in self.sim.requests if not one.task.done()]:
-            self.sim.answer(self._pick(begun), None if self.choose(2) else self._pick(_FEW))
+            self.sim.answer(self._pick(begun), None if self.choose(2) else self._pick(FEW))
 
     def an_answer_is_stored(self) -> None:
         if answered := self._answered():
@@ -76,7 +73,7 @@ class Moves:
     def the_api_server_asks_twice(self) -> None:
         if open_ := [one for one in self.sim.requests if not one.is_over]:
             again = self.sim.ask_again(self._pick(open_), replica=self.choose(2))
-            self.sim.answer(again, None if self.choose(2) else self._pick(_FEW))
+            self.sim.answer(again, None if self.choose(2) else self._pick(FEW))
 
     # --- objects ------------------------------------------------------------------------------
 
@@ -89,11 +86,11 @@ class Moves:
         self.sim.deliver()
 
     def a_pod_ends(self) -> None:
-        if pods := self.sim.laws.live():
+        if pods := self._live_pods():
             self.sim.end(self._pick(pods))
 
     def a_pod_loses_its_interfaces(self) -> None:
-        if pods := self.sim.laws.live():
+        if pods := self._live_pods():
             self.sim.edit(self._pick(pods))
 
     def a_pod_appears_unseen(self) -> None:
@@ -119,7 +116,7 @@ class Moves:
         macs = [*one.settling, *one.marks]
         if macs:
             mac = self._pick(macs)
-            self.sim.settle(mac, self._pick(_FEW), number)
+            self.sim.settle(mac, self._pick(FEW), number)
 
     def all_is_calm(self) -> None:
         self.sim.calm()
@@ -141,9 +138,9 @@ class Moves:
     def a_view_learns(self) -> None:
         self._pick(self.sim.watches()).deliver(None if self.choose(2) else 1)
 
-    def a_controller_sees_pods_late(self) -> None:
+    def a_controller_sees_a_kind_late(self) -> None:
         """From now on, or no longer."""
-        watch = self._pick(self.sim.controllers).pod_watch
+        watch: Watch = self._pick(self._pick(self.sim.controllers).carrier_watches)
         if watch in self.sim.late:
             self.sim.late.remove(watch)
         else:
@@ -176,42 +173,40 @@ class Moves:
     def _ask(self) -> Request:
         return self.sim.ask(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
 
-    def _macs(self) -> tuple[MacAddress | None, ...]:
-        first = self._pick(_WANTED)
-        return (first, self._pick(_WANTED)) if self._one_in(6) else (first,)
-
     def _pods(self) -> list[Carrier]:
+        """Those that are no launchers; of what has ended, only some."""
         return [
-            pod for pod in self.sim.cluster.pods.values() if not pod.terminal or self._one_in(2)
+            pod
+            for pod in self.sim.cluster.pods.values()
+            if pod.controller is None and (not pod.terminal or self._one_in(2))
         ]
+
+    def _live_pods(self) -> list[Carrier]:
+        return [pod for pod in self._pods() if pod.attachments]
 
     def _answered(self) -> list[Request]:
         return [
             one for one in self.sim.requests if not one.is_over and isinstance(one.verdict, Allowed)
         ]
 
-    def _pick(self, things: Sequence[T]) -> T:
-        return things[self.choose(len(things))]
 
-    def _one_in(self, many: int) -> bool:
-        return self.choose(many) == many - 1
-
-
-# How often each is tried: with 100 in all, about per cent.
-WEIGHTS = {
+# How often each is tried: with those of pods 100 in all, about per cent.
+POD_WEIGHTS = {
     Moves.a_pod_is_created: 9,
     Moves.a_create_begins: 6,
     Moves.a_create_is_answered: 6,
     Moves.an_update_adds_an_interface: 4,
-    Moves.a_request_goes_on: 8,
-    Moves.an_answer_is_stored: 9,
-    Moves.an_answer_is_refused_downstream: 1,
-    Moves.the_api_server_asks_twice: 1,
     Moves.a_pod_goes: 4,
     Moves.a_pod_goes_and_all_know: 5,
     Moves.a_pod_ends: 1,
     Moves.a_pod_loses_its_interfaces: 1,
     Moves.a_pod_appears_unseen: 2,
+}
+COMMON_WEIGHTS = {
+    Moves.a_request_goes_on: 8,
+    Moves.an_answer_is_stored: 9,
+    Moves.an_answer_is_refused_downstream: 1,
+    Moves.the_api_server_asks_twice: 1,
     Moves.an_address_is_declared: 1,
     Moves.a_declaration_is_withdrawn: 1,
     Moves.the_controller_goes_on: 16,
@@ -220,7 +215,7 @@ WEIGHTS = {
     Moves.time_passes: 3,
     Moves.all_know_all: 4,
     Moves.a_view_learns: 3,
-    Moves.a_controller_sees_pods_late: 1,
+    Moves.a_controller_sees_a_kind_late: 1,
     Moves.a_late_view_learns: 4,
     Moves.a_watch_lists_anew: 1,
     Moves.a_repair_runs: 1,
@@ -228,3 +223,9 @@ WEIGHTS = {
     Moves.a_replica_is_killed: 1,
     Moves.the_controller_is_killed: 1,
 }
+# A life is of pods, of machines, or of both.
+LIVES = (
+    POD_WEIGHTS | COMMON_WEIGHTS,
+    MACHINE_WEIGHTS | COMMON_WEIGHTS,
+    POD_WEIGHTS | MACHINE_WEIGHTS | COMMON_WEIGHTS,
+)

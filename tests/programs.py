@@ -10,7 +10,8 @@ from controller.repair import repair
 from controller.settling import Settler
 from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
-from crds.pool import Pool
+from crds.pool import CollisionPolicy, Pool
+from crds.resources import KINDS
 from crds.store import StoreUnavailable
 from crds.tests.fake import seen
 from tests.steering import DOING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from crds.resources import Seen
     from crds.tests.fake import FakeCluster
     from tests.steering import SteeredLoop
-    from webhook.admission import Allowed, Denied, PodReview
+    from webhook.admission import Allowed, Denied, Review
 
 # Few addresses meet often.
 FIRST, SECOND = (MacAddress(0x02_00_00_00_00_00 + n) for n in range(2))
@@ -45,7 +46,7 @@ class Watch(Protocol):
 class Request:
     """An admission request: under way, then answered, then stored or over."""
 
-    review: PodReview
+    review: Review
     replica: Replica
     began_s: float
     task: asyncio.Task[Allowed | Denied]
@@ -66,6 +67,7 @@ class Replica:
         name: str,
         draw: Callable[[int], int],
         loop: SteeredLoop,
+        policy: CollisionPolicy,
     ) -> None:
         client = cluster.client(name)
 
@@ -75,7 +77,7 @@ class Replica:
         self.name = name
         taken = Taken(relist, lambda: loop.now_s)
         self.watch = cluster.follow_names(taken, lag=True)
-        claims = Synchronous(client.allocations, client.objects, taken, draw)
+        claims = Synchronous(client.allocations, client.objects, taken, draw, lambda: policy)
         self.handlers = Handlers(lambda: POOL, client.objects, claims, claims)
 
 
@@ -92,7 +94,10 @@ class Controller:
         self.known = AllocationView(self.monotonic_s, self.mark)
         self.carriers = CarrierView(self.mark)
         self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
-        self.pod_watch = cluster.follow_carriers("Pod", self.carriers.of_kind("Pod"), lag=True)
+        self.machine_watch, self.instance_watch, self.pod_watch = (
+            cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True) for kind in KINDS
+        )
+        self.carrier_watches = (self.machine_watch, self.instance_watch, self.pod_watch)
         self.settler = Settler(
             self._client.allocations,
             self._client.objects,

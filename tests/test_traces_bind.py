@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Reservation, Source, State
+from tests.admission import NAMESPACE
 from tests.programs import FIRST, OUTSIDE, SECOND
-from tests.simulation import NAMESPACE
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress

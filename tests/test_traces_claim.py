@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Reservation, State
+from tests.admission import NAMESPACE
 from tests.programs import FIRST, OUTSIDE, SECOND
-from tests.simulation import NAMESPACE
 from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:

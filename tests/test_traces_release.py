@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.allocation import Allocation, Reservation, State
+from tests.admission import NAMESPACE
 from tests.programs import FIRST, OUTSIDE
-from tests.simulation import NAMESPACE
 
 if TYPE_CHECKING:
     from tests.simulation import Simulation

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 
-from tests.moves import WEIGHTS, Moves
+from tests.moves import LIVES, Moves
 
 _WALKS = int(os.environ.get("WALKS", "2000"))
 _SEED = int(os.environ.get("SEED", "1"))
@@ -25,7 +25,8 @@ def _walk(seed: int) -> None:
     moves = Moves(chance.randrange)
     trail: list[str] = []
     try:
-        for move in chance.choices([*WEIGHTS], [*WEIGHTS.values()], k=_STEPS):
+        weights = LIVES[seed % len(LIVES)]
+        for move in chance.choices([*weights], [*weights.values()], k=_STEPS):
             trail.append(move.__name__)
             move(moves)
         trail.append("at rest")

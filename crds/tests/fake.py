@@ -1,4 +1,4 @@
-"""An API server in memory: MacAllocations and pods under etcd's one revision, behind both ports.
+"""An API server in memory: allocations, pods, VMs and VMIs under one revision, behind both ports.
 
 Law: it answers as the real one does (`contract.py` runs on both), and what goes wrong is what a
 test asks for: `gate` is awaited before each effect, `answer` after it.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from crds.tests.gates import Call, Gate, let_through
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
+    from crds.tests.kubevirt import Manifest
     from crds.watch import View
 
 
@@ -42,7 +43,7 @@ class FakeCluster:
     pods: dict[tuple[str, str], Carrier] = field(default_factory=dict)  # by namespace and name
     machines: dict[tuple[str, str], Carrier] = field(default_factory=dict)
     instances: dict[tuple[str, str], Carrier] = field(default_factory=dict)
-    _manifests: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _manifests: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     _uids: int = 0
     _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, Seen]] = field(
         default_factory=list
@@ -76,49 +77,63 @@ class FakeCluster:
         generate_name: str = "pod-",
     ) -> Carrier:
         """Store a pod; without a name it gets one that begins with `generate_name`."""
-        uid = self._uid()
-        key = namespace, name or f"{generate_name}{self._uids:05x}"
-        if key in self.pods:
-            raise ObjectExists(f"Pod {key[0]}/{key[1]}")
-        self._manifests[key] = {"uid": uid, "phase": "Pending"}
+        metadata: Manifest = {"namespace": namespace, "name": name or self.generated(generate_name)}
         if networks is not None:
-            self._manifests[key]["networks"] = networks
-        return self._store_pod(key)
+            metadata["annotations"] = {ANNOTATION: networks}
+        return self.create("Pod", {"metadata": metadata, "status": {"phase": "Pending"}})
 
     def networks_of(self, namespace: str, name: str) -> str | None:
         """Return the annotation of a stored pod."""
-        return self._manifests[namespace, name].get("networks")
+        metadata = self.manifest("Pod", namespace, name)["metadata"]
+        text: str | None = metadata.get("annotations", {}).get(ANNOTATION)
+        return text
 
     def annotate(self, namespace: str, name: str, networks: str) -> Carrier:
         """Change the annotation of a stored pod."""
-        self._manifests[namespace, name]["networks"] = networks
-        return self._store_pod((namespace, name))
+        pod = self.manifest("Pod", namespace, name)
+        metadata = pod["metadata"] | {"annotations": {ANNOTATION: networks}}
+        return self.put("Pod", pod | {"metadata": metadata})
 
     def set_phase(self, namespace: str, name: str, phase: str) -> Carrier:
         """Set `status.phase` of a stored pod."""
-        self._manifests[namespace, name]["phase"] = phase
-        return self._store_pod((namespace, name))
+        pod = self.manifest("Pod", namespace, name)
+        return self.put("Pod", pod | {"status": {"phase": phase}})
 
     def delete_pod(self, namespace: str, name: str) -> None:
         """Delete a stored pod, at once."""
-        del self._manifests[namespace, name]
         self.remove("Pod", namespace, name)
 
-    def put(self, kind: str, manifest: dict[str, Any]) -> Carrier:
+    def generated(self, prefix: str) -> str:
+        """Return a name that nothing has."""
+        return f"{prefix}{int(self._uid().removeprefix('uid-')):05x}"
+
+    def manifest(self, kind: str, namespace: str, name: str) -> Manifest:
+        """Return a stored object as its JSON says; it is not to be written to."""
+        return self._manifests[kind, namespace, name]
+
+    def create(self, kind: str, manifest: Manifest) -> Carrier:
+        """Store a new object, or raise ObjectExists."""
+        key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+        if key in self.of(kind):
+            raise ObjectExists(f"{kind} {key[0]}/{key[1]}")
+        return self.put(kind, manifest)
+
+    def put(self, kind: str, manifest: Manifest) -> Carrier:
         """Store an object as its JSON says; a new one gets a UID, all a resourceVersion."""
         metadata = manifest["metadata"]
         key = metadata["namespace"], metadata["name"]
         known = self.of(kind).get(key)
         uid = metadata.get("uid") or (known.uid if known else self._uid())
         metadata = {**metadata, "uid": uid, "resourceVersion": self._version()}
-        raw = json.dumps({**manifest, "metadata": metadata}).encode()
-        stored = self.of(kind)[key] = KINDS[kind].read(raw)
+        manifest = self._manifests[kind, *key] = {**manifest, "metadata": metadata}
+        stored = self.of(kind)[key] = KINDS[kind].read(json.dumps(manifest).encode())
         self._tell(kind, stored, there=True)
         return stored
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """Delete a stored object, at once."""
         gone = replace(self.of(kind).pop((namespace, name)), version=self._version())
+        del self._manifests[kind, namespace, name]
         self._tell(kind, gone, there=False)
 
     def _tell(self, kind: str, one: Carrier, *, there: bool) -> None:
@@ -190,17 +205,6 @@ class FakeCluster:
         for watch in self._allocation_watches:
             watch.see(stored, there=True)
         return stored
-
-    def _store_pod(self, key: tuple[str, str]) -> Carrier:
-        manifest = self._manifests[key]
-        metadata: dict[str, Any] = {
-            "namespace": key[0],
-            "name": key[1],
-            "uid": manifest["uid"],
-        }
-        if "networks" in manifest:
-            metadata["annotations"] = {ANNOTATION: manifest["networks"]}
-        return self.put("Pod", {"metadata": metadata, "status": {"phase": manifest["phase"]}})
 
     def _version(self) -> str:
         self.revision += 1

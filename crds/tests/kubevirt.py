@@ -131,6 +131,20 @@ def launcher(  # noqa: PLR0913 # likewise
     }
 
 
+def nics_of(stored: Manifest) -> tuple[Nic, ...]:
+    """Return the interfaces on multus networks that a VM or VMI says it has."""
+    spec = stored["spec"]
+    spec = spec["template"]["spec"] if stored["kind"] == MACHINE else spec
+    return tuple(
+        Nic(one["name"], one.get("macAddress")) for one in spec["domain"]["devices"]["interfaces"]
+    )
+
+
+def device(number: int) -> str:
+    """Return the name of a pod interface (KubeVirt's is a hash of the network's name)."""
+    return f"pod{number:011x}"
+
+
 def elements(nics: Sequence[Nic], namespace: str) -> str:
     """Return the annotation by which a launcher pod gets its multus networks."""
     multus = [(n, nic) for n, nic in enumerate(nics, 1) if nic.network is not None]
@@ -141,7 +155,7 @@ def _element(number: int, nic: Nic, namespace: str) -> Manifest:
     within, slash, name = (nic.network or "").partition("/")
     where = {"name": name, "namespace": within} if slash else {"name": within}
     mac = {} if nic.mac is None else {"mac": str(nic.mac)}
-    return {"namespace": namespace} | where | mac | {"interface": f"pod{number:011x}"}
+    return {"namespace": namespace} | where | mac | {"interface": device(number)}
 
 
 def _metadata(name: str, namespace: str, uid: str | None) -> Manifest:
