@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crds.pool import CollisionPolicy
 from tests.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ def _silence() -> Iterator[None]:
 @pytest.fixture
 def sim() -> Iterator[Simulation]:
     simulation = Simulation()
+    yield simulation
+    simulation.close()
+
+
+@pytest.fixture
+def warning() -> Iterator[Simulation]:
+    """One under policy Warn."""
+    simulation = Simulation(policy=CollisionPolicy.WARN)
     yield simulation
     simulation.close()
 
