@@ -1,5 +1,6 @@
 """What the API server was asked, by whom: its audit log, where a cluster is brought up with one."""
 
+import http
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -38,6 +39,16 @@ class Audit:
             if event["user"]["username"] == user and event["stage"] == stage:
                 counted[event["verb"], _resource(event)] += 1
         return counted
+
+    def created(self, resource: str) -> list[tuple[str, str]]:
+        """Return who has created which object of that resource, in the order of the answers."""
+        return [
+            (event["user"]["username"], event["objectRef"]["name"])
+            for event in map(json.loads, self._lines())
+            if event["verb"] == "create"
+            and _resource(event) == resource
+            and event["responseStatus"]["code"] == http.HTTPStatus.CREATED
+        ]
 
     def _lines(self) -> list[str]:
         """All whole lines: the last one may be half written."""

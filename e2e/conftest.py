@@ -44,7 +44,7 @@ def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("create", "namespace", name)
     kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,6 @@
 """What happens to the addresses of machines that run: plugged, unplugged, migrated, bare."""
 
-import json
-from typing import Any
-
-from e2e.cluster.kubevirt.machines import Interface, asked_for, manifest
+from e2e.cluster.kubevirt.machines import Interface, asked_for
 from e2e.cluster.readiness import eventually
 from e2e.farm import LAN, NAT, Farm
 
@@ -71,7 +68,7 @@ def test_a_changed_address_of_a_running_vm_owns_both_until_the_restart(farm: Far
 
 
 def test_a_bare_vmi_is_served_through_its_launcher_and_owns_the_address(farm: Farm) -> None:
-    _create_bare(farm, "job", NAT, LAN)
+    farm.machines.create_instance("job", [NAT, LAN])
 
     farm.kubevirt.handler.run(farm.machines, "job")
 
@@ -81,7 +78,7 @@ def test_a_bare_vmi_is_served_through_its_launcher_and_owns_the_address(farm: Fa
 
 
 def test_both_launchers_of_a_migrating_bare_vmi_carry_the_same_address(farm: Farm) -> None:
-    _create_bare(farm, "job", LAN)
+    farm.machines.create_instance("job", [LAN])
     farm.kubevirt.handler.run(farm.machines, "job")
     [mac] = _carried(farm, "job")
 
@@ -98,7 +95,7 @@ def test_a_bare_vmi_s_requested_address_is_policed(farm: Farm) -> None:
     macs = farm.create("web")
     farm.bound(macs["lan"], "web")
 
-    _create_bare(farm, "thief", Interface("lan", "lan", macs["lan"]))
+    farm.machines.create_instance("thief", [Interface("lan", "lan", macs["lan"])])
 
     events = eventually(
         lambda: [
@@ -112,7 +109,7 @@ def test_a_bare_vmi_s_requested_address_is_policed(farm: Farm) -> None:
 
 
 def test_an_ended_bare_vmi_gives_its_address_back(farm: Farm) -> None:
-    _create_bare(farm, "job", LAN)
+    farm.machines.create_instance("job", [LAN])
     farm.kubevirt.handler.run(farm.machines, "job")
     [mac] = _carried(farm, "job")
     farm.bound(mac, "job", "VirtualMachineInstance")
@@ -120,17 +117,6 @@ def test_an_ended_bare_vmi_gives_its_address_back(farm: Farm) -> None:
     farm.kubevirt.handler.stop(farm.machines, "job")
 
     farm.freed(mac)
-
-
-def _create_bare(farm: Farm, name: str, *interfaces: Interface) -> None:
-    template: dict[str, Any] = manifest(name, interfaces)["spec"]["template"]["spec"]
-    bare = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachineInstance",
-        "metadata": {"name": name},
-        "spec": template,
-    }
-    farm("create", "-f", "-", stdin=json.dumps(bare))
 
 
 def _carried(farm: Farm, name: str) -> list[str]:

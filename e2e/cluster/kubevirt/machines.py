@@ -99,6 +99,16 @@ class Machines:
         stdin = json.dumps(manifest(name, interfaces, run_strategy=run_strategy))
         self("create", "-f", "-", stdin=stdin)
 
+    def create_instance(self, name: str, interfaces: Sequence[Interface] = ()) -> None:
+        """Create a VirtualMachineInstance that no VirtualMachine has."""
+        bare = {
+            "apiVersion": "kubevirt.io/v1",
+            "kind": "VirtualMachineInstance",
+            "metadata": {"name": name},
+            "spec": manifest(name, interfaces)["spec"]["template"]["spec"],
+        }
+        self("create", "-f", "-", stdin=json.dumps(bare))
+
     def run_strategy(self, name: str, strategy: str) -> None:
         """Let a VirtualMachine run, or not: Always, Halted, Manual."""
         patch = json.dumps({"spec": {"runStrategy": strategy}})

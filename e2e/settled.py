@@ -1,0 +1,92 @@
+"""A cluster that was in use before kubemacpool came: machines and pods with addresses."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt.machines import Interface, manifest
+from e2e.farm import LAN, NAT, Farm
+from e2e.pods import Shop
+
+RANGE = ("0a:00:00:00:10:00", "0a:00:00:00:10:3f")  # small, and most of it in use
+TWINS = ("twin-a", "twin-b")
+FINALIZER = "k8s.v1.cni.cncf.io/kubeMacPool"  # the Go manager's before its 0.30, on VMs
+_ANNOTATION = "kubemacpool.io/transaction-timestamp"  # the Go manager's, on VMs
+_GO_MANAGER = Path(__file__).with_name("go-manager.yaml")
+_HALTED = 16
+
+Owner = tuple[str, str, str]  # kind, namespace, name
+
+
+@dataclass(slots=True)
+class Settled:
+    """Who has which address in two namespaces: `farm` with machines of all kinds, and `wild`."""
+
+    farm: Farm
+    wild: Shop
+    owners: dict[str, Owner] = field(default_factory=dict)
+    twins: str = ""  # what both TWINS have
+    natted: str = ""  # what a guest has behind NAT, and no spec: of no concern to anybody
+    _given: int = 0
+
+    def fill(self) -> None:
+        """Create them all."""
+        for number in range(_HALTED):
+            self._machine(f"idle-{number}", *self._addressed())
+        self._machine("busy", *self._addressed(), metadata={"annotations": {_ANNOTATION: "1"}})
+        self.farm.run("busy")
+        self._machine("quiet", NAT, LAN)
+        self.farm.machines.run_strategy("quiet", "Always")
+        self._run("quiet", "VirtualMachine")
+        self.farm.machines.create_instance("job", [self._lan()])
+        self._run("job", "VirtualMachineInstance")
+        self.farm.machines.create_instance("quiet-job", [LAN])
+        self._run("quiet-job", "VirtualMachineInstance")
+        twin = self._lan()
+        self.twins = twin.mac
+        for name in TWINS:
+            self._machine(name, twin)
+        for shop in (self.farm.shop, self.wild):
+            mac = self._next()
+            shop.create("pod", [{"name": "lan", "mac": mac}])
+            self.owners[mac] = ("Pod", shop.namespace, "pod")
+        self._machine("leaving", self._lan(), metadata={"finalizers": [FINALIZER]})
+        self.farm("delete", "vm", "leaving", "--wait=false")  # only the finalizer keeps it
+
+    def of(self, name: str) -> list[str]:
+        """Return the addresses of one of them."""
+        return [mac for mac, (_, _, owner) in self.owners.items() if owner == name]
+
+    def _machine(
+        self, name: str, *interfaces: Interface, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        vm = manifest(name, interfaces, run_strategy="Halted")
+        vm["metadata"] |= metadata or {}
+        self.farm("create", "-f", "-", stdin=json.dumps(vm))
+        whose = ("VirtualMachine", self.farm.namespace, name)
+        self.owners |= {one.mac: whose for one in interfaces if one.mac}
+
+    def _run(self, name: str, kind: str) -> None:
+        """Let the VMI run; where its spec has no address, CNI makes one up, and its status has."""
+        vmi = self.farm.kubevirt.handler.run(self.farm.machines, name)
+        macs = {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]}
+        self.natted = macs.get("default", self.natted)
+        self.owners[macs["lan"]] = (kind, self.farm.namespace, name)
+
+    def _addressed(self) -> list[Interface]:
+        return [Interface("default", mac=self._next()), self._lan()]
+
+    def _lan(self) -> Interface:
+        return Interface("lan", "lan", self._next())
+
+    def _next(self) -> str:
+        self._given += 1
+        return f"{RANGE[0][:-2]}{self._given:02x}"
+
+
+def leave_go_manager(kubectl: Kubectl) -> None:
+    """Apply what the Go manager's manifest does, and what it writes into its Secrets."""
+    kubectl("apply", "-f", str(_GO_MANAGER))

@@ -1,0 +1,243 @@
+"""A cluster full of machines and pods, where the Go manager ran until now, is taken over.
+
+The commands are those of docs/moving-from-the-go-manager.md, as they stand there.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e import pool
+from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubevirt import KubeVirt, start
+from e2e.cluster.programs import start_controller
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import apply_release
+from e2e.cluster.release_up import start as start_programs
+from e2e.cluster.shell import typed
+from e2e.farm import OPT_IN_VMS, Farm
+from e2e.load import Crowd
+from e2e.pods import OPT_IN, Shop
+from e2e.settled import FINALIZER, RANGE, TWINS, Settled, leave_go_manager
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "moving-from-the-go-manager.md").read_text()
+NEWCOMERS = 20
+WIDE = ("02:00:00:00:00:00", "02:ff:ff:ff:ff:ff")
+QUIET_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What was before, what the guide's commands said, and the pods that came at that moment."""
+
+    before: Settled
+    machines: dict[str, Any]  # spec and annotations of each VM, as they were before
+    duplicates: str
+    adopted: dict[str, Any]  # the allocations' specs, once the guide says that all are known
+    newcomers: Crowd
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    with ephemeral(audit_policy=POLICY) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def own_kubevirt(own_cluster: ControlPlane) -> KubeVirt:
+    return start(own_cluster)
+
+
+@pytest.fixture(scope="module")
+def move(
+    own_cluster: ControlPlane, own_kubevirt: KubeVirt, tmp_path_factory: pytest.TempPathFactory
+) -> Move:
+    """The cluster, taken over while a crowd creates pods."""
+    kubectl, folder = own_cluster.kubectl, tmp_path_factory.mktemp("move")
+    before = Settled(_farm(own_kubevirt, "old"), _namespace(own_cluster, "wild"))
+    before.fill()
+    leave_go_manager(kubectl)
+    kubectl("label", "namespace", "old", OPT_IN, OPT_IN_VMS)
+    machines = _written(before)
+
+    duplicates = _follow(own_cluster, folder, "**1. Write down what is.**")
+    _follow(own_cluster, folder, "**3. Stop the Go manager")
+    crowd = Crowd(own_cluster.kubeconfig, 4)
+    names = [f"new-{number}" for number in range(NEWCOMERS)]
+    apply_release(kubectl)
+    pool.edit(kubectl, RANGE_START=RANGE[0], RANGE_END=RANGE[1])
+    with crowd.begin("old", names, [{"name": "lan"}], tries=5000):
+        start_programs(own_cluster, replicas=2, quiet_s=QUIET_S)
+    missing = _follow(own_cluster, folder, "**5. Check.**").partition("NAME")[0]
+    assert missing == ""
+    adopted = {mac: before.farm.shop.spec(mac) for mac in before.owners}
+    for spec in adopted.values():
+        spec["uid"] = _uid(before, spec["owner"])
+    pool.configure(kubectl, *WIDE)
+    return Move(before, machines, duplicates, adopted, crowd)
+
+
+def test_every_address_in_use_is_its_owner_s_and_adopted(move: Move) -> None:
+    before = move.before
+
+    for mac, owner in before.owners.items():
+        spec = move.adopted[mac]
+        assert (spec["state"], spec["source"]) == ("Bound", "Adopted"), mac
+        found = spec["owner"]
+        if mac == before.twins:
+            assert found["name"] in TWINS
+        else:
+            assert (found["kind"], found["namespace"], found["name"]) == owner
+        assert found["uid"] == spec["uid"]
+
+
+def test_none_is_given_out_before_all_that_are_in_use_are_known(
+    own_cluster: ControlPlane, move: Move
+) -> None:
+    created = Audit(own_cluster).created("macallocations")
+
+    first_new = min(place for place, (user, _) in enumerate(created) if user == WEBHOOK)
+    known = {name for user, name in created[:first_new] if user == CONTROLLER}
+    assert {mac.replace(":", "-") for mac in move.before.owners} <= known
+    assert move.newcomers.refusals == []
+    assert len({*move.newcomers.macs()}) == NEWCOMERS
+    assert not {*move.newcomers.macs()} & move.before.owners.keys()
+    assert pool.condition(own_cluster.kubectl, "Adopted")["status"] == "True"
+
+
+def test_a_duplicate_is_reported_and_nobody_s_address_is_changed(move: Move) -> None:
+    before = move.before
+
+    assert {name for name in TWINS if f"VirtualMachine old/{name}" in move.duplicates} == {*TWINS}
+    eventually(lambda: _conflicts(before, before.twins), "the duplicate in status.conflicts")
+    found = before.farm.shop.allocation(before.twins)
+    assert found
+    [conflict] = found["status"]["conflicts"]
+    assert {conflict["name"], found["spec"]["owner"]["name"]} == {*TWINS}
+    for name, written in _written(before).items():
+        assert written == move.machines[name]
+
+
+def test_what_a_guest_has_behind_nat_and_in_no_spec_is_not_adopted(move: Move) -> None:
+    assert move.before.natted
+    assert move.before.farm.shop.allocation(move.before.natted) is None
+
+
+def test_a_vm_that_the_old_finalizer_keeps_is_released_when_the_guide_s_command_took_it_off(
+    own_cluster: ControlPlane, move: Move, tmp_path: Path
+) -> None:
+    farm, [mac] = move.before.farm, move.before.of("leaving")
+    assert FINALIZER in farm.machines.get("vm", "leaving")["metadata"]["finalizers"]
+
+    said = _follow(own_cluster, tmp_path, "**6. Take the old finalizer off VMs.**")
+
+    assert said == "virtualmachine.kubevirt.io/leaving patched\n"
+    eventually(lambda: farm.machines.gone("vm", "leaving"), "the VM gone")
+    farm.freed(mac)
+
+
+def test_what_the_go_manager_left_is_tidied_up_by_the_guide_s_command(
+    own_cluster: ControlPlane, move: Move, tmp_path: Path
+) -> None:
+    said = _follow(own_cluster, tmp_path, "**7. Tidy up**")
+
+    assert "Error" not in said
+    served = move.before.farm.shop.create("tidied", [{"name": "lan"}])
+    move.before.farm.shop.bound(served[0]["mac"], "tidied")
+
+
+@pytest.mark.usefixtures("move")
+def test_a_vm_deleted_while_the_controller_is_down_is_released_and_one_that_runs_is_not(
+    own_cluster: ControlPlane, own_kubevirt: KubeVirt
+) -> None:
+    farm = _farm(own_kubevirt, "down", OPT_IN_VMS)
+    idle, going, staying = (farm.create(name) for name in ("idle", "going", "staying"))
+    farm.run("going")
+    farm.run("staying")
+    farm.shop.eventually_owns([*idle.values(), *going.values(), *staying.values()])
+
+    with _controller_down(own_cluster):
+        farm("delete", "vm", "idle")
+        farm("delete", "vm", "going", "--wait=false")
+
+    farm.freed(*idle.values())
+    farm.shop.eventually_owns([*going.values(), *staying.values()])
+    farm.end("going")
+    farm.freed(*going.values())
+    farm.shop.eventually_owns(list(staying.values()))
+
+
+@pytest.mark.usefixtures("move")
+def test_a_vm_orphaned_while_the_controller_is_down_leaves_its_addresses_to_its_vmi(
+    own_cluster: ControlPlane, own_kubevirt: KubeVirt
+) -> None:
+    farm = _farm(own_kubevirt, "orphaned", OPT_IN_VMS)
+    macs = farm.create("web")
+    farm.run("web")
+    farm.shop.eventually_owns(list(macs.values()))
+
+    with _controller_down(own_cluster):
+        farm("delete", "vm", "web", "--cascade=orphan")
+
+    for mac in macs.values():
+        farm.bound(mac, "web", "VirtualMachineInstance")
+    farm("delete", "vmi", "web", "--wait=false")
+    farm.end("web")
+    farm.freed(*macs.values())
+
+
+def _namespace(cluster: ControlPlane, name: str, *labels: str) -> Shop:
+    cluster.kubectl("create", "namespace", name)
+    if labels:
+        cluster.kubectl("label", "namespace", name, *labels)
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    return Shop(cluster.kubectl, name)
+
+
+def _farm(kubevirt: KubeVirt, name: str, *labels: str) -> Farm:
+    shop = _namespace(kubevirt.cluster, name, *labels)
+    farm = Farm(shop.kubectl, name, kubevirt)
+    farm.machines.create_network("lan")
+    return farm
+
+
+@contextmanager
+def _controller_down(cluster: ControlPlane) -> Iterator[None]:
+    cluster.process("controller-1").kill()
+    yield
+    start_controller(cluster, "controller-1", "--quiet-s", f"{QUIET_S}").wait_ready()
+
+
+def _follow(cluster: ControlPlane, folder: Path, step: str) -> str:
+    """Run the commands of a step of the guide's first half; what they print."""
+    text = GUIDE[GUIDE.index(step) :]
+    block = re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert block
+    return typed(cluster, f"cd {folder}\n{block[1]}").output
+
+
+def _written(before: Settled) -> dict[str, Any]:
+    """What people wrote into the VMs, and what stands in their annotations."""
+    listed = json.loads(before.farm("get", "vm", "-o", "json"))["items"]
+    return {
+        vm["metadata"]["name"]: (vm["spec"], vm["metadata"].get("annotations")) for vm in listed
+    }
+
+
+def _uid(before: Settled, owner: dict[str, str]) -> str:
+    found = before.farm.kubectl.json("get", owner["kind"], owner["name"], "-n", owner["namespace"])
+    uid: str = found["metadata"]["uid"]
+    return uid
+
+
+def _conflicts(before: Settled, mac: str) -> list[Any]:
+    found = before.farm.shop.allocation(mac) or {}
+    conflicts: list[Any] = found.get("status", {}).get("conflicts", [])
+    return conflicts

@@ -1,0 +1,36 @@
+"""A namespace with machines is deleted whole: nothing leaks, and nothing live is released."""
+
+import pytest
+
+from e2e.cluster.kubevirt.machines import asked_for
+from e2e.cluster.readiness import eventually
+from e2e.farm import LAN, Farm
+
+
+@pytest.mark.parametrize("how", ["background", "foreground"])
+def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_more(
+    farm: Farm, how: str
+) -> None:
+    idle, busy = farm.create("idle"), farm.create("busy")
+    farm.run("busy")
+    farm.machines.create_instance("job", [LAN])
+    farm.kubevirt.handler.run(farm.machines, "job")
+    [job] = [one["mac"] for one in asked_for(farm.machines.launcher("job"))]
+    [pod] = farm.shop.create("pod", [{"name": "lan"}])
+    machines = [*idle.values(), *busy.values(), job]
+    farm.shop.eventually_owns([*machines, pod["mac"]])
+
+    farm.kubectl("delete", "namespace", farm.namespace, f"--cascade={how}", "--wait=false")
+
+    farm.freed(pod["mac"])
+    # The launchers' guests run on until they are told to end, and their VMs are kept for them.
+    kept = {spec["mac"] for spec in farm.shop.allocations()}
+    assert {*busy.values(), job} <= kept
+    for name in ("busy", "job"):
+        farm.kubevirt.handler.stop(farm.machines, name)
+    farm.freed(*machines)
+    eventually(lambda: _is_gone(farm), "the namespace gone")
+
+
+def _is_gone(farm: Farm) -> bool:
+    return not farm.kubectl("get", "namespace", farm.namespace, "--ignore-not-found")
