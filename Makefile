@@ -63,7 +63,7 @@ e2e: venv ## Only the tests that speak to a cluster through kubectl
 	@pytest e2e
 
 .PHONY: bench
-bench: venv ## Measure what the webhook adds to a pod's creation, side by side in one run
+bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run
 	@python -m bench
 
 .PHONY: cluster-up

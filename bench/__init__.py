@@ -1,4 +1,4 @@
-"""`make bench`: what the webhook adds to a pod's creation, on a real API server.
+"""`make bench`: what the webhook adds to requests for pods and VMs, on a real API server.
 
 May hold: what is measured, how it is counted and written down. It uses the test bed of
 `e2e.cluster` and building blocks of `crds` and `webhook`; neither of them knows of it. It asserts

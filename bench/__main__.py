@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures say nothing")
     parser.add_argument(
-        "--turns", type=int, help="how often (default 20, or what fits in 4 minutes)"
+        "--turns", type=int, help="how often (default 20, or what fits in 8 minutes)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the order (default %(default)s)")
     parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME)")

@@ -17,17 +17,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bench.cells import Lane
+from bench.cells import CELLS, Cell, Lane, Shape, Work
 from bench.pods import pod
 from e2e.cluster import processes
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.files import write_private
+from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.progress import Progress
 from e2e.cluster.readiness import eventually, wait_ready
 from e2e.cluster.release_up import Installed, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from e2e.cluster.kubectl import Kubectl
 
@@ -35,9 +36,12 @@ _OURS = "kubemacpool-mutator"
 _NOOP = "bench-noop"  # its namespace, its Service, its configuration
 _PORT = 8000
 _LABELS = {
-    Lane.NO_ANNOTATION: "mutatepods.kubemacpool.io=allocate",
-    Lane.NO_OP: "bench.example.com/noop=yes",
-    Lane.OURS: "mutatepods.kubemacpool.io=allocate",
+    Lane.NO_ANNOTATION: ["mutatepods.kubemacpool.io=allocate"],
+    Lane.NO_OP: ["bench.example.com/noop=yes"],
+    Lane.OURS: [
+        "mutatepods.kubemacpool.io=allocate",
+        "mutatevirtualmachines.kubemacpool.io=allocate",
+    ],
 }
 _SERVICE = f"""
 apiVersion: v1
@@ -59,12 +63,14 @@ class Bed:
 def bed() -> Iterator[Bed]:
     """Give a bed of one's own, and leave nothing of it."""
     progress = Progress("Bringing a control plane, the release and a no-op webhook up")
-    with ephemeral() as cluster, installed(cluster, replicas=1) as release:
-        for lane in Lane:
-            _namespace(cluster.kubectl, lane.namespace, _LABELS.get(lane))
-        noop = _start_noop(cluster)
-        progress.done()
-        yield Bed(cluster.kubeconfig, _pids(cluster, release, noop))
+    with ephemeral() as cluster:
+        apply_machine_crds(cluster.kubectl)
+        with installed(cluster, replicas=1) as release:
+            for name, lane in {cell.namespace: cell.lane for cell in CELLS}.items():
+                _namespace(cluster.kubectl, name, _LABELS.get(lane, []))
+            noop = _start_noop(cluster)
+            progress.done()
+            yield Bed(cluster.kubeconfig, _pids(cluster, release, noop))
 
 
 def _pids(cluster: ControlPlane, release: Installed, noop: processes.Process) -> dict[str, int]:
@@ -77,10 +83,10 @@ def _pids(cluster: ControlPlane, release: Installed, noop: processes.Process) ->
     }
 
 
-def _namespace(kubectl: Kubectl, name: str, label: str | None = None) -> None:
+def _namespace(kubectl: Kubectl, name: str, labels: Sequence[str] = ()) -> None:
     kubectl("create", "namespace", name)
-    if label:
-        kubectl("label", "namespace", name, label)
+    if labels:
+        kubectl("label", "namespace", name, *labels)
     kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
 
 
@@ -109,18 +115,19 @@ def _start_noop(cluster: ControlPlane) -> processes.Process:
 
 def _like(ours: dict[str, Any], certificate: bytes) -> dict[str, Any]:
     """Our own configuration, matchConditions and all, for another Service and namespace label."""
-    webhook = copy.deepcopy(ours["webhooks"][0])
-    key, _, value = _LABELS[Lane.NO_OP].partition("=")
-    webhook["name"] = "noop.bench.example.com"
-    webhook["namespaceSelector"]["matchLabels"] = {key: value}
-    webhook["clientConfig"]["service"].update(name=_NOOP, namespace=_NOOP, port=_PORT)
-    webhook["clientConfig"]["caBundle"] = base64.b64encode(certificate).decode()
-    meta = {"name": _NOOP}
-    return {**ours, "metadata": meta, "webhooks": [webhook]}
+    webhooks = copy.deepcopy(ours["webhooks"])
+    key, _, value = _LABELS[Lane.NO_OP][0].partition("=")
+    for webhook in webhooks:
+        webhook["name"] = webhook["name"].replace("kubemacpool.io", "bench.example.com")
+        webhook["namespaceSelector"]["matchLabels"] = {key: value}
+        webhook["clientConfig"]["service"].update(name=_NOOP, namespace=_NOOP, port=_PORT)
+        webhook["clientConfig"]["caBundle"] = base64.b64encode(certificate).decode()
+    return {**ours, "metadata": {"name": _NOOP}, "webhooks": webhooks}
 
 
 def _is_refused(kubectl: Kubectl) -> bool:
-    dry = ("create", "-f", "-", "-n", Lane.NO_OP.namespace, "--dry-run=server")
+    cell = Cell(Shape(Work.POD, 1, 1), Lane.NO_OP)
+    dry = ("create", "-f", "-", "-n", cell.namespace, "--dry-run=server")
     asked = kubectl.run(*dry, stdin=pod(Lane.NO_OP, 1).decode())
     return "failed calling webhook" in asked.stderr
 

@@ -1,6 +1,6 @@
 """What is measured, and in which order: pure.
 
-Law: the four lanes of one shape stand next to each other in every turn, in an order drawn by
+Law: the lanes of one shape stand next to each other in every turn, in an order drawn by
 chance, so whatever else the machine does is shared by all of them.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,11 +15,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLIENTS = (1, 8)
-INTERFACES = (1, 4)
+
+
+class Work(StrEnum):
+    """What is asked of the API server."""
+
+    POD = "create a pod"
+    VM = "create a VM"
+    # An update that concerns no address: `matchConditions` keep it from both webhooks.
+    EDIT = "stop a VM"
+    # The manifest again, with one interface more and, as users write it, without any address.
+    PLUG = "add an interface to a VM"
+
+
+# Elements in a pod's annotation, or interfaces of a VM, before one is added.
+INTERFACES = {Work.POD: (1, 4), Work.VM: (2,), Work.EDIT: (2,), Work.PLUG: (2,)}
 
 
 class Lane(StrEnum):
-    """What stands between a pod and its creation; each lane has a namespace of its own."""
+    """What stands between a request and what is stored; each lane has namespaces of its own."""
 
     # The baseline: its pods carry the annotation, no webhook selects the namespace.
     NOT_OPTED_IN = "not opted in"
@@ -31,18 +44,24 @@ class Lane(StrEnum):
     # The webhook, synchronous: each address is created inside the request.
     OURS = "ours"
 
-    @property
-    def namespace(self) -> str:
-        """Where its pods are created."""
-        return "bench-" + self.replace(" ", "-")
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Shape:
-    """How the load looks: clients at the same time, elements in the annotation."""
+    """How the load looks: what, by how many clients at the same time, with how many interfaces."""
 
+    work: Work
     clients: int
     interfaces: int
+
+    @property
+    def addresses(self) -> int:
+        """How many addresses ours gives out in a request."""
+        return {Work.EDIT: 0, Work.PLUG: 1}.get(self.work, self.interfaces)
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Where it is measured: a VM's interfaces need no annotation."""
+        return tuple(one for one in Lane if self.work is Work.POD or one is not Lane.NO_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +71,47 @@ class Cell:
     shape: Shape
     lane: Lane
 
+    @property
+    def namespace(self) -> str:
+        """Where its objects are created: VMs apart from pods, which are listed for some of them."""
+        kind = "pods" if self.shape.work is Work.POD else "vms"
+        return f"bench-{self.lane}-{kind}".replace(" ", "-")
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How often: `turns` times, `pods` of each cell in a row per turn, by number of clients.
+    """How often: `turns` times, `requests` of each cell in a row per turn, by number of clients.
 
     No further turn begins that would end after `within_s`, but ENOUGH_TURNS are made in any case.
     """
 
     turns: int
-    pods: dict[int, int]
-    within_s: float = 240.0
+    requests: dict[int, int]
+    within_s: float = 480.0
 
 
 # The fewest from which order statistics give a 95 % interval: 2 x (1/2)^6 < 5 %.
 ENOUGH_TURNS = 6
 
 
-# 20 turns: a 95 % interval from order statistics; 20 x 24 = 480 pods for a p99 at one client. More
-# at 8 clients, so that starting and ending together is a small part. About 3 minutes on 2 idle
-# cores; on a busy machine the time ends it earlier.
-FULL = Effort(turns=20, pods={1: 24, 8: 64})
+# 20 turns: a 95 % interval from order statistics; 20 x 24 = 480 requests for a p99 at one client.
+# More at 8 clients, so that starting and ending together is a small part. On a busy machine the
+# time ends it earlier.
+FULL = Effort(turns=20, requests={1: 24, 8: 64})
 # A smoke run: every cell is there, no figure means anything.
-QUICK = Effort(turns=2, pods={1: 2, 8: 8})
+QUICK = Effort(turns=2, requests={1: 2, 8: 8})
 
-SHAPES = tuple(Shape(*sides) for sides in product(CLIENTS, INTERFACES))
+SHAPES = tuple(
+    Shape(work, clients, interfaces)
+    for work in Work
+    for clients in CLIENTS
+    for interfaces in INTERFACES[work]
+)
+CELLS = tuple(Cell(shape, lane) for shape in SHAPES for lane in shape.lanes)
 
 
 def turn(chance: random.Random) -> Iterator[Cell]:
     """Every cell once."""
     for shape in chance.sample(SHAPES, len(SHAPES)):
-        for lane in chance.sample(tuple(Lane), len(Lane)):
+        for lane in chance.sample(shape.lanes, len(shape.lanes)):
             yield Cell(shape, lane)

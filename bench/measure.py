@@ -1,9 +1,10 @@
-"""Creates the pods and takes the times.
+"""Asks the API server and takes the times.
 
-A batch is some pods of one cell, created by that cell's clients as fast as they can. Binding by the
-controller goes on meanwhile, as in production, and is waited for before the next batch, outside of
-the measured time. No pod is deleted: the cluster is thrown away afterwards, so no release (60 s
-after a deletion) falls into the figures. What a release costs is not measured here.
+A batch is some requests of one cell, made by that cell's clients as fast as they can. Binding by
+the controller goes on meanwhile, as in production, and is waited for before the next batch, outside
+of the measured time; so is the creation of the VMs that are to be changed, each once. Nothing is
+deleted: the cluster is thrown away afterwards, so no release (60 s after a deletion) falls into the
+figures. What a release costs is not measured here.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.cells import ENOUGH_TURNS, Cell, Effort, Lane, turn
+import msgspec
+
+from bench import machines
+from bench.cells import ENOUGH_TURNS, Cell, Effort, Lane, Work, turn
 from bench.cpu import all_used_s
 from bench.pods import pod
 from crds.allocation import State, Stored
@@ -24,8 +29,12 @@ from crds.watch import Follower
 from e2e.cluster.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
     from bench.bed import Bed
     from crds.mac import MacAddress
+
+    Request = Callable[[], Awaitable[bytes]]
 
 # The controller binds hundreds of pods per second: what takes longer never comes.
 _BOUND_WITHIN_S = 60.0
@@ -39,7 +48,7 @@ class NotBound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was measured: a latency per pod, the whole duration, CPU seconds by process."""
+    """What was measured: a latency per request, the whole duration, CPU seconds by process."""
 
     turn: int
     cell: Cell
@@ -97,7 +106,7 @@ async def measure(bed: Bed, effort: Effort, seed: int) -> list[Batch]:
         following = asyncio.create_task(follower.run())
         await follower.synced.wait()
         bindings.expected = len(bindings.bound)
-        bench = _Bench(api, bed, bindings, effort.pods)
+        bench = _Bench(api, bed, bindings, effort.requests)
         for number in range(effort.turns + 1):
             for cell in turn(chance):
                 batch = await bench.batch(number, cell)
@@ -113,41 +122,77 @@ async def measure(bed: Bed, effort: Effort, seed: int) -> list[Batch]:
     return batches
 
 
+class _Meta(msgspec.Struct):
+    name: str
+
+
+class _Created(msgspec.Struct):
+    metadata: _Meta
+
+
 @dataclass(frozen=True, slots=True)
 class _Bench:
     api: Api
     bed: Bed
     bindings: Bindings
-    pods: dict[int, int]  # of a batch, by number of clients
+    requests: dict[int, int]  # of a batch, by number of clients
 
     async def batch(self, number: int, cell: Cell) -> Batch:
         """Measure one batch; return when the cluster is at rest again."""
-        count = self.pods[cell.shape.clients]
+        requests = await self._requests(cell)
         cpu_before = all_used_s(self.bed.pids)
         began_s = time.perf_counter()
-        latencies_ms = await self._create(count, cell)
+        latencies_ms = await _timed(requests, cell.shape.clients)
         seconds = time.perf_counter() - began_s
-        if cell.lane is Lane.OURS:
-            self.bindings.expected += count * cell.shape.interfaces
-            await self.bindings.all_bound()
-        await asyncio.sleep(_ECHO_S)
+        await self._at_rest(cell.lane, len(requests) * cell.shape.addresses)
         cpu_after = all_used_s(self.bed.pids)
         used_s = {name: cpu_after[name] - before for name, before in cpu_before.items()}
         return Batch(number, cell, tuple(latencies_ms), seconds, used_s)
 
-    async def _create(self, count: int, cell: Cell) -> list[float]:
-        path = f"/api/v1/namespaces/{cell.lane.namespace}/pods"
-        body = pod(cell.lane, cell.shape.interfaces)
-        left = iter(range(count))
-        latencies_ms: list[float] = []
+    async def _requests(self, cell: Cell) -> list[Request]:
+        """Prepare what is to be measured."""
+        shape, lane = cell.shape, cell.lane
+        count = self.requests[shape.clients]
+        if shape.work is Work.POD:
+            path = f"/api/v1/namespaces/{cell.namespace}/pods"
+            return [partial(self.api.post, path, pod(lane, shape.interfaces))] * count
+        path = f"/apis/kubevirt.io/v1/namespaces/{cell.namespace}/virtualmachines"
+        creates = [partial(self.api.post, path, machines.machine(shape.interfaces))] * count
+        if shape.work is Work.VM:
+            return [*creates]
+        change = (
+            machines.stop()
+            if shape.work is Work.EDIT
+            else machines.interfaces(shape.interfaces + 1)
+        )
+        names = [_name(await create()) for create in creates]
+        await self._at_rest(lane, count * shape.interfaces)
+        return [partial(self.api.merge, f"{path}/{name}", change) for name in names]
 
-        async def client() -> None:
-            for _ in left:  # shared: whoever is free creates the next
-                began_s = time.perf_counter()
-                await self.api.post(path, body)
-                latencies_ms.append((time.perf_counter() - began_s) * 1000)
+    async def _at_rest(self, lane: Lane, addresses: int) -> None:
+        """Return when the addresses that ours has just given out are bound."""
+        if lane is Lane.OURS:
+            self.bindings.expected += addresses
+            await self.bindings.all_bound()
+        await asyncio.sleep(_ECHO_S)
 
-        async with asyncio.TaskGroup() as clients:
-            for _ in range(cell.shape.clients):
-                clients.create_task(client())
-        return latencies_ms
+
+def _name(created: bytes) -> str:
+    return msgspec.json.decode(created, type=_Created).metadata.name
+
+
+async def _timed(requests: Iterable[Request], clients: int) -> list[float]:
+    """Make all requests, and return how long each took, in ms."""
+    left = iter(requests)
+    latencies_ms: list[float] = []
+
+    async def client() -> None:
+        for request in left:  # shared: whoever is free makes the next
+            began_s = time.perf_counter()
+            await request()
+            latencies_ms.append((time.perf_counter() - began_s) * 1000)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(clients):
+            group.create_task(client())
+    return latencies_ms

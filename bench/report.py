@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bench.cells import SHAPES, Cell, Effort, Lane, Shape
+from bench.cells import SHAPES, Cell, Effort, Lane, Shape, Work
 from bench.summary import Row, ratio, rows
 
 if TYPE_CHECKING:
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
     from bench.measure import Batch
 
-_HEAD = """Pods created through the API server, latency in ms.
+_HEAD = """Requests to the API server, latency in ms.
 "added" is the median over {turns} turns of the difference to "not opted in" in the same turn, with
-its 95 % confidence interval; "pods/s" is the rate of these clients, one request under way each."""
-_CPU_HEAD = """CPU seconds per 1,000 pods, binding included, releases not (no pod is deleted)."""
+its 95 % confidence interval; "per s" is the rate of these clients, one request under way each."""
+_CPU_HEAD = (
+    """CPU seconds per 1,000 requests, binding included, releases not (nothing is deleted)."""
+)
+_WHICH = ["what", "clients", "interfaces", "lane"]
 
 
 class Report:
@@ -34,13 +37,13 @@ class Report:
 
     def text(self) -> str:
         """Two tables, and where they come from."""
-        latency = ["clients", "interfaces", "lane", "n", "median", "p90", "p99", "added", "95 %"]
-        cpu = ["clients", "interfaces", "lane", *next(iter(self.rows.values())).cpu_s, "all"]
+        latency = [*_WHICH, "n", "median", "p90", "p99", "added", "95 %", "per s"]
+        cpu = [*_WHICH, *next(iter(self.rows.values())).cpu_s, "all"]
         return "\n".join(
             [
                 _HEAD.format(turns=max(batch.turn for batch in self.batches)),
                 "",
-                *_table([*latency, "pods/s"], (self._latency(shape) for shape in SHAPES)),
+                *_table(latency, (self._latency(shape) for shape in SHAPES)),
                 "",
                 *(self._ratio(shape) for shape in SHAPES),
                 "",
@@ -67,7 +70,7 @@ class Report:
         return msgspec.json.format(msgspec.json.encode(value), indent=1)
 
     def _of(self, shape: Shape) -> list[Row]:
-        return [self.rows[Cell(shape, lane)] for lane in Lane]
+        return [self.rows[Cell(shape, lane)] for lane in shape.lanes]
 
     def _latency(self, shape: Shape) -> list[list[str]]:
         return [
@@ -92,21 +95,23 @@ class Report:
         ]
 
     def _times(self, shape: Shape) -> float | None:
-        times = ratio(self.rows, shape)
+        times = ratio(self.rows, shape) if shape.work is not Work.EDIT else float("inf")
         return times if times != float("inf") else None
 
     def _ratio(self, shape: Shape) -> str:
         times = self._times(shape)
-        said = (
-            f"adds {times:.2f} times what the no-op webhook adds"
-            if times
-            else "nothing to be said, the no-op webhook added no time"
-        )
-        return f"ours, clients: {shape.clients}, interfaces: {shape.interfaces}: {said}"
+        if shape.work is Work.EDIT:
+            said = "no webhook is asked"
+        elif times:
+            said = f"ours adds {times:.2f} times what the no-op webhook adds"
+        else:
+            said = "nothing to be said, the no-op webhook added no time"
+        return f"{shape.work}, clients: {shape.clients}, interfaces: {shape.interfaces}: {said}"
 
 
 def _names(row: Row) -> list[str]:
-    return [str(row.cell.shape.clients), str(row.cell.shape.interfaces), row.cell.lane]
+    shape = row.cell.shape
+    return [shape.work, str(shape.clients), str(shape.interfaces), row.cell.lane]
 
 
 def _added(row: Row) -> tuple[str, str]:
@@ -124,4 +129,4 @@ def _table(head: list[str], groups: Iterable[list[list[str]]]) -> list[str]:
 
 
 def _cell(text: str, width: int, column: str) -> str:
-    return text.ljust(width) if column == "lane" else text.rjust(width)
+    return text.ljust(width) if column in ("what", "lane") else text.rjust(width)

@@ -8,7 +8,7 @@ from math import comb
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.cells import Cell, Lane, Shape
+from bench.cells import CELLS, Cell, Lane, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +29,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell: latencies in ms, the rate in pods/s, CPU seconds per 1,000 pods by process.
+    """One cell: latencies in ms, requests per second, CPU seconds per 1,000 of them by process.
 
-    `added_ms` is against the pods that are not opted in, turn by turn.
+    `added_ms` is against the namespace that has not opted in, turn by turn.
     """
 
     cell: Cell
@@ -49,10 +49,10 @@ def rows(batches: Sequence[Batch]) -> dict[Cell, Row]:
     by_cell: dict[Cell, list[Batch]] = {}
     for batch in batches:
         by_cell.setdefault(batch.cell, []).append(batch)
-    order = sorted(by_cell, key=lambda cell: (cell.shape, list(Lane).index(cell.lane)))
     return {
         cell: _row(cell, by_cell[cell], by_cell[Cell(cell.shape, Lane.NOT_OPTED_IN)])
-        for cell in order
+        for cell in CELLS
+        if cell in by_cell
     }
 
 

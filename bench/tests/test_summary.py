@@ -2,11 +2,11 @@
 
 import pytest
 
-from bench.cells import Cell, Lane, Shape
+from bench.cells import Cell, Lane, Shape, Work
 from bench.measure import Batch
 from bench.summary import interval, quantile, ratio, rows
 
-ONE = Shape(clients=1, interfaces=1)
+ONE = Shape(Work.POD, clients=1, interfaces=1)
 
 
 def batch(turn: int, lane: Lane, *latencies_ms: float) -> Batch:

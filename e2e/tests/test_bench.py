@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,14 @@ from e2e.cluster import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
 LANES = ("not opted in", "no annotation", "no-op webhook", "ours")
+POD, VM = "create a pod", "create a VM"
+EDIT, PLUG = "stop a VM", "add an interface to a VM"
+SHAPES = [
+    (work, clients, interfaces)
+    for work, sizes in {POD: (1, 4), VM: (2,), EDIT: (2,), PLUG: (2,)}.items()
+    for clients in (1, 8)
+    for interfaces in sizes
+]
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +35,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
-def test_every_lane_is_measured_at_1_and_8_clients_with_1_and_4_interfaces(folder: Path) -> None:
+def test_every_lane_of_pods_and_vms_is_measured_at_1_and_8_clients(folder: Path) -> None:
     results = json.loads((folder / "results.json").read_text())
 
     cells = {
-        (cell["shape"]["clients"], cell["shape"]["interfaces"], cell["lane"]): row
+        (shape["work"], shape["clients"], shape["interfaces"], row["cell"]["lane"]): row
         for row in results["cells"]
-        for cell in [row["cell"]]
+        for shape in [row["cell"]["shape"]]
     }
-    assert set(cells) == set(product((1, 8), (1, 4), LANES))
+    assert set(cells) == {
+        (*shape, lane)
+        for shape in SHAPES
+        for lane in LANES
+        if shape[0] == POD or lane != "no annotation"
+    }
     for row in cells.values():
         assert row["n"] > 0
         assert 0 < row["median_ms"] <= row["p90_ms"] <= row["p99_ms"]
         assert set(row["cpu_s"]) == {"API server", "etcd", "webhook", "controller", "no-op"}
-    assert len(results["ours_to_noop"]) == 4
+    assert len(results["ours_to_noop"]) == len(SHAPES)
 
 
 def test_the_report_names_every_lane_and_the_machine(folder: Path) -> None:
@@ -49,5 +61,7 @@ def test_the_report_names_every_lane_and_the_machine(folder: Path) -> None:
 
     for lane in LANES:
         assert text.count(f"  {lane}  ") >= 4
+    for work in (POD, VM, EDIT, PLUG):
+        assert f"{work}, clients: 8, interfaces: " in text
     for fact in ("commit: ", "cores: ", "kernel: ", "Kubernetes: ", "seed: "):
         assert fact in text
