@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from crds.nesting import decoded
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -52,14 +54,14 @@ async def taken_apart(
 ) -> ListMeta:
     """Read the objects of one page into `found`, letting others use the loop meanwhile."""
     await asyncio.sleep(0)  # the last page's objects may just have been read
-    page = _page.decode(raw)
+    page = decoded(_page.decode, raw)
     began_s = time.monotonic()
     for item in page.items:
         if time.monotonic() - began_s >= _STEP_S:
             await asyncio.sleep(0)
             began_s = time.monotonic()
         try:
-            found.append(read(item))
+            found.append(decoded(read, item))
         except ValueError as error:
             if not leave_out:
                 raise
@@ -69,6 +71,6 @@ async def taken_apart(
 
 def _name(item: bytes) -> str:
     try:
-        return _named.decode(item).metadata.name
+        return decoded(_named.decode, item).metadata.name
     except ValueError:
         return "(no name)"

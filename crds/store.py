@@ -20,6 +20,7 @@ from crds.allocation import (
     encode_hook,
 )
 from crds.client import Api, ApiError, Unreachable
+from crds.nesting import decoded
 from crds.resources import ALLOCATED, ALLOCATIONS, Resource, Seen
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class ApiAllocations:
 async def read_one(call: Awaitable[bytes], resource: Resource[T]) -> T:
     """Read the answer of one call; ApiError is the caller's to understand."""
     try:
-        return resource.read(await call)
+        return decoded(resource.read, await call)
     except (Unreachable, ValueError) as error:  # ValueError: what came cannot be read
         raise StoreUnavailable(str(error)) from error
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import msgspec
 
 from crds.client import Api, ApiError, Unreachable
+from crds.nesting import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ class Follower(Generic[T]):
                     self._is_absent = False
                 async for line in self.api.watch(self.path, version, self.query):
                     wait_s = _FIRST_WAIT_S
-                    version = self._take(line) or version
+                    version = decoded(self._take, line) or version
                 await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once
             except (ApiError, Unreachable, ValueError) as error:
                 status = error.status if isinstance(error, ApiError) else None

@@ -152,3 +152,18 @@ async def test_a_view_keeps_what_is_not_served_just_now(api: Api) -> None:
         body = json.dumps(machine("web", namespace="default")).encode()
         await api.post(MACHINES.within("default"), body)
         await seen.until("db", "web")
+
+
+async def test_a_machine_nested_without_end_keeps_no_other_from_being_read(api: Api) -> None:
+    await install(api)
+    deep = json.dumps(machine("deep", Nic("blue", MAC), namespace="default"))
+    nested = '"template": {"metadata": ' + '{"a":' * 9_000 + "1" + "}" * 9_000 + ", "
+    await api.post(MACHINES.within("default"), deep.replace('"template": {', nested).encode())
+    await create_both(api)
+    seen = Seen()
+
+    listed = await ApiObjects(api).list()
+    async with following(api, seen):
+        await seen.until("db", "deep")
+
+    assert {one.name for one in listed if one.carries(MAC)} >= {"db", "deep"}
