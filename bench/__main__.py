@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvloop
 
+from bench import adoption
 from bench.bed import bed
 from bench.cells import FULL, QUICK
 from bench.machine import describe
@@ -25,8 +26,10 @@ _RESULTS = Path(__file__).parents[1] / ".bench"
 
 def main() -> int:
     """Measure, print the report, and keep it in a folder."""
-    arguments = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if sys.argv[1:2] == ["adoption"]:
+        return adoption.main(sys.argv[2:])
+    arguments = _arguments()
     if external.chosen():
         say("make bench measures on a control plane of its own: unset KUBEVIRT_PROVIDER.")
         return 1
@@ -54,7 +57,8 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    also = "`bench adoption` measures a first start on a cluster full of VMs instead."
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, epilog=also)
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures say nothing")
     parser.add_argument(
         "--turns", type=int, help="how often (default 20, or what fits in 8 minutes)"
