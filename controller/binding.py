@@ -160,12 +160,15 @@ def _pending(world: World, pending: Allocation, owner: Owner) -> Action:
             return Get(owner.root)
         if holder := _holder(world, owner):
             return Replace(_bound_to(holder, pending))
-        return _handed_on(world, replace(pending, shared=True)) or _release(pending)
+        may_start = _has_machine(world.live[owner.root])
+        moved = _handed_on(world, replace(pending, shared=True))
+        return moved or _given_up(pending, may_start=may_start)
     if world.everyone is None:
         return List()
     for group in _promised(owner, world.everyone):
         return Replace(_bound_to(owner_of(world.mac, group), pending))
-    return _to_anyone(world, replace(pending, shared=True)) or _release(pending)
+    moved = _to_anyone(world, replace(pending, shared=True))
+    return moved or _given_up(pending, may_start=owner.root[0] == MACHINE)
 
 
 def _bound(world: World, stored: Stored, owner: Owner) -> Action:
@@ -198,11 +201,30 @@ def _left(world: World, stored: Stored, owner: Owner) -> Action:
             return List()
         if anyone := _to_anyone(world, bound):
             return anyone
-    if any(member.kind == MACHINE for member in world.live[owner.root]):
+    if _has_machine(world.live[owner.root]):
         # The VM was edited, and KubeVirt may be starting it as it was before: Pending, it waits
         # for Q like any promise, and is looked for again.
-        return Replace(replace(bound, state=State.PENDING))
+        return Replace(_looked_for(bound))
     return _handed_on(world, bound) or _release(bound)
+
+
+def _given_up(pending: Allocation, *, may_start: bool) -> Action:
+    """Rule 7, where nobody has it. A VM that is there may have had it until a moment ago.
+
+    So the first look, which somebody's request was the reason for, is not the last.
+    """
+    if may_start and pending.request is not None:
+        return Replace(_looked_for(pending))
+    return _release(pending)
+
+
+def _looked_for(allocation: Allocation) -> Allocation:
+    """Return it as it waits for Q though no request is under way."""
+    return replace(allocation, state=State.PENDING, request=None)
+
+
+def _has_machine(members: _Members) -> bool:
+    return any(member.kind == MACHINE for member in members)
 
 
 def _holder(world: World, owner: Owner) -> Owner | None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from crds.allocation import INSTANCE, MACHINE, State
 from crds.tests.kubevirt import Nic
 from tests.lives import DB, ask_for_more, delete, edit, ends, owner, running
@@ -69,6 +71,27 @@ def test_what_kubevirt_starts_from_a_copy_of_before_an_edit_has_its_address(
     sim.calm()  # nothing of it has the second: it is looked for again in Q
 
     vmi = sim.kubevirt.start(DB)
+
+    sim.step()
+    assert vmi is not None
+    assert vmi.carries(SECOND)
+    sim.quiesce()
+    assert owner(sim, SECOND).uid == vm.uid
+
+
+@pytest.mark.parametrize("name", ["db", None])
+def test_a_copy_of_before_an_edit_has_the_address_of_a_vm_that_was_never_seen_with_it(
+    sim: Simulation, name: str | None
+) -> None:
+    vm = sim.machine(name, FIRST, SECOND)
+    key = vm.namespace, vm.name
+    sim.late.append(sim.controllers[0].machine_watch)
+    sim.calm()
+    sim.pass_time(61)  # still Pending, and it is time to look
+    edit(sim, vm, KEPT)
+    sim.settle(SECOND)  # it never came, as it seems
+
+    vmi = sim.kubevirt.start(key)
 
     sim.step()
     assert vmi is not None

@@ -67,7 +67,8 @@ def bound(*members: Carrier, shared: bool = False) -> Allocation:
 
 
 NAMELESS = replace(PENDING, owner=owner(None, kind=MACHINE))
-WAITING = replace(PENDING, shared=True)
+LOOKED_FOR = replace(PENDING, request=None)
+WAITING = replace(LOOKED_FOR, shared=True)
 ADOPTED = Allocation(mac=MAC, state=State.BOUND, source=Source.ADOPTED, pool="default")
 FOR_DB = Allocation(mac=MAC, reserved_for=Reservation(kind=MACHINE, namespace="shop", name="db"))
 DECLARED_BOUND = replace(FOR_DB, state=State.BOUND, owner=owner_of(MAC, [VMI]), declared=True)
@@ -127,8 +128,13 @@ def test_an_address_declared_for_a_machine_waits_for_it(of: World, then: Action)
         Replace(bound(EDITED, without(VMI), LAUNCHER)),
     ),
     (
-        "quiet, and nothing of it has the address",
+        "quiet, and its VM has it no longer: what KubeVirt starts just now may have it",
         of(PENDING, quiet=True, live={DB: (EDITED, without(VMI))}),
+        Replace(LOOKED_FOR),
+    ),
+    (
+        "quiet, looked for before, and nothing of it has it",
+        of(LOOKED_FOR, quiet=True, live={DB: (EDITED, without(VMI))}),
         Delete(),
     ),
     ("quiet, and it never came", of(PENDING, quiet=True, live={DB: ()}), Delete()),
@@ -148,7 +154,16 @@ def test_an_address_under_way_to_a_machine(of: World, then: Action) -> None:
         of(NAMELESS, quiet=True, everyone=(WEB,)),
         Replace(replace(NAMELESS, state=State.BOUND, owner=WEB.as_owner(MAC), shared=True)),
     ),
-    ("quiet, and nobody is", of(NAMELESS, quiet=True, everyone=()), Delete()),
+    (
+        "quiet, and nobody is: it may have been edited",
+        of(NAMELESS, quiet=True, everyone=()),
+        Replace(replace(NAMELESS, request=None)),
+    ),
+    (
+        "quiet, looked for before, and nobody is",
+        of(replace(NAMELESS, request=None), quiet=True, everyone=()),
+        Delete(),
+    ),
 )
 def test_an_address_under_way_to_a_machine_without_a_name(of: World, then: Action) -> None:
     assert decide(of) == then
@@ -202,12 +217,12 @@ def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: World, then
     (
         "the VM was edited: what KubeVirt starts just now may have it",
         of(bound(VM), quiet=True, live={DB: (EDITED,)}),
-        Replace(replace(bound(VM), state=State.PENDING)),
+        Replace(replace(bound(VM), state=State.PENDING, request=None)),
     ),
     (
         "and so may it in what it has started, and edited, too",
         of(bound(VM), quiet=True, live={DB: (EDITED, without(VMI))}),
-        Replace(replace(bound(VM), state=State.PENDING)),
+        Replace(replace(bound(VM), state=State.PENDING, request=None)),
     ),
     (
         "a VMI whose VM is gone does not change any more",
@@ -239,16 +254,20 @@ MOVED = bound(ELSEWHERE, shared=True)
     (
         "edited, and nobody is listed",
         of(SHARED, quiet=True, live={DB: (EDITED,)}, everyone=()),
-        Replace(replace(SHARED, state=State.PENDING)),
+        Replace(replace(SHARED, state=State.PENDING, request=None)),
     ),
     ("gone, and nobody is", of(SHARED, quiet=True, live={DB: ()}, everyone=()), Delete()),
     ("under way again, all are listed", of(WAITING, quiet=True), List()),
     (
         "and it is bound again where KubeVirt started it",
         of(WAITING, quiet=True, everyone=(WEB, VMI)),
-        Replace(bound(VMI, shared=True)),
+        Replace(replace(bound(VMI, shared=True), request=None)),
     ),
-    ("or goes to who remains", of(WAITING, quiet=True, everyone=(ELSEWHERE,)), Replace(MOVED)),
+    (
+        "or goes to who remains",
+        of(WAITING, quiet=True, everyone=(ELSEWHERE,)),
+        Replace(replace(MOVED, request=None)),
+    ),
 )
 def test_a_shared_address_goes_with_its_last_machine(of: World, then: Action) -> None:
     assert decide(of) == then
