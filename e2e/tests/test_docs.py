@@ -1,4 +1,4 @@
-"""What README.md and docs/user-guide.md show is what happens.
+"""What README.md, the user guide and the page on virtual machines show is what happens.
 
 Run are the blocks marked `console`, line after `$` line, each document from top to bottom; blocks
 marked `sh` are not, because they need more than the test bed has. A `yaml` block that names its
@@ -20,13 +20,15 @@ import yaml
 
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubevirt import KubeVirt, Machines
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import installed
+from e2e.cluster.release_up import Installed, installed
 from e2e.cluster.shell import typed
 from e2e.demo import sweep
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/user-guide.md")
+MACHINES_PAGE = "docs/virtual-machines.md"
 READS = re.compile(r"kubectl (get|describe|explain|wait)\b")
 PICKED = re.compile(r"\b02[:-](?!00[:-]00)([0-9a-f]{2}[:-]){4}[0-9a-f]{2}\b")
 UID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -116,7 +118,26 @@ def test_every_example_prints_what_the_document_shows(
         follow(untouched, example)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.fixture
+def shop_of_machines(release: Installed, kubevirt: KubeVirt) -> Iterator[ControlPlane]:
+    """KubeVirt, and what the page on virtual machines takes for granted: namespace and network."""
+    assert release.webhooks
+    kubectl, shop = kubevirt.cluster.kubectl, Machines(kubevirt.cluster.kubectl, "shop")
+    kubectl("create", "namespace", "shop")
+    shop.create_network("front")
+    yield kubevirt.cluster
+    kubectl("delete", "namespace", "shop", "--wait=false")
+    kubevirt.handler.end_all(shop)
+
+
+def test_the_page_on_virtual_machines_shows_what_its_examples_print(
+    shop_of_machines: ControlPlane,
+) -> None:
+    for example in examples(MACHINES_PAGE):
+        follow(shop_of_machines, example)
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, MACHINES_PAGE])
 def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
     named = 0
     for _, block in blocks(document, "yaml"):
