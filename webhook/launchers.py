@@ -39,8 +39,7 @@ async def rooted(review: PodReview, objects: Objects) -> PodReview:
             is_filled=True,
         )
     launchers = await objects.launchers(namespace, instance.name)
-    # On an update the pod itself is among them: what it has is its old annotation's matter.
-    siblings = [pod for pod in launchers if _is_of(pod, instance) and pod.uid != review.object_uid]
+    siblings = [pod for pod in launchers if _is_of(pod, instance)]
     return replace(
         review,
         owner=named,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from crds.allocation import State
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook import handlers
+from webhook.claims import DEADLINE_S
 from webhook.tests.launched import (
     GET_VMI,
     LIST_LAUNCHERS,
@@ -20,9 +23,16 @@ from webhook.tests.launched import (
     said,
     served,
 )
-from webhook.tests.machines import nic, run
-from webhook.tests.replica import bound
-from webhook.tests.reviews import mac
+from webhook.tests.machines import VM, nic, run
+from webhook.tests.replica import Replica, bound
+from webhook.tests.reviews import mac, request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crds.pool import Pool
+    from webhook.admission import Want
+    from webhook.claims import Claims, Grant
 
 
 async def test_a_launcher_of_a_vm_passes_as_it_is_for_one_read() -> None:
@@ -73,6 +83,19 @@ async def test_an_address_that_the_vmi_does_not_have_is_claimed_for_the_vm() -> 
         State.PENDING,
         "VirtualMachine shop/web (interface podab)",
     )
+
+
+async def test_what_is_the_vm_s_already_stays_bound_to_it() -> None:
+    # Its VMI does not have it yet, or no longer.
+    cluster = FakeCluster()
+    vmi = run(cluster, nic("front", str(mac(2))))
+    assert vmi.controller is not None
+    owner = replace(VM, uid=vmi.controller.uid, interface="back")
+    before = await cluster.allocations.create(replace(bound(9), owner=owner))
+
+    await ask(cluster, launcher(vmi, element(2), element(9, interface="podab")))
+
+    assert cluster.allocated[mac(9)].allocation == replace(before.allocation, request="r-1")
 
 
 async def test_an_address_of_somebody_else_is_refused_to_a_launcher_too() -> None:
@@ -159,3 +182,32 @@ async def test_a_vmi_that_is_not_answered_for_is_no_reason_to_answer_late(
 
     assert response["status"]["code"] == 503
     assert "its VMI could not be read (no answer within 0 s): retry" in str(response)
+
+
+class Recorded:
+    """Claims that note how long they may take."""
+
+    def __init__(self, real: Claims) -> None:
+        self.within_s: list[float] = []
+        self._real = real
+
+    async def take(
+        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = 0.0
+    ) -> Grant:
+        self.within_s.append(within_s)
+        return await self._real.take(wants, pool, request, within_s)
+
+
+async def test_the_claims_have_the_time_that_the_read_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(handlers, "DEADLINE_S", 1000.0)
+    cluster = FakeCluster()
+    replica = Replica(cluster)
+    recorded = Recorded(replica.claims)
+    replica.handlers = dataclasses.replace(replica.handlers, claims=recorded)
+
+    await replica.response(request(launcher(run(cluster, of_vm=False), element())))
+
+    (within_s,) = recorded.within_s
+    assert DEADLINE_S < within_s < 1000.0
