@@ -49,7 +49,8 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
         return Denied(nameless, 400)
     try:
         new = interfaces(review.spec, review.owner.namespace, MOST_INTERFACES)
-        return _plan(review, new, _old(review), _addresses(new))
+        old = _old(review)
+        return _plan(review, new, old, _addresses(new, old))
     except (BadMachine, MalformedMac) as error:
         return Denied(f"{review.owner}: {error}", 400)
 
@@ -63,7 +64,6 @@ def _plan(
     carried = {mac for text in old.values() if (mac := _read(text))}
     claims: list[tuple[int, Want]] = []
     kept: list[tuple[int, str]] = []
-    keepers: dict[MacAddress, str] = {}
     for position, one in enumerate(new):
         former = old.get(one.name, "")
         mac = asked.get(position)
@@ -73,9 +73,6 @@ def _plan(
         elif not one.is_served:
             continue
         elif (had := _read(former)) is not None and had not in asked.values():
-            other = keepers.setdefault(had, one.name)
-            if other != one.name:
-                raise _twice(had, other, one.name)
             kept.append((position, former))
         elif not one.is_absent:
             claims.append((position, _want(review, one, None)))
@@ -99,8 +96,12 @@ def _want(review: MachineReview, one: Interface, mac: MacAddress | None) -> Want
     return Want(owner, mac, review.object_uid)
 
 
-def _addresses(new: tuple[Interface, ...]) -> dict[int, MacAddress]:
-    """Return the addresses that are asked for, by position; each name and address stands once."""
+def _addresses(new: tuple[Interface, ...], old: dict[str, str]) -> dict[int, MacAddress]:
+    """Return the addresses that are asked for, by position; each name and address stands once.
+
+    Two interfaces that shared an address before we were asked keep it: it is in use, and others
+    than its author update a VM, too.
+    """
     names: dict[str, int] = {}
     asked: dict[int, MacAddress] = {}
     for position, one in enumerate(new):
@@ -115,7 +116,8 @@ def _addresses(new: tuple[Interface, ...]) -> dict[int, MacAddress]:
         mac = _requested(one)
         if mac in asked.values():
             other = next(new[at].name for at, has in asked.items() if has == mac)
-            raise _twice(mac, other, one.name)
+            if not _read(old.get(one.name, "")) == _read(old.get(other, "")) == mac:
+                raise _twice(mac, other, one.name)
         asked[position] = mac
     return asked
 

@@ -35,7 +35,7 @@ def with_interfaces(interfaces: object, networks: object = None) -> dict[str, An
 
 
 @pytest.mark.parametrize("other", [ONE, "02-00-00-00-00-01", "0200.0000.0001"])
-@pytest.mark.parametrize("old", [None, machine(nic("a", ONE), nic("b", ONE))])
+@pytest.mark.parametrize("old", [None, machine(nic("a", ONE), nic("b"))])
 def test_an_address_twice_in_one_vm_is_refused(other: str, old: dict[str, Any] | None) -> None:
     message = refusal(machine(nic("default", **NAT), nic("a", ONE), nic("b", other)), old)
 
