@@ -20,7 +20,7 @@ import yaml
 
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import KubeVirt, Machines
+from e2e.cluster.kubevirt import KubeVirt, Machines, apply_machine_crds
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
 from e2e.cluster.shell import typed
@@ -99,8 +99,10 @@ def pool() -> Iterator[ControlPlane]:
     """A cluster of the documents' own, as they start and stop what others rely on."""
     if external.chosen():
         pytest.skip("the documents show a cluster that nobody else uses")
-    with ephemeral() as cluster, installed(cluster, quiet_s=2):
-        yield cluster
+    with ephemeral() as cluster:
+        apply_machine_crds(cluster.kubectl)  # a VM has its addresses without KubeVirt's programs
+        with installed(cluster, quiet_s=2):
+            yield cluster
 
 
 @pytest.fixture
