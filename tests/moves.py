@@ -33,9 +33,11 @@ class Moves(MachineMoves):
     def __init__(self, choose: Choose) -> None:
         self.choose = choose
         policy = CollisionPolicy.WARN if self._one_in(3) else CollisionPolicy.REJECT
-        self.sim = Simulation(controllers=1 + self._one_in(4), draw=choose, policy=policy)
-        if self._one_in(3):
-            self.a_controller_sees_a_kind_late()
+        controllers, late = 1 + self._one_in(4), choose(9)
+        # Nothing is chosen from here on: Hypothesis ends a life where it likes, and a loop is open.
+        self.sim = Simulation(controllers=controllers, draw=choose, policy=policy)
+        watches = self.sim.controllers[-1].carrier_watches
+        self.sim.late += watches[late : late + 1]  # in two of three lives, none
 
     # --- admission ----------------------------------------------------------------------------
 
