@@ -17,6 +17,7 @@ from crds.tests.fake import seen
 from tests.steering import DOING
 from webhook.claims import Synchronous
 from webhook.handlers import Handlers
+from webhook.holders import Holders
 from webhook.taken import Taken
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Replica:
         self.name = name
         taken = Taken(relist, lambda: loop.now_s)
         self.watch = cluster.follow_names(taken, lag=True)
-        claims = Synchronous(client.allocations, client.objects, taken, draw, lambda: policy)
+        holders = Holders(client.objects, taken, lambda: policy)
+        claims = Synchronous(client.allocations, taken, holders, draw)
         self.handlers = Handlers(lambda: POOL, client.objects, claims, claims)
 
 

@@ -23,6 +23,7 @@ from crds.watch import Follower
 from webhook.certificate import SECRETS, Serving
 from webhook.claims import DryAllocations, Synchronous
 from webhook.handlers import Handlers
+from webhook.holders import Holders
 from webhook.pools import Pools
 from webhook.server import application, serve
 from webhook.taken import Taken
@@ -71,11 +72,12 @@ async def run(
             missing += [] if serving.is_ready else ["there is no serving certificate yet"]
             return missing + pools.lacks()
 
+        holders = Holders(objects, taken, pools.policy)
         handlers = Handlers(
             pools.in_force,
             objects,
-            Synchronous(allocations, objects, taken, draw, pools.policy),
-            Synchronous(DryAllocations(allocations), objects, taken, draw, pools.policy),
+            Synchronous(allocations, taken, holders, draw),
+            Synchronous(DryAllocations(allocations), taken, holders, draw),
             lacks,
         )
         secret = Follower(

@@ -11,13 +11,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec.structs import replace
-
-from crds.allocation import MACHINE, Allocation, Owner, State, Stored
+from crds.allocation import Allocation, Stored
 from crds.machines import IN_POD_BRIDGE, POD_NETWORK
-from crds.objects import UnknownKind, members
-from crds.pool import CollisionPolicy
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
+from webhook.holders import MacTaken
 from webhook.requested import Taken, fresh, judge
 from webhook.taken import STEP
 
@@ -25,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crds.mac import MacAddress
-    from crds.objects import Objects
     from crds.pool import Pool
     from webhook.admission import Want
+    from webhook.holders import Holders
     from webhook.taken import TakenView
 
 _log = logging.getLogger(__name__)
@@ -48,10 +45,6 @@ class PoolExhausted(Exception):
             f" widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config, or delete"
             f" what is no longer needed (kubectl get macallocations shows the owners)"
         )
-
-
-class MacTaken(Exception):
-    """Somebody else has the requested address; the message names the holder and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +97,9 @@ class Synchronous:
     """Creates each allocation inside the request; several of one request at the same time."""
 
     allocations: Locks
-    objects: Objects
     taken: TakenView
+    holders: Holders
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
-    policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
     async def take(
         self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
@@ -197,59 +189,13 @@ class Synchronous:
             verdict = judge(found.allocation, want, request)
             warning = ""
             if isinstance(verdict, Taken):
-                verdict = await self._shared(found, want, request)
-                warning = f"{_asks(want, mac)}, which {found.allocation.owner} has, too"
+                verdict, warning = await self.holders.share(found, want, request)
             try:
                 await self.allocations.replace(found, verdict)
             except Changed:
                 continue
             return Claim(mac, warning=warning)
         raise MacTaken(f"{mac} is being claimed and released by others right now: retry")
-
-    async def _shared(self, found: Stored, want: Want, request: str) -> Allocation:
-        """Rule 2 under Warn: whoever has it shares it, unless it is changing hands just now."""
-        allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
-        if self.policy() is CollisionPolicy.REJECT or allocation.state is not State.BOUND:
-            raise MacTaken(await self._why(allocation, want))
-        if owner is not None and await self._is_gone(owner, found.mac):
-            raise MacTaken(_released(where, owner))
-        if not self.taken.is_quiet(found):
-            raise MacTaken(
-                f"{where}, which {owner} has: it can be shared when nothing has changed about it"
-                f" for a minute: retry in a minute"
-            )
-        return replace(allocation, shared=True, request=request)
-
-    async def _why(self, found: Allocation, want: Want) -> str:
-        """Say who has it and what helps; the owner is looked up only for this message."""
-        where, owner = _asks(want, found.mac), found.owner
-        remedy = "choose another address, or leave out the mac and get one from the pool"
-        if found.state is State.DECLARED:
-            return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
-        if found.state is State.PENDING:
-            return f"{where}, which {owner} is getting or giving back: retry in a minute"
-        if owner is not None and await self._seems_gone(owner, found.mac):
-            return _released(where, owner)
-        if owner is not None and _moves(owner, want.owner):
-            remedy += (
-                "; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
-                " kubemacpool-mac-range-config until the VM it came from is deleted"
-            )
-        look = f"kubectl get macallocation {found.mac.name}"
-        return f"{where}, which belongs to {owner}: {remedy} ({look})"
-
-    async def _seems_gone(self, owner: Owner, mac: MacAddress) -> bool:
-        try:
-            return await self._is_gone(owner, mac)
-        except StoreUnavailable:
-            return False
-
-    async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
-        try:
-            found = await members(self.objects, owner.root)
-        except UnknownKind:
-            return False
-        return not any(one.still_holds(mac, owner) for one in found)
 
     async def _undo(self, claim: Claim) -> None:
         if claim.created is None:
@@ -258,20 +204,6 @@ class Synchronous:
             await self.allocations.delete(claim.created)
         except (Changed, StoreUnavailable) as error:
             _log.info("left for the controller to collect: %s: %s", claim.mac, error)
-
-
-def _asks(want: Want, mac: MacAddress) -> str:
-    return f"interface {want.owner.interface} asks for {mac}"
-
-
-def _released(where: str, owner: Owner) -> str:
-    return f"{where}, which was {owner}'s and is being released: retry in a minute"
-
-
-def _moves(owner: Owner, asking: Owner) -> bool:
-    """Whether a VM asks for the address that one of its name has in another namespace."""
-    (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
-    return kind == other_kind == MACHINE and name == other and namespace != elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from crds.store import StoreUnavailable
 from webhook import pods, virtualmachines
 from webhook.admission import Allowed, Denied, Plan, PodReview, Review
-from webhook.claims import DEADLINE_S, Claims, MacTaken, PoolExhausted
+from webhook.claims import DEADLINE_S, Claims, PoolExhausted
+from webhook.holders import MacTaken
 from webhook.launchers import rooted
 
 if TYPE_CHECKING:

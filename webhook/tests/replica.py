@@ -14,6 +14,7 @@ from webhook import review as wire
 from webhook.admission import Want
 from webhook.claims import DryAllocations, Synchronous
 from webhook.handlers import Handlers
+from webhook.holders import Holders
 from webhook.requested import fresh
 from webhook.taken import Taken
 from webhook.tests.reviews import OWNER, body, mac, pool
@@ -47,13 +48,8 @@ class Replica:
         self.policy = CollisionPolicy.REJECT
 
         def claims(allocations: Locks) -> Synchronous:
-            return Synchronous(
-                allocations,
-                client.objects,
-                self.taken,
-                lambda size: start % size,
-                lambda: self.policy,
-            )
+            holders = Holders(client.objects, self.taken, lambda: self.policy)
+            return Synchronous(allocations, self.taken, holders, lambda size: start % size)
 
         self.claims = claims(client.allocations)
         self.dry_claims = claims(DryAllocations(client.allocations))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from crds.tests.fake import FakeCluster
-from webhook.claims import DryAllocations, MacTaken, PoolExhausted
+from webhook.claims import DryAllocations, PoolExhausted
+from webhook.holders import MacTaken
 from webhook.tests.replica import Replica, bound, want
 from webhook.tests.reviews import mac, pool
 

@@ -1,0 +1,104 @@
+"""Those who have an address that somebody asks for: what is said of them, and whether they share.
+
+Law: under Warn an address is shared only while its owner lives and nothing about it is changing
+hands, and by a write: from then on it is released only when the last who carries it is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from crds.allocation import MACHINE, Allocation, Owner, State, Stored
+from crds.objects import UnknownKind, members
+from crds.pool import CollisionPolicy
+from crds.store import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crds.mac import MacAddress
+    from crds.objects import Objects
+    from webhook.admission import Want
+    from webhook.taken import TakenView
+
+_REMEDY = "choose another address, or leave out the mac and get one from the pool"
+
+
+class MacTaken(Exception):
+    """Somebody else has the requested address; the message names the holder and the remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """`policy` returns what is in force now."""
+
+    objects: Objects
+    taken: TakenView
+    policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
+
+    async def share(self, found: Stored, want: Want, request: str) -> tuple[Allocation, str]:
+        """Return what to write over `found` so that `want` has it, too, and the warning.
+
+        Rule 2: under Warn, from a living owner; and from quiet on, but for what is shared already:
+        there another sharer changes nothing about its release. Raises MacTaken, StoreUnavailable.
+        """
+        allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
+        may_share = self.policy() is CollisionPolicy.WARN and allocation.state is State.BOUND
+        if owner is None or not may_share:
+            raise MacTaken(await self._why(allocation, want))
+        if await self._is_gone(owner, found.mac):
+            raise MacTaken(_released(where, owner))
+        if not allocation.shared and not self.taken.is_quiet(found):
+            raise MacTaken(
+                f"{where}, which {owner} has: it can be shared when nothing has changed about it"
+                f" for a minute: retry in a minute"
+            )
+        shared = replace(allocation, shared=True, request=request)
+        return shared, f"{where}, which {owner} has, too"
+
+    async def _why(self, found: Allocation, want: Want) -> str:
+        """Say who has it and what helps; the owner is looked up only for this message."""
+        where, owner, remedy = _asks(want, found.mac), found.owner, _REMEDY
+        if found.state is State.DECLARED:
+            return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
+        if found.state is State.PENDING:
+            return f"{where}, which {owner} is getting or giving back: retry in a minute"
+        if owner is not None and await self._seems_gone(owner, found.mac):
+            return _released(where, owner)
+        if owner is not None and _moves(owner, want.owner):
+            remedy += (
+                "; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
+                " kubemacpool-mac-range-config until the VM it came from is deleted"
+            )
+        look = f"kubectl get macallocation {found.mac.name}"
+        return f"{where}, which belongs to {owner}: {remedy} ({look})"
+
+    async def _seems_gone(self, owner: Owner, mac: MacAddress) -> bool:
+        try:
+            return await self._is_gone(owner, mac)
+        except StoreUnavailable:
+            return False
+
+    async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
+        try:
+            found = await members(self.objects, owner.root)
+        except UnknownKind:
+            return False
+        return not any(one.still_holds(mac, owner) for one in found)
+
+
+def _asks(want: Want, mac: MacAddress) -> str:
+    return f"interface {want.owner.interface} asks for {mac}"
+
+
+def _released(where: str, owner: Owner) -> str:
+    return f"{where}, which was {owner}'s and is being released: retry in a minute"
+
+
+def _moves(owner: Owner, asking: Owner) -> bool:
+    """Whether a VM asks for the address that one of its name has in another namespace."""
+    (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
+    return kind == other_kind == MACHINE and name == other and namespace != elsewhere
