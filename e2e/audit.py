@@ -1,6 +1,5 @@
 """What the API server was asked, by whom: its audit log, where a cluster is brought up with one."""
 
-import http
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -16,6 +15,9 @@ apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+  - level: Request
+    users: ["{CONTROLLER}"]
+    resources: [{{group: kubemacpool.io, resources: [macpools/status]}}]
   - {{level: Metadata, users: ["{CONTROLLER}", "{WEBHOOK}"]}}
   - {{level: None}}
 """
@@ -33,30 +35,22 @@ class Audit:
         A call counts when it is answered, a watch when its answer begins.
         """
         counted: Counter[tuple[str, str]] = Counter()
-        for line in self._lines():
-            event = json.loads(line)
+        for event in self.events():
             stage = "ResponseStarted" if event["verb"] == "watch" else "ResponseComplete"
             if event["user"]["username"] == user and event["stage"] == stage:
-                counted[event["verb"], _resource(event)] += 1
+                counted[event["verb"], resource(event)] += 1
         return counted
 
-    def created(self, resource: str) -> list[tuple[str, str]]:
-        """Return who has created which object of that resource, in the order of the answers."""
-        return [
-            (event["user"]["username"], event["objectRef"]["name"])
-            for event in map(json.loads, self._lines())
-            if event["verb"] == "create"
-            and _resource(event) == resource
-            and event["responseStatus"]["code"] == http.HTTPStatus.CREATED
-        ]
+    def events(self) -> list[dict[str, Any]]:
+        """Return all there are, in the order of the answers (audit.k8s.io/v1 Event).
 
-    def _lines(self) -> list[str]:
-        """All whole lines: the last one may be half written."""
+        The last line is left out where it is half written.
+        """
         text = (self.cluster.state / "audit.log").read_text()
-        return text[: text.rfind("\n") + 1].splitlines()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
-def _resource(event: dict[str, Any]) -> str:
+def resource(event: dict[str, Any]) -> str:
     """Return `resource` or `resource/subresource`, else the path."""
     named = event.get("objectRef")
     if named is None or "resource" not in named:

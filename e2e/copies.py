@@ -53,7 +53,8 @@ class Copies:
         """Wait until a restore says why it is not complete: in both its conditions."""
 
         def reasons() -> list[str]:
-            status = self.farm.machines.get("vmrestore", name).get("status", {})
+            found = self.farm.machines.find("vmrestore", name) or {}  # a clone's comes later
+            status = found.get("status", {})
             refused = [one for one in status.get("conditions", []) if "denied" in one["reason"]]
             assert all(one["status"] == "False" for one in refused)
             return [one["reason"] for one in refused] if len(refused) == 2 else []

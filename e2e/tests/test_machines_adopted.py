@@ -3,9 +3,10 @@
 The commands are those of docs/moving-from-the-go-manager.md, as they stand there.
 """
 
+import http
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit, resource
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubevirt import KubeVirt, start
 from e2e.cluster.programs import start_controller
@@ -101,15 +102,14 @@ def test_every_address_in_use_is_its_owner_s_and_adopted(move: Move) -> None:
 def test_none_is_given_out_before_all_that_are_in_use_are_known(
     own_cluster: ControlPlane, move: Move
 ) -> None:
-    created = Audit(own_cluster).created("macallocations")
+    events = Audit(own_cluster).events()
 
-    first_new = min(place for place, (user, _) in enumerate(created) if user == WEBHOOK)
-    known = {name for user, name in created[:first_new] if user == CONTROLLER}
-    assert {mac.replace(":", "-") for mac in move.before.owners} <= known
+    wanted = {mac.replace(":", "-") for mac in move.before.owners}
+    assert wanted <= _allocated(CONTROLLER, events[: _first(events, _says_adopted)])
+    assert wanted <= _allocated(CONTROLLER, events[: _first(events, _gives_out)])
     assert move.newcomers.refusals == []
     assert len({*move.newcomers.macs()}) == NEWCOMERS
     assert not {*move.newcomers.macs()} & move.before.owners.keys()
-    assert pool.condition(own_cluster.kubectl, "Adopted")["status"] == "True"
 
 
 def test_a_duplicate_is_reported_and_nobody_s_address_is_changed(move: Move) -> None:
@@ -117,6 +117,7 @@ def test_a_duplicate_is_reported_and_nobody_s_address_is_changed(move: Move) -> 
 
     assert {name for name in TWINS if f"VirtualMachine old/{name}" in move.duplicates} == {*TWINS}
     eventually(lambda: _conflicts(before, before.twins), "the duplicate in status.conflicts")
+    eventually(lambda: all(_told(before, name) for name in TWINS), "an event on each of them")
     found = before.farm.shop.allocation(before.twins)
     assert found
     [conflict] = found["status"]["conflicts"]
@@ -241,3 +242,37 @@ def _conflicts(before: Settled, mac: str) -> list[Any]:
     found = before.farm.shop.allocation(mac) or {}
     conflicts: list[Any] = found.get("status", {}).get("conflicts", [])
     return conflicts
+
+
+def _told(before: Settled, name: str) -> list[Any]:
+    selector = f"reason=MACCollision,involvedObject.name={name}"
+    found = before.farm("get", "events", "--field-selector", selector, "-o", "json")
+    events: list[Any] = json.loads(found)["items"]
+    return events
+
+
+def _first(events: list[dict[str, Any]], which: Callable[[dict[str, Any]], bool]) -> int:
+    """The place of the first of them in the API server's audit log."""
+    return next(place for place, event in enumerate(events) if which(event))
+
+
+def _says_adopted(event: dict[str, Any]) -> bool:
+    if (event["verb"], resource(event)) != ("patch", "macpools/status"):
+        return False
+    conditions = event["requestObject"]["status"].get("conditions", [])
+    return any((one["type"], one["status"]) == ("Adopted", "True") for one in conditions)
+
+
+def _gives_out(event: dict[str, Any]) -> bool:
+    return bool(_allocated(WEBHOOK, [event]))
+
+
+def _allocated(user: str, events: list[dict[str, Any]]) -> set[str]:
+    """The names of the allocations that `user` has created."""
+    return {
+        event["objectRef"]["name"]
+        for event in events
+        if (event["verb"], resource(event)) == ("create", "macallocations")
+        and event["user"]["username"] == user
+        and event["responseStatus"]["code"] == http.HTTPStatus.CREATED
+    }

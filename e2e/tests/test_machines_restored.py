@@ -150,6 +150,17 @@ def test_kubevirt_itself_refuses_a_clone_s_address_that_is_written_with_colons(
     assert farm.shop.allocation(OURS + "05") is None
 
 
+def test_a_clone_that_asks_for_what_somebody_has_is_refused_as_its_restore_says(
+    farm: Farm, copies: Copies, web: dict[str, str]
+) -> None:
+    copies.clone("twin", "web", "copy", {"lan": web["lan"].replace(":", "-")})
+
+    uid = farm.machines.get("vmclone", "twin")["metadata"]["uid"]
+    for said in copies.said(f"tmp-restore-{uid}"):
+        assert f"asks for {web['lan']}, which belongs to VirtualMachine" in said
+    assert farm.machines.gone("vm", "copy")
+
+
 def test_a_backup_created_again_gets_its_addresses_at_once(
     farm: Farm, copies: Copies, web: dict[str, str]
 ) -> None:
