@@ -56,10 +56,14 @@ def rows(batches: Sequence[Batch]) -> dict[Cell, Row]:
     }
 
 
-def ratio(found: dict[Cell, Row], shape: Shape) -> float:
-    """How many times what the no-op webhook adds, ours adds."""
-    ours, noop = (found[Cell(shape, lane)].added_ms.median for lane in (Lane.OURS, Lane.NO_OP))
-    return ours / noop if noop > 0 else float("inf")
+def ratio(batches: Sequence[Batch], shape: Shape) -> Interval:
+    """How many times as long as behind the no-op webhook a request takes behind ours, by turns.
+
+    Of the whole latency, not of what is added: on a busy machine the no-op webhook adds less than
+    chance does, and nothing can be divided by that.
+    """
+    ours, noop = (_medians(batches, Cell(shape, lane)) for lane in (Lane.OURS, Lane.NO_OP))
+    return interval([ours[turn] / noop[turn] for turn in ours])
 
 
 def quantile(values: Iterable[float], share: float) -> float:
@@ -84,7 +88,7 @@ def interval(differences: Sequence[float]) -> Interval:
 
 def _row(cell: Cell, own: list[Batch], baseline: list[Batch]) -> Row:
     latencies = [one for batch in own for one in batch.latencies_ms]
-    plain = {batch.turn: median(batch.latencies_ms) for batch in baseline}
+    plain = _medians(baseline, baseline[0].cell)
     added = [median(batch.latencies_ms) - plain[batch.turn] for batch in own]
     n = len(latencies)
     return Row(
@@ -97,3 +101,7 @@ def _row(cell: Cell, own: list[Batch], baseline: list[Batch]) -> Row:
         rate=n / sum(batch.seconds for batch in own),
         cpu_s={name: sum(batch.cpu_s[name] for batch in own) / n * 1000 for name in own[0].cpu_s},
     )
+
+
+def _medians(batches: Sequence[Batch], cell: Cell) -> dict[int, float]:
+    return {one.turn: median(one.latencies_ms) for one in batches if one.cell == cell}

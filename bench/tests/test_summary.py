@@ -39,15 +39,28 @@ def test_what_is_added_is_the_difference_within_a_turn_whatever_the_turns_have_i
         [
             batch(1, Lane.OURS, slow + 5),
             batch(1, Lane.NOT_OPTED_IN, slow + 2),
-            batch(1, Lane.NO_OP, slow + 3),
             batch(2, Lane.OURS, quick + 5),
-            batch(2, Lane.NO_OP, quick + 3),
             batch(2, Lane.NOT_OPTED_IN, quick + 2),
         ]
     )
 
     assert found[Cell(ONE, Lane.OURS)].added_ms.median == 3
-    assert ratio(found, ONE) == 3
+
+
+def test_ours_is_compared_with_the_no_op_webhook_of_the_same_turn() -> None:
+    found = ratio(
+        [
+            batch(1, Lane.OURS, 30.0),
+            batch(1, Lane.NO_OP, 10.0),
+            batch(2, Lane.NO_OP, 100.0),
+            batch(2, Lane.OURS, 200.0),
+            batch(3, Lane.OURS, 40.0),
+            batch(3, Lane.NO_OP, 10.0),
+        ],
+        ONE,
+    )
+
+    assert (found.median, found.low, found.high) == (3.0, 2.0, 4.0)
 
 
 def test_rates_and_cpu_time_are_those_of_all_batches_together() -> None:

@@ -54,6 +54,7 @@ def test_every_lane_of_pods_and_vms_is_measured_at_1_and_8_clients(folder: Path)
         assert 0 < row["median_ms"] <= row["p90_ms"] <= row["p99_ms"]
         assert set(row["cpu_s"]) == {"API server", "etcd", "webhook", "controller", "no-op"}
     assert len(results["ours_to_noop"]) == len(SHAPES)
+    assert all(one["ratio"]["median"] > 0 for one in results["ours_to_noop"])
 
 
 def test_the_report_names_every_lane_and_the_machine(folder: Path) -> None:
