@@ -139,8 +139,6 @@ class Admission:
             stored = self._store_machine(review, verdict)
         else:
             stored = self._store_pod(review, verdict.networks or review.networks or "[]")
-        if stored is not None and review.owner.name is None:
-            self.laws.generated.add(stored.root)
         self.step()
         return stored
 
@@ -154,6 +152,8 @@ class Admission:
             pod = self.cluster.create_pod(NAMESPACE, review.owner.name, text)
         except ObjectExists:
             return None
+        if review.owner.name is None:
+            self.laws.generated.add(pod.root)
         self.laws.stored(pod, None)
         return pod
 
@@ -169,7 +169,10 @@ class Admission:
         return now
 
     def _store_machine(self, review: MachineReview, verdict: Allowed) -> Carrier | None:
-        name = review.owner.name or self.cluster.generated("vm-")
+        name = review.owner.name
+        if name is None:
+            name = self.cluster.generated("vm-")
+            self.laws.generated.add((MACHINE, NAMESPACE, name))
         new = machine(name) | {"spec": json.loads(review.spec)}
         nics = list(nics_of(new))
         for position, mac in verdict.addresses:

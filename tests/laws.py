@@ -56,7 +56,8 @@ class Laws:
         self._share()
         for other in self.live():
             if other.root != one.root and other.uid not in self.bypassed:
-                both = macs & _macs(other) - self._excused(other) - self.shared
+                excused = self._excused(other) | self._excused(one) | self.shared
+                both = macs & _macs(other) - excused
                 assert not both, f"{_named(one)} and {_named(other)} both carry {both}"
         for mac in macs & self.declared.keys() - self.shared:
             reserved = self.declared[mac].reserved_for
