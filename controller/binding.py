@@ -5,6 +5,7 @@ read proves that nobody has it; where that read is missing, the decision is to m
 
     Declared --bind--> Bound --release--> Declared or gone
     Pending  --bind--> Bound       Pending --unseen--> Declared or gone
+    Bound --edited out of a VM--> Pending
     (none)   --adopt-> Bound
 """
 
@@ -16,7 +17,17 @@ from typing import TYPE_CHECKING, TypeAlias, assert_never
 from msgspec.structs import asdict, replace
 
 from controller.ownership import by_root, one_guest, owner_of
-from crds.allocation import MACHINE, Allocation, Conflict, Owner, Root, Source, State, Stored
+from crds.allocation import (
+    INSTANCE,
+    MACHINE,
+    Allocation,
+    Conflict,
+    Owner,
+    Root,
+    Source,
+    State,
+    Stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -228,15 +239,19 @@ def _has_machine(members: _Members) -> bool:
 
 
 def _holder(world: World, owner: Owner) -> Owner | None:
-    """Return who of the owner's root has the address, by a read; None where nobody has."""
+    """Return who of the owner's root has the address, by a read; None where nobody has.
+
+    Whoever has it and shows it no longer is the owner as it stands on record. Not the VMI of a VM,
+    from which KubeVirt itself takes interfaces.
+    """
     members = world.live[owner.root]
-    if not any(member.still_holds(world.mac, owner) for member in members):
-        return None
-    holder = owner_of(world.mac, members)
     if any(member.carries(world.mac) for member in members):
-        return holder
-    # It has it, and shows it no longer: where it was stays on record.
-    return replace(holder, interface=owner.interface, network=owner.network)
+        return owner_of(world.mac, members)
+    is_a_vm_s = any(
+        one.kind == INSTANCE and one.uid == owner.uid and one.controller for one in members
+    )
+    holds = not is_a_vm_s and any(one.still_holds(world.mac, owner) for one in members)
+    return owner if holds else None
 
 
 def _to_anyone(world: World, allocation: Allocation) -> Replace | None:

@@ -22,7 +22,7 @@ from controller.binding import (
     World,
     decide,
 )
-from crds.allocation import QUIET_S
+from crds.allocation import MACHINE, QUIET_S
 from crds.joined import Joined
 from crds.objects import UnknownKind, members
 from crds.store import AlreadyAllocated, Changed
@@ -69,7 +69,7 @@ class Settler:
     clock: Clock
     again: Callable[[MacAddress, float], None]  # settle it again, so many seconds from now
     quiet_s: float = QUIET_S
-    _live: Joined[Root, tuple[Carrier, ...]] = field(init=False)
+    _live: Joined[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
     _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class Settler:
                     return
                 case Get(root):
                     try:
-                        live = await self._live(root)
+                        live = await self._live((root, mac if root[0] == MACHINE else None))
                     except UnknownKind:
                         return  # nobody can prove that it is gone, so it stays
                     world = replace(world, live={**world.live, root: live})
@@ -140,9 +140,9 @@ class Settler:
         except (AlreadyAllocated, Changed) as lost:
             _log.debug("somebody wrote first: %s", lost)
 
-    async def _members(self, root: Root) -> tuple[Carrier, ...]:
-        """Several addresses of one object share a read."""
-        return await members(self.objects, root)
+    async def _members(self, asked: tuple[Root, MacAddress | None]) -> tuple[Carrier, ...]:
+        """Several addresses of one pod share a read; of a machine each has its own way down."""
+        return await members(self.objects, *asked)
 
     async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
         """Return all carriers by address."""

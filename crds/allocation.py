@@ -24,6 +24,10 @@ KUBEVIRT = "kubevirt.io/v1"
 MACHINE = "VirtualMachine"
 INSTANCE = "VirtualMachineInstance"
 
+# `spec.owner.interface` and `spec.owner.network` in the CRD; and a name and a UID of an owner.
+LONGEST_INTERFACE, LONGEST_NETWORK = 253, 317
+LONGEST_NAME, LONGEST_UID = 253, 128
+
 # Kind, namespace and name; the name is None while the API server has not generated it.
 Root = tuple[str, str, str | None]
 
@@ -171,11 +175,11 @@ class Carrier(msgspec.Struct, frozen=True):
     @property
     def root(self) -> Root:
         """What it is a part of: the machine, for VM, VMI and launcher pod, else it itself."""
-        if self.kind == "Pod" and self.controller is None:
+        if self.kind != "Pod":
+            return MACHINE, self.namespace, self.name
+        if self.controller is None:
             return self.kind, self.namespace, self.name
-        is_launcher = self.kind == "Pod" and self.controller is not None
-        name = self.controller.name if is_launcher and self.controller else self.name
-        return MACHINE, self.namespace, name
+        return MACHINE, self.namespace, self.controller.name
 
     def carries(self, mac: MacAddress) -> bool:
         """Whether `mac` is one of its addresses."""
@@ -189,19 +193,23 @@ class Carrier(msgspec.Struct, frozen=True):
         """
         if self.terminal:
             return False
-        return self.carries(mac) or (owner.kind == "Pod" and self.uid == owner.uid)
+        if self.carries(mac):
+            return True
+        made_by = self.controller.uid if self.controller else None
+        return self.kind == "Pod" and owner.uid is not None and owner.uid in {self.uid, made_by}
 
     def as_owner(self, mac: MacAddress) -> Owner:
         """It, as the owner of `mac`; the interface is the one that carries it."""
         where = next((one for one in self.attachments if one.mac == mac), None)
+        # They are for people, and no longer than the CRD takes, whatever stands in the object.
         return Owner(
             api_version=self.api_version,
             kind=self.kind,
             namespace=self.namespace,
             name=self.name,
             uid=self.uid,
-            interface=where.interface if where else None,
-            network=where.network if where else None,
+            interface=where.interface[:LONGEST_INTERFACE] if where else None,
+            network=where.network[:LONGEST_NETWORK] if where else None,
         )
 
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import msgspec
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller
+from crds.allocation import (
+    INSTANCE,
+    KUBEVIRT,
+    LONGEST_NAME,
+    LONGEST_UID,
+    MACHINE,
+    Carrier,
+    Controller,
+)
 from crds.mac import MacAddress, MalformedMac
 from crds.networks import Attachment
 
@@ -22,6 +30,9 @@ POD_NETWORK = "pod"
 IN_POD_BRIDGE = MacAddress(0x02_00_00_00_00_00)
 WHERE = "spec.template.spec.domain.devices.interfaces"
 _NULL = msgspec.Raw(b"null")
+# A guest has no more interfaces: QEMU's q35 has 32 root ports, KubeVirt uses fewer. A stored object
+# that says more (1.5 MiB of them, in whatever namespace) must not fill pool and memory.
+MOST_CARRIED = 256
 
 
 class BadMachine(ValueError):
@@ -193,7 +204,9 @@ def read_instance(raw: bytes) -> Carrier:
         for one in status.interfaces or ()
         if one.name in served
     )
-    carried = {(one.mac, one.interface): one for one in _attachments((*found, *seen))}
+    # One of each name, the last: whoever creates a VMI may write any status with it.
+    in_use = {one.name: one for one in seen}
+    carried = {(one.mac, one.interface): one for one in _attachments((*found, *in_use.values()))}
     return replace(
         _carrier(INSTANCE, one.metadata, tuple(carried.values())),
         is_running=status.phase == "Running",
@@ -205,7 +218,8 @@ def controller(references: list[Reference] | None) -> Controller | None:
     """Return the KubeVirt object among `metadata.ownerReferences` that controls the object."""
     for one in references or ():
         is_kubevirt = one.api_version.startswith("kubevirt.io/")
-        if one.controller and is_kubevirt and one.kind in {MACHINE, INSTANCE}:
+        can_be = 0 < len(one.name) <= LONGEST_NAME and 0 < len(one.uid) <= LONGEST_UID
+        if one.controller and is_kubevirt and can_be and one.kind in {MACHINE, INSTANCE}:
             return Controller(one.kind, one.name, one.uid)
     return None
 
@@ -241,7 +255,7 @@ def _network(network: _Network, namespace: str) -> str | None:
 
 def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
     carried = []
-    for one in found:
+    for one in found[:MOST_CARRIED]:
         try:
             mac = MacAddress.parse_unicast(one.mac or "")
         except MalformedMac:
@@ -279,5 +293,12 @@ def _carrier(
         version=metadata.resource_version,
         terminal=terminal,
         attachments=attachments,
-        controller=controller(metadata.owner_references),
+        controller=_maker(metadata),
     )
+
+
+def _maker(metadata: _Metadata) -> Controller | None:
+    """Return the VM of a VMI: KubeVirt gives both one name, and no other is believed."""
+    made_by = controller(metadata.owner_references)
+    is_vm = made_by is not None and made_by.kind == MACHINE
+    return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None

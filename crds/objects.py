@@ -7,13 +7,16 @@ StoreUnavailable, and proves nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
 from crds.client import Api, ApiError, Unreachable
 from crds.joined import Joined
 from crds.resources import CRDS, KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
 
 _NOT_FOUND = 404
 
@@ -38,21 +41,24 @@ class Objects(Protocol):
         """All that exist in every namespace: VMs first, then VMIs, then pods."""
 
 
-async def members(objects: Objects, root: Root) -> tuple[Carrier, ...]:
-    """Read what exists of a root: the pod, or VM, VMI and launcher pods.
+async def members(objects: Objects, root: Root, mac: MacAddress | None) -> tuple[Carrier, ...]:
+    """Read what exists of a root, down to the first that carries `mac` (None: all of it).
 
-    One after the other: an address goes from a VM to its VMI and on to its launcher pod, never
-    back. Raises StoreUnavailable, UnknownKind.
+    The pod, or VM, VMI and launcher pods, one after the other: an address goes from a VM to its VMI
+    and on to its launcher pod, never back; so where none is returned that carries it, none does.
+    Raises StoreUnavailable, UnknownKind.
     """
     kind, namespace, name = root
     if kind != MACHINE or name is None:
         one = await objects.get(Owner(api_version="v1", kind=kind, namespace=namespace, name=name))
-        return () if one is None or one.root != root else (one,)
-    found = []
+        return () if one is None else (one,)
+    found: tuple[Carrier, ...] = ()
     for member in (MACHINE, INSTANCE):
         wanted = Owner(api_version=KUBEVIRT, kind=member, namespace=namespace, name=name)
         if (one := await objects.get(wanted)) is not None:
-            found.append(one)
+            found += (one,)
+            if mac is not None and one.carries(mac):
+                return found
     return (*found, *await objects.launchers(namespace, name))
 
 

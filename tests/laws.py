@@ -169,8 +169,9 @@ class Laws:
             return None, None
         assert allocation.state is State.BOUND, f"{mac} is {allocation.state} for ever"
         assert owner is not None
-        pods = {pod.uid for pod in self.cluster.pods.values() if not pod.terminal}
-        there = owner.uid in pods or any(one.root == owner.root for one in carriers)
+        pods = [pod for pod in self.cluster.pods.values() if not pod.terminal]
+        holders = {pod.uid for pod in pods} | {pod.controller.uid for pod in pods if pod.controller}
+        there = owner.uid in holders or any(one.root == owner.root for one in carriers)
         assert there, f"{mac} leaks: {owner} is gone"
         return owner.root, owner.uid
 

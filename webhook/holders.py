@@ -42,12 +42,16 @@ class Holders:
     async def share(self, found: Stored, want: Want, request: str) -> tuple[Allocation, str]:
         """Return what to write over `found` so that `want` has it, too, and the warning.
 
-        Rule 2: under Warn, from a living owner; and from quiet on, but for what is shared already:
-        there another sharer changes nothing about its release. Raises MacTaken, StoreUnavailable.
+        Rule 2: under Warn, from a living owner, never what is reserved for another; and from quiet
+        on, but for what is shared already: there another sharer changes nothing about its release.
+        Raises MacTaken, StoreUnavailable.
         """
         allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
-        may_share = self.policy() is CollisionPolicy.WARN and allocation.state is State.BOUND
-        if owner is None or not may_share:
+        reserved = allocation.reserved_for
+        is_open = allocation.state is State.BOUND and (
+            reserved is None or reserved.admits(want.owner)
+        )
+        if owner is None or not is_open or self.policy() is CollisionPolicy.REJECT:
             raise MacTaken(await self._why(allocation, want))
         if await self._is_gone(owner, found.mac):
             raise MacTaken(_released(where, owner))
@@ -84,7 +88,7 @@ class Holders:
 
     async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
         try:
-            found = await members(self.objects, owner.root)
+            found = await members(self.objects, owner.root, mac)
         except UnknownKind:
             return False
         return not any(one.still_holds(mac, owner) for one in found)

@@ -70,7 +70,7 @@ def _plan(
         if mac is not None:
             if mac not in carried:
                 claims.append((position, _want(review, one, mac)))
-        elif not one.is_served:
+        elif one.mac is not None or not one.is_served:
             continue
         elif (had := _read(former)) is not None and had not in asked.values():
             kept.append((position, former))
@@ -113,7 +113,9 @@ def _addresses(new: tuple[Interface, ...], old: dict[str, str]) -> dict[int, Mac
             )
         if one.mac is None:
             continue
-        mac = _requested(one)
+        mac = _read(one.mac) if one.mac == old.get(one.name) else _requested(one)
+        if mac is None:
+            continue  # from before we were asked; whoever updates something else may not mend it
         if mac in asked.values():
             other = next(new[at].name for at, has in asked.items() if has == mac)
             if not _read(old.get(one.name, "")) == _read(old.get(other, "")) == mac:

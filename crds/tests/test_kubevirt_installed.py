@@ -88,7 +88,7 @@ async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
 
     assert await objects.get(DB) is None
     assert await objects.get(ITS_VMI) is None
-    assert await members(objects, ROOT) == ()
+    assert await members(objects, ROOT, None) == ()
     assert {one.kind for one in await objects.list()} <= {"Pod"}
 
 
@@ -103,11 +103,11 @@ async def test_machines_that_are_not_served_just_now_are_not_gone(api: Api) -> N
         with pytest.raises(StoreUnavailable, match="404"):
             await objects.get(owner)
     with pytest.raises(StoreUnavailable, match="404"):
-        await members(objects, ROOT)
+        await members(objects, ROOT, None)
     with pytest.raises(StoreUnavailable, match="404"):
         await objects.list()
     await serve(api, served=True)
-    assert [one.kind for one in await members(objects, ROOT)] == [MACHINE, INSTANCE]
+    assert [one.kind for one in await members(objects, ROOT, None)] == [MACHINE, INSTANCE]
     await take_away(api)
 
 

@@ -7,10 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Controller
+from crds.allocation import INSTANCE, MACHINE, Controller, Owner
 from crds.mac import MacAddress
-from crds.machines import BadMachine, Interface, interfaces, read_instance, read_machine
+from crds.machines import (
+    MOST_CARRIED,
+    BadMachine,
+    Interface,
+    interfaces,
+    read_instance,
+    read_machine,
+)
 from crds.resources import INSTANCES, KINDS, MACHINES, PODS, read_pod
 from crds.tests.kubevirt import Manifest, Nic, controlled_by, instance, launcher, machine
 
@@ -285,6 +293,44 @@ def test_what_is_no_object_is_not_read(read: Any, text: bytes) -> None:  # noqa:
 def test_machines_are_listed_before_instances_before_pods() -> None:
     assert list(KINDS.values()) == [MACHINES, INSTANCES, PODS]
     assert MACHINES.one("db", "shop") == ("/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
+
+
+def test_a_status_shows_one_address_of_each_interface_however_many_it_has() -> None:
+    # Whoever creates a VMI may write its status with it.
+    many = [_seen(MacAddress(A.bits + 256 * n), "lan") for n in range(5000)]
+
+    found = carried(instance("db", Nic("lan")), status={"interfaces": many})
+
+    assert [mac for mac, *_ in found] == [MacAddress(A.bits + 256 * 4999)]
+
+
+def test_a_machine_carries_no_more_than_a_guest_can_have() -> None:
+    many = [Nic(f"n{n}", MacAddress(A.bits + 256 * n)) for n in range(1000)]
+
+    assert len(carried(machine("db", *many))) == MOST_CARRIED
+
+
+def test_what_names_an_owner_is_no_longer_than_an_allocation_takes() -> None:
+    owner = read_machine(raw(machine("db", Nic("x" * 1000, A, "y" * 1000)))).as_owner(A)
+
+    assert (len(owner.interface or ""), len(owner.network or "")) == (253, 317)
+
+
+@pytest.mark.parametrize("wrong", [{"name": "other"}, {"uid": ""}, {"uid": "u" * 129}])
+def test_a_vm_that_an_instance_cannot_have_has_not_made_it(wrong: Manifest) -> None:
+    vmi = instance("db")
+    vmi["metadata"]["ownerReferences"] = [CONTROLLER | wrong]
+
+    assert read_instance(raw(vmi)).controller is None
+
+
+def test_a_launcher_holds_what_was_given_to_its_bare_instance_until_it_goes() -> None:
+    pod = read_pod(raw(launcher("virt-launcher-db-x7", "db", "u-0")))
+    bare = Owner(api_version="kubevirt.io/v1", kind=INSTANCE, namespace="shop", name="db")
+
+    assert pod.still_holds(A, replace(bare, uid="u-0"))
+    assert not pod.still_holds(A, replace(bare, uid="u-9"))
+    assert not pod.still_holds(A, bare)
 
 
 def _seen(mac: MacAddress | str, name: str) -> Manifest:

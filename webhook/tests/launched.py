@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crds.tests.fake import FakeCluster
 
 GET_VMI = "webhook-1 get object VirtualMachineInstance shop/web"
+GET_VM = "webhook-1 get object VirtualMachine shop/web"
 LIST_LAUNCHERS = "webhook-1 list launcher shop/web"
 SECOND = "virt-launcher-web-q2"
 

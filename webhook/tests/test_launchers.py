@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import State
+from crds.allocation import INSTANCE, MACHINE, State
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook import handlers
 from webhook.claims import DEADLINE_S
 from webhook.tests.launched import (
+    GET_VM,
     GET_VMI,
     LIST_LAUNCHERS,
     ask,
@@ -23,7 +24,7 @@ from webhook.tests.launched import (
     said,
     served,
 )
-from webhook.tests.machines import VM, nic, run
+from webhook.tests.machines import VM, machine, made_by, nic, run
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import mac, request
 
@@ -35,14 +36,14 @@ if TYPE_CHECKING:
     from webhook.claims import Claims, Grant
 
 
-async def test_a_launcher_of_a_vm_passes_as_it_is_for_one_read() -> None:
+async def test_a_launcher_of_a_vm_passes_as_it_is_for_two_reads() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("default", str(mac(1)), masquerade={}), nic("front", str(mac(2))))
 
     response = await ask(cluster, launcher(vmi, element(2)))
 
     assert response == {"uid": "r-1", "allowed": True}
-    assert said(cluster) == [GET_VMI]
+    assert said(cluster) == [GET_VMI, GET_VM]
     assert cluster.allocated == {}
 
 
@@ -54,7 +55,7 @@ async def test_elements_without_an_address_in_a_launcher_of_a_vm_are_left_alone(
     response = await ask(cluster, launcher(vmi, {"name": "plugin"}, element(2), element()))
 
     assert response == {"uid": "r-1", "allowed": True}
-    assert said(cluster) == [GET_VMI]
+    assert said(cluster) == [GET_VMI, GET_VM]
 
 
 async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:
@@ -66,7 +67,7 @@ async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:
     response = await ask(cluster, new, old)
 
     assert response == {"uid": "r-1", "allowed": True}
-    assert said(cluster) == [GET_VMI]
+    assert said(cluster) == [GET_VMI, GET_VM]
 
 
 async def test_an_address_that_the_vmi_does_not_have_is_claimed_for_the_vm() -> None:
@@ -108,6 +109,32 @@ async def test_an_address_of_somebody_else_is_refused_to_a_launcher_too() -> Non
 
     assert response["status"]["code"] == 403
     assert "asks for 02:00:00:00:00:09, which belongs to Pod shop/other" in str(response)
+    assert cluster.allocated == {mac(9): before}
+
+
+@pytest.mark.parametrize("named", ["its own", "the holder's", "no"])
+async def test_a_vmi_that_only_says_it_is_a_vm_s_gets_nobody_s_address(named: str) -> None:
+    # Whoever may create VMIs writes their ownerReferences, too.
+    cluster = FakeCluster()
+    front = nic("front", str(mac(9)))
+    named_victim = {"namespace": "other", "name": "victim"}
+    victim = cluster.put(MACHINE, {**machine(front), "metadata": named_victim})
+    owner = replace(VM, namespace="other", name="victim", uid=victim.uid, interface="front")
+    before = await cluster.allocations.create(replace(bound(9), owner=owner))
+    own = cluster.put(MACHINE, machine())
+    uids = {"its own": own.uid, "the holder's": victim.uid, "no": "no-such"}
+    metadata = {
+        "namespace": "shop",
+        "name": "web",
+        "ownerReferences": [{**made_by(own), "uid": uids[named]}],
+    }
+    spec = machine(front)["spec"]["template"]["spec"]
+    vmi = cluster.put(INSTANCE, {"metadata": metadata, "spec": spec})
+
+    response = await ask(cluster, launcher(vmi, element(9)))
+
+    assert not response["allowed"]
+    assert "which belongs to VirtualMachine other/victim" in str(response)
     assert cluster.allocated == {mac(9): before}
 
 

@@ -243,3 +243,14 @@ def test_a_bridge_on_the_pod_network_hands_its_address_on_to_another_binding() -
 
     assert addresses(stored) == {"default": ONE}
     assert wants == ()
+
+
+@pytest.mark.parametrize("text", ["03:00:00:00:00:01", "nonsense", "00:00:00:00:00:00"])
+def test_what_stood_there_before_is_not_judged_when_something_else_changes(text: str) -> None:
+    # As of a VM from before its namespace opted in, whose other interface KubeVirt takes out.
+    old = machine(nic("a", text), nic("b", TWO))
+
+    stored, wants = answered(machine(nic("a", text)), old)
+
+    assert addresses(stored) == {"a": text}
+    assert wants == ()

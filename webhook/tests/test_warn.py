@@ -224,6 +224,18 @@ async def test_what_is_released_meanwhile_is_created_anew_and_not_shared() -> No
     assert not cluster.allocated[mac(1)].allocation.shared
 
 
+async def test_what_is_reserved_for_its_owner_is_not_shared() -> None:
+    cluster = FakeCluster()
+    stored = await held(cluster)
+    reserved = Reservation(kind="Pod", namespace="shop", name="other")
+    before = cluster._replace(stored, replace(stored.allocation, reserved_for=reserved))
+
+    message = await refused(warning(cluster), want(asks=1))
+
+    assert "which belongs to Pod shop/other" in message
+    assert cluster.allocated[mac(1)] == before
+
+
 async def test_what_changes_meanwhile_is_looked_at_again() -> None:
     cluster = FakeCluster()
     await held(cluster)
