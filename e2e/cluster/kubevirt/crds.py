@@ -8,6 +8,7 @@ from typing import Any
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.locate import find_kubevirt, has_kubevirt
 from e2e.cluster.progress import Progress
+from e2e.cluster.readiness import eventually
 
 NAMESPACE = "kubevirt"
 
@@ -71,7 +72,9 @@ def _found() -> dict[str, Path]:
 
 def _apply(kubectl: Kubectl, crds: list[dict[str, Any]]) -> None:
     kubectl.apply(_as_list(crds), *_SERVER_SIDE)
-    kubectl("wait", "--for=condition=Established", *_names(crds), "--timeout=60s")
+    # Just created, they have no conditions yet, which kubectl takes for an error.
+    wait = ("wait", "--for=condition=Established", *_names(crds), "--timeout=60s")
+    eventually(lambda: kubectl.run(*wait).returncode == 0, "KubeVirt's CRDs established")
 
 
 def _as_list(items: list[dict[str, Any]]) -> str:
