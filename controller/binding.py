@@ -186,7 +186,10 @@ def _bound(world: World, stored: Stored, owner: Owner) -> Action:
     """Rules 5, 6 and 8: while its owner has it, nothing; then to its namesake, or it is free."""
     bound = stored.allocation
     family = [group for group in by_root(world.seen) if group[0].root == owner.root]
-    if family and owner_of(world.mac, family[0]).uid == owner.uid:
+    rightful = owner_of(world.mac, family[0]) if family else None
+    if rightful is not None and rightful.uid == owner.uid:
+        if owner.kind == MACHINE and rightful.interface != owner.interface:
+            return Replace(_bound_to(rightful, bound))  # for people: interfaces have swapped theirs
         return _noted(world, stored, owner)
     proof = _first_live(world, family)
     if isinstance(proof, Owner):

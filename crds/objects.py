@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
-from crds.client import Api, ApiError, Unreachable
+from crds.client import Api, ApiError
 from crds.joined import Joined
-from crds.resources import CRDS, KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
+from crds.resources import KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
+from crds.watch import lacks_crd
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
@@ -119,12 +120,4 @@ class ApiObjects:
             return False
         if error.reason == "NotFound":
             return True
-        if resource.crd is None:
-            return False
-        try:
-            await self.api.get(f"{CRDS}/{resource.crd}")
-        except ApiError as asked:
-            return asked.status == _NOT_FOUND and asked.reason == "NotFound"
-        except Unreachable:
-            return False
-        return False
+        return await lacks_crd(self.api, resource.crd)

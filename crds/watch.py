@@ -15,6 +15,7 @@ import msgspec
 
 from crds.client import Api, ApiError, Unreachable
 from crds.nesting import decoded
+from crds.resources import CRDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,22 @@ class _Event(msgspec.Struct):
 
 _event = msgspec.json.Decoder(_Event)
 _versioned = msgspec.json.Decoder(_Versioned)
+
+
+async def lacks_crd(api: Api, crd: str | None) -> bool:
+    """Whether the cluster has no CustomResourceDefinition of that name, for sure.
+
+    Then it has no such objects. A resource that is not found may also be not served just now.
+    """
+    if crd is None:
+        return False
+    try:
+        await api.get(f"{CRDS}/{crd}")
+    except ApiError as error:
+        return error.status == _NOT_FOUND and error.reason == "NotFound"
+    except Unreachable:
+        return False
+    return False
 
 
 class Follower(Generic[T]):
@@ -107,11 +124,11 @@ class Follower(Generic[T]):
                 # left out, or a resource that was taken away and is back.
                 if isinstance(error, ValueError) or status in {_NOT_FOUND, _GONE}:
                     version = ""
-                if status == _NOT_FOUND and self.resource.crd is not None:
+                if status == _NOT_FOUND and await lacks_crd(self.api, self.resource.crd):
                     await self._miss()
                     continue
                 if status == _NOT_FOUND:
-                    self.synced.clear()  # its CRD is deleted: what the view knows is no longer so
+                    self.synced.clear()  # not served just now, or its CRD is deleted
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

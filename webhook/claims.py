@@ -41,9 +41,9 @@ class PoolExhausted(Exception):
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(
-            f"pool {pool} is exhausted: all of its {pool.size} addresses are in use;"
-            f" widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config, or delete"
-            f" what is no longer needed (kubectl get macallocations shows the owners)"
+            f"pool {pool} is exhausted: of its {pool.size} addresses too few are free for this"
+            f" request; widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config,"
+            f" or delete what is no longer needed (kubectl get macallocations shows the owners)"
         )
 
 

@@ -61,7 +61,7 @@ class Holders:
                 f" for a minute: retry in a minute"
             )
         shared = replace(allocation, shared=True, request=request)
-        return shared, f"{where}, which {owner} has, too"
+        return shared, f"{where}, which {owner} has, too: allowed by policy Warn"
 
     async def _why(self, found: Allocation, want: Want) -> str:
         """Say who has it and what helps; the owner is looked up only for this message."""
@@ -99,7 +99,7 @@ def _asks(want: Want, mac: MacAddress) -> str:
 
 
 def _released(where: str, owner: Owner) -> str:
-    return f"{where}, which was {owner}'s and is being released: retry in a minute"
+    return f"{where}, which {owner} had, and which is being released: retry in a minute"
 
 
 def _moves(owner: Owner, asking: Owner) -> bool:

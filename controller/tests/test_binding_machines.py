@@ -294,3 +294,16 @@ def test_a_shared_address_goes_with_its_last_machine(of: World, then: Action) ->
 )
 def test_other_machines_that_carry_it_are_conflicts(of: World, then: Action) -> None:
     assert decide(of) == then
+
+
+def test_where_an_address_is_on_the_vm_is_kept_true() -> None:
+    # Two interfaces have swapped theirs: the interface on record is the one that refusals name.
+    right = owner_of(MAC, [VM])
+    before = Allocation(
+        mac=MAC,
+        state=State.BOUND,
+        source=Source.POOL,
+        owner=replace(right, interface="other"),
+    )
+
+    assert decide(of(before, VM)) == Replace(replace(before, owner=right))

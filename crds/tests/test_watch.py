@@ -246,8 +246,8 @@ async def test_what_is_not_installed_is_asked_for_again_and_told_once(
 ) -> None:
     monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
     optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
-    absent = says(404, "404 page not found")
-    server.script += [absent, refuses(404, "NotFound"), absent, page(allocation(A, 4), version="5")]
+    absent = [says(404, "404 page not found"), refuses(404, "NotFound")]  # of it, and of its CRD
+    server.script += [*absent, *absent, page(allocation(A, 4), version="5")]
     story = Story()
 
     async with following(scripted, story, optional) as follower:
@@ -264,8 +264,8 @@ async def test_what_is_taken_away_leaves_an_empty_view_that_is_complete(
     monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
     optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
     expired = [refuses(410, "Expired")] if after == "list" else []
-    gone = says(404, "404 page not found")
-    server.script += [page(allocation(A, 4), version="5"), *expired, gone, gone]
+    gone = [says(404, "404 page not found"), refuses(404, "NotFound")]
+    server.script += [page(allocation(A, 4), version="5"), *expired, *gone, *gone]
     story = Story()
 
     async with following(scripted, story, optional) as follower:
@@ -273,3 +273,18 @@ async def test_what_is_taken_away_leaves_an_empty_view_that_is_complete(
         assert follower.synced.is_set()
 
     assert told == [("reset", (f"{A} Declared",)), ("reset", ())]
+
+
+async def test_what_is_not_served_though_its_crd_is_there_is_not_known(
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_FIRST_WAIT_S", 0.0)
+    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
+    unserved = [says(404, "404 page not found"), says(200, {})]
+    server.script += [*unserved, page(allocation(A, 4), version="5")]
+    story = Story()
+
+    async with following(scripted, story, optional):
+        told = await story.until(1)
+
+    assert told == [("reset", (f"{A} Declared",))]

@@ -71,7 +71,10 @@ def _up(state: Path) -> int:
             say(f"{state} holds something else than a cluster: choose another folder.")
             return 1
         cluster = bring_up(state, lasting=True)
-        say(f"Kubernetes {KUBERNETES} is up in {state}; its logs are there, too. To use it:")
+        say(
+            f"Kubernetes {KUBERNETES} is up in {state}; its logs are there, too. kubemacpool is not"
+            f" on it (make demo puts it there), and no kubelet runs pods. To use it:"
+        )
     _print_exports(cluster.kubectl)
     return 0
 

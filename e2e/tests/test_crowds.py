@@ -36,7 +36,7 @@ def test_a_pool_of_64_serves_64_pods_at_once_and_refuses_the_65th(
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == 64
     assert "pool default" in said
-    assert "all of its 64 addresses are in use" in said
+    assert "of its 64 addresses too few are free" in said
     assert small_pool in said
 
     eventually(lambda: _succeeds(shop, "one-more"), "the freed address given out again")

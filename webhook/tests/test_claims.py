@@ -114,9 +114,10 @@ async def test_an_exhausted_pool_says_its_name_its_size_and_what_helps() -> None
         await Replica(cluster).take(want(), of=pool(2))
 
     assert str(refused.value) == (
-        "pool default (02:00:00:00:00:00 - 02:00:00:00:00:01) is exhausted: all of its 2 addresses"
-        " are in use; widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config, or"
-        " delete what is no longer needed (kubectl get macallocations shows the owners)"
+        "pool default (02:00:00:00:00:00 - 02:00:00:00:00:01) is exhausted: of its 2 addresses"
+        " too few are free for this request; widen RANGE_START and RANGE_END in ConfigMap"
+        " kubemacpool-mac-range-config, or delete what is no longer needed (kubectl get"
+        " macallocations shows the owners)"
     )
 
 

@@ -71,8 +71,8 @@ async def test_an_address_whose_owner_is_gone_is_refused_for_a_minute(fate: str)
     message = await refused(cluster)
 
     assert message == (
-        "interface net1 asks for 02:00:00:00:00:01, which was Pod shop/other (interface net1)'s"
-        " and is being released: retry in a minute"
+        "interface net1 asks for 02:00:00:00:00:01, which Pod shop/other (interface net1) had,"
+        " and which is being released: retry in a minute"
     )
     assert cluster.allocated[mac(1)] == before
 

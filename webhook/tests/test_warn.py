@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 CARRIES_1 = '[{"name":"ovs-conf","mac":"02:00:00:00:00:01"}]'
 ASKS = "interface net1 asks for 02:00:00:00:00:01, which "
-WARNING = f"{ASKS}Pod shop/other (interface net1) has, too"
+WARNING = f"{ASKS}Pod shop/other (interface net1) has, too: allowed by policy Warn"
 TOO_SOON = (
     f"{ASKS}Pod shop/other (interface net1) has: it can be shared when nothing has changed about it"
     " for a minute: retry in a minute"
 )
-RELEASED = f"{ASKS}was Pod shop/other (interface net1)'s and is being released: retry in a minute"
+RELEASED = (
+    f"{ASKS}Pod shop/other (interface net1) had, and which is being released: retry in a minute"
+)
 
 
 async def held(cluster: FakeCluster, *, shared: bool = False) -> Stored:
@@ -190,7 +192,9 @@ async def test_what_an_owner_of_an_unknown_kind_has_is_shared() -> None:
 
     grant = await take(warning(cluster))
 
-    assert grant.warnings == (f"{ASKS}Robot shop/other (interface net1) has, too",)
+    assert grant.warnings == (
+        f"{ASKS}Robot shop/other (interface net1) has, too: allowed by policy Warn",
+    )
 
 
 async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
@@ -203,7 +207,9 @@ async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
 
     grant = await take(replica, want("pod", asks=1))
 
-    assert grant.warnings == (f"{ASKS}VirtualMachine shop/web (interface front) has, too",)
+    assert grant.warnings == (
+        f"{ASKS}VirtualMachine shop/web (interface front) has, too: allowed by policy Warn",
+    )
     cluster.remove(INSTANCE, "shop", "web")
     replica.now_s += QUIET_S + 2
     assert "is being released" in await refused(replica, want("pod", asks=1))
