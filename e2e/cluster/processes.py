@@ -45,10 +45,7 @@ class Process:
             return False
         if birth != [self.boot, self.born_ticks]:
             return False
-        if condition == "Z":
-            _reap(self.pid)
-            return False
-        return True
+        return condition != "Z" or not _has_ended(self.pid)
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Ask it to end, insist after `grace_s`, and forget it."""
@@ -169,9 +166,22 @@ def _stat(pid: int) -> tuple[str, str, int]:
     return after_name[0], boot, int(after_name[19])
 
 
-def _reap(pid: int) -> None:
-    """Take the exit code of an ended child, so that it does not stay as a zombie."""
+def _has_ended(pid: int) -> bool:
+    """Whether all threads of a zombie have ended: until then its ports are taken (pidfd_open(2)).
+
+    An ended child's exit code is taken, so that it does not stay as a zombie.
+    """
     try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        watch = select.poll()
+        watch.register(handle, select.POLLIN)
+        if not watch.poll(0):
+            return False
+    finally:
+        os.close(handle)
+    with suppress(ChildProcessError):  # not ours: its parent does that
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # not ours: its parent does that
-        return
+    return True
