@@ -209,7 +209,11 @@ def _left(world: World, stored: Stored, owner: Owner) -> Action:
     if holder := _holder(world, owner):
         if holder.uid != owner.uid:
             return Replace(_bound_to(holder, bound))
-        return _noted(world, stored, owner)
+        noted = _noted(world, stored, owner)
+        is_shown = any(member.carries(world.mac) for member in world.live[owner.root])
+        # A launcher that never showed the address says nothing of it when it goes: look again.
+        unseen = owner.root[0] == MACHINE and not is_shown
+        return Wait() if unseen and isinstance(noted, Nothing) else noted
     if bound.shared:
         if world.everyone is None:
             return List()

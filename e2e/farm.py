@@ -11,6 +11,8 @@ from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.readiness import eventually
 from e2e.pods import Shop
 
+# The namespace controller looks at what is left ever more slowly.
+NAMESPACE_GOES_S = 180
 OPT_IN_VMS = "mutatevirtualmachines.kubemacpool.io=allocate"
 NAT = Interface("default")
 LAN = Interface("lan", network="lan")
@@ -89,6 +91,13 @@ class Pasture:
             return found if owner["uid"] == uid else {}
 
         return eventually(spec, f"{mac} bound to {kind} {name}")
+
+    def outlast_quiet(self) -> None:
+        """Return when all that could be released by now has been: a VM made now is, and gone."""
+        mac = self.create("marker", LAN)["lan"]
+        self.bound(mac, "marker")
+        self("delete", "vm", "marker")
+        self.freed(mac)
 
     def freed(self, *macs: str) -> None:
         """Wait until none of `macs` has an allocation any more."""

@@ -307,3 +307,15 @@ def test_where_an_address_is_on_the_vm_is_kept_true() -> None:
     )
 
     assert decide(of(before, VM)) == Replace(replace(before, owner=right))
+
+
+def test_what_a_bare_vmi_s_launcher_has_without_showing_it_is_looked_at_again() -> None:
+    # Masquerade's address is in no annotation: when the launcher goes, no event names the address.
+    owned = Allocation(
+        mac=MAC, state=State.BOUND, source=Source.POOL, owner=owner_of(MAC, [ORPHAN])
+    )
+    hidden = without(LAUNCHER)
+
+    assert decide(of(owned, quiet=True)) == Get(DB)
+    assert decide(of(owned, quiet=True, live={DB: (hidden,)})) == Wait()
+    assert decide(of(owned, quiet=True, live={DB: ()})) == Delete()

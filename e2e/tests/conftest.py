@@ -26,13 +26,6 @@ def meadow(release: Installed, kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator
     yield from _farms(kubevirt, kubectl, OPT_IN_VMS, OPT_IN)
 
 
-@pytest.fixture
-def wild(release: Installed, kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[Farm]:
-    """A namespace that has not opted in."""
-    assert release.webhooks
-    yield from _farms(kubevirt, kubectl)
-
-
 def _farms(kubevirt: KubeVirt, kubectl: Kubectl, *labels: str) -> Iterator[Farm]:
     for name in fresh_namespace(kubectl):
         if labels:

@@ -221,7 +221,9 @@ def _follow(cluster: ControlPlane, folder: Path, step: str) -> str:
     text = GUIDE[GUIDE.index(step) :]
     block = re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert block
-    return typed(cluster, f"cd {folder}\n{block[1]}").output
+    done = typed(cluster, f"cd {folder}\n{block[1]}")
+    assert done.code == 0, done.output
+    return done.output
 
 
 def _written(before: Settled) -> dict[str, Any]:

@@ -4,10 +4,7 @@ import pytest
 
 from e2e.cluster.kubevirt.machines import asked_for
 from e2e.cluster.readiness import eventually
-from e2e.farm import LAN, Farm
-
-# Kubernetes' namespace controller looks again ever more slowly while something is left.
-NAMESPACE_GOES_S = 180
+from e2e.farm import LAN, NAMESPACE_GOES_S, Farm
 
 
 @pytest.mark.parametrize("how", ["background", "foreground"])

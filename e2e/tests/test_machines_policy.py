@@ -37,10 +37,19 @@ def warning(farm: Farm) -> Iterator[None]:
         done = [farm.kubectl.run(*dry, stdin=asked) for _ in range(_IN_A_ROW)]
         return all(one.returncode == 0 and "Warning" in one.stderr for one in done)
 
-    eventually(warns, "policy Warn in force")
-    yield
-    pool.edit(farm.kubectl, COLLISION_POLICY=None)
-    farm("delete", "vm", "holder", "--wait=false")
+    try:
+        eventually(warns, "policy Warn in force")
+        yield
+    finally:
+        pool.edit(farm.kubectl, COLLISION_POLICY=None)
+        refused = ("create", "-f", "-", "-n", farm.namespace, "--dry-run=server")
+        eventually(
+            lambda: all(
+                farm.kubectl.run(*refused, stdin=asked).returncode for _ in range(_IN_A_ROW)
+            ),
+            "policy Reject in force",
+        )
+        farm("delete", "vm", "holder", "--wait=false")
 
 
 def test_under_reject_a_vm_that_moves_here_is_told_how(farm: Farm, meadow: Farm) -> None:
@@ -73,7 +82,7 @@ def test_under_warn_a_second_vm_gets_the_address_and_all_are_told(
 
     farm.bound(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
-    assert _conflicts(farm, mac) == []
+    eventually(lambda: _conflicts(farm, mac) == [], "the conflict over")
     farm("delete", "vm", "second")
     farm.freed(mac)
 

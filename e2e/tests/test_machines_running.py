@@ -31,6 +31,7 @@ def test_an_unplugged_address_is_kept_until_the_guest_has_it_no_more(farm: Farm)
     eventually(lambda: macs["more"] not in _carried(farm, "web"), "the launcher without it")
 
     # The VMI's status still has it: the guest has not let go yet.
+    farm.outlast_quiet()
     assert farm.bound(macs["more"], "web")
     farm.kubevirt.handler.unplug(farm.machines, "web", "more")
     eventually(lambda: "more" not in farm.addresses("web"), "KubeVirt taking it out of the VM")
@@ -47,6 +48,7 @@ def test_an_interface_removed_from_a_running_vm_keeps_its_address_until_the_rest
 
     farm.edit("web", [NAT.device], [NAT.source])
 
+    farm.outlast_quiet()
     assert macs["lan"] in _carried(farm, "web")
     assert farm.bound(macs["lan"], "web")
     farm.halt("web")

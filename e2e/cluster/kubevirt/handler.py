@@ -75,9 +75,10 @@ class Handler:
 
         Where it is being deleted it is gone soon afterwards: virt-controller lets it go.
         """
-        if machines.gone("vmi", name):
+        vmi = machines.find("vmi", name)
+        if vmi is None:
             return
-        pods = machines.launchers(name)
+        pods = machines.launchers_of(vmi)
 
         def halt(vmi: dict[str, Any]) -> None:
             _enter(vmi["status"], "Succeeded")

@@ -137,8 +137,11 @@ class Machines:
 
     def launchers(self, name: str) -> list[dict[str, Any]]:
         """Return the launcher pods of the VMI `name`, the oldest first."""
-        created_by = f"{_CREATED_BY}={self.instance(name)['metadata']['uid']}"
-        return self._pods(created_by)
+        return self.launchers_of(self.instance(name))
+
+    def launchers_of(self, vmi: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the launcher pods of a VMI that was read, the oldest first."""
+        return self._pods(f"{_CREATED_BY}={vmi['metadata']['uid']}")
 
     def launcher(self, name: str) -> dict[str, Any]:
         """Return the first launcher pod of the VMI `name`, when it is there."""
