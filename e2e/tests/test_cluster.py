@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).parents[2]
 EPHEMERAL = """
 import signal
 from e2e.cluster.controlplane import ephemeral
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 with ephemeral() as cluster:
     print(cluster.state, flush=True)
     signal.pause()
