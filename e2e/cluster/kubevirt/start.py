@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from e2e.cluster import release
 from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import api, controller
 from e2e.cluster.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
 from e2e.cluster.kubevirt.handler import Handler
 from e2e.cluster.kubevirt.kubelet import Kubelet
+from e2e.cluster.kubevirt.machines import manifest
 from e2e.cluster.locate import find_kubevirt
 from e2e.cluster.programs import Program
 from e2e.cluster.progress import Progress
@@ -60,7 +62,21 @@ def start(cluster: ControlPlane) -> KubeVirt:
     virt_controller.wait_ready()
     virt_api.wait_ready()
     api.register(cluster)
+    _await_collector(cluster.kubectl)
     kubelet = Kubelet(cluster.kubectl)
     kubelet.join()
     progress.done()
     return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
+
+
+def _await_collector(kubectl: Kubectl) -> None:
+    """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
+
+    Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
+    it. So this makes a machine whose owner never was, and waits until it is gone.
+    """
+    probe = manifest("collector-probe", run_strategy="Halted")
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
+    probe["metadata"] |= {"namespace": "default", "ownerReferences": [owner]}
+    kubectl("create", "-f", "-", stdin=json.dumps(probe))
+    kubectl("wait", "--for=delete", "vm/collector-probe", "-n", "default", "--timeout=120s")
