@@ -142,6 +142,7 @@ def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_
         pool.edit(cluster.kubectl, RANGE_START="nonsense")
         controller = start_controller(cluster, "controller-1", *QUIET)
         controller.wait_ready()
+        cluster.kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
 
         eventually(
             lambda: pool.condition(cluster.kubectl, "Ready").get("reason") == "InvalidRange",
