@@ -38,9 +38,9 @@ spec: {containers: [{name: main, image: none}]}
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Installed:
-    """The programs as they were started; one that a test starts later is its own to hold."""
+    """The programs as they run; who replaces one of the session's puts the new one here."""
 
     controller: Program
     webhooks: list[Program]

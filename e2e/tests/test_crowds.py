@@ -60,8 +60,9 @@ def test_killing_either_program_under_load_loses_and_doubles_no_address(
         eventually(lambda: done() >= 80, "80 pods")
         release.controller.process.kill()
         eventually(lambda: done() >= 120, "120 pods")
-        again = start_webhook(cluster, "webhook-1")
+        again = start_webhook(cluster, "webhook-1", "--quiet-s", "10")
     controller = start_controller(cluster, "controller-1", "--quiet-s", "10")
+    release.controller = controller  # other tests ask it for its metrics
     again.wait_ready()
     controller.wait_ready()
 
