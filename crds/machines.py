@@ -158,11 +158,12 @@ _instance_status = msgspec.json.Decoder(_InstanceStatus | None)
 def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[Interface, ...]:
     """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine.
 
-    More than `most` are not even looked at: 3 MiB of JSON, a request's limit, hold a million.
+    More than `most` are not even looked at: 3 MiB of JSON, a request's limit, hold a million. What
+    is nested too deeply is a RecursionError: it may hold addresses (crds.nesting).
     """
     try:
         machine = _machine_spec.decode(spec)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
         raise BadMachine(f"spec: {error}") from None
     template = machine.template if machine else None
     whole = template.spec if template else None

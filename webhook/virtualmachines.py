@@ -51,7 +51,7 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
         new = interfaces(review.spec, review.owner.namespace, MOST_INTERFACES)
         old = _old(review)
         return _plan(review, new, old, _addresses(new, old))
-    except (BadMachine, MalformedMac) as error:
+    except (BadMachine, MalformedMac, RecursionError) as error:
         return Denied(f"{review.owner}: {error}", 400)
 
 
@@ -144,7 +144,7 @@ def _old(review: MachineReview) -> dict[str, str]:
         return {}
     try:
         found = interfaces(review.old_spec, review.owner.namespace)
-    except BadMachine:
+    except (BadMachine, RecursionError):
         return {}
     return {one.name: one.mac for one in found if one.mac is not None}
 

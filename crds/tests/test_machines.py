@@ -19,6 +19,7 @@ from crds.machines import (
     read_instance,
     read_machine,
 )
+from crds.nesting import decoded
 from crds.resources import INSTANCES, KINDS, MACHINES, PODS, read_pod
 from crds.tests.kubevirt import Manifest, Nic, controlled_by, instance, launcher, machine
 
@@ -331,6 +332,16 @@ def test_a_launcher_holds_what_was_given_to_its_bare_instance_until_it_goes() ->
     assert pod.still_holds(A, replace(bare, uid="u-0"))
     assert not pod.still_holds(A, replace(bare, uid="u-9"))
     assert not pod.still_holds(A, bare)
+
+
+def test_at_no_depth_does_a_machine_lose_what_it_carries() -> None:
+    # What a decoder does not follow is cut out by `decoded`: it must hear of it, at every depth.
+    text = raw(machine("db", Nic("blue", A))).decode()
+
+    for levels in range(20, 1200, 7):
+        unknown = '{"a":' * levels + "1" + "}" * levels
+        nested = text.replace('"template": {', f'"template": {{"metadata": {unknown}, ', 1)
+        assert decoded(read_machine, nested.encode()).carries(A)
 
 
 def _seen(mac: MacAddress | str, name: str) -> Manifest:
