@@ -133,16 +133,16 @@ def _adopt(world: World) -> Action:
 
     No read: if the hint was stale, a locked address is the worst of it, until rule 6.
     """
-    for group in by_root(world.seen):
-        adopted = Allocation(
-            mac=world.mac,
-            state=State.BOUND,
-            source=Source.ADOPTED,
-            pool=world.pool,
-            owner=owner_of(world.mac, group),
-        )
-        return Create(adopted)
-    return Nothing()
+    if not world.seen:
+        return Nothing()
+    adopted = Allocation(
+        mac=world.mac,
+        state=State.BOUND,
+        source=Source.ADOPTED,
+        pool=world.pool,
+        owner=owner_of(world.mac, by_root(world.seen)[0]),
+    )
+    return Create(adopted)
 
 
 def _declared(world: World, stored: Stored) -> Action:
@@ -176,8 +176,8 @@ def _pending(world: World, pending: Allocation, owner: Owner) -> Action:
         return moved or _given_up(pending, may_start=may_start)
     if world.everyone is None:
         return List()
-    for group in _promised(owner, world.everyone):
-        return Replace(_bound_to(owner_of(world.mac, group), pending))
+    if promised := _promised(owner, world.everyone):
+        return Replace(_bound_to(owner_of(world.mac, promised[0]), pending))
     moved = _to_anyone(world, replace(pending, shared=True))
     return moved or _given_up(pending, may_start=owner.root[0] == MACHINE)
 
@@ -263,9 +263,9 @@ def _holder(world: World, owner: Owner) -> Owner | None:
 
 def _to_anyone(world: World, allocation: Allocation) -> Replace | None:
     """Bind to the first of all who carry it, by a list."""
-    for group in by_root(world.everyone or ()):
-        return Replace(_bound_to(owner_of(world.mac, group), allocation))
-    return None
+    if not world.everyone:
+        return None
+    return Replace(_bound_to(owner_of(world.mac, by_root(world.everyone)[0]), allocation))
 
 
 def _handed_on(world: World, allocation: Allocation) -> Replace | Get | None:

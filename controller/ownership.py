@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from crds.allocation import Carrier, Root
     from crds.mac import MacAddress
@@ -51,13 +51,12 @@ def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
     return owner
 
 
-def one_guest(some: Iterable[Carrier], others: Iterable[Carrier]) -> bool:
+def one_guest(one: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
     """Whether two machines are one guest that has moved, or moves, to another namespace.
 
     KubeVirt needs a VM of the same name and addresses in both, before, while and after the guest
     runs in one of them; where both run, their VMIs must agree that they are source and target.
     """
-    one, other = tuple(some), tuple(others)
     (kind, namespace, name), (other_kind, elsewhere, other_name) = one[0].root, other[0].root
     if not (kind == other_kind == MACHINE) or name != other_name or namespace == elsewhere:
         return False
@@ -68,7 +67,7 @@ def one_guest(some: Iterable[Carrier], others: Iterable[Carrier]) -> bool:
     return running.guest == running_too.guest and source in {running.uid, running_too.uid}
 
 
-def _running(members: tuple[Carrier, ...]) -> Carrier | None:
+def _running(members: Sequence[Carrier]) -> Carrier | None:
     return next((one for one in members if one.is_running), None)
 
 

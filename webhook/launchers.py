@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
 
 if TYPE_CHECKING:
-    from crds.mac import MacAddress
     from crds.objects import Objects
     from webhook.admission import PodReview
 
@@ -36,14 +35,11 @@ async def rooted(review: PodReview, objects: Objects) -> PodReview:
     if machine is not None:
         owner = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace=namespace, name=machine.name)
         vm = await objects.get(owner)
-        is_real = vm is not None and vm.uid == machine.uid
-        return replace(
-            review,
-            owner=owner,
-            object_uid=machine.uid if is_real else None,
-            carried=_common(instance, vm) if is_real else frozenset(),
-            is_filled=True,
-        )
+        if vm is None or vm.uid != machine.uid:
+            return replace(review, owner=owner, object_uid=None, is_filled=True)
+        # What the VMI alone has is claimed: the VM's own is the VM's.
+        both = frozenset(one.mac for one in instance.attachments if vm.carries(one.mac))
+        return replace(review, owner=owner, object_uid=vm.uid, carried=both, is_filled=True)
     launchers = await objects.launchers(namespace, instance.name)
     siblings = [pod for pod in launchers if _is_of(pod, instance)]
     return replace(
@@ -52,12 +48,6 @@ async def rooted(review: PodReview, objects: Objects) -> PodReview:
         object_uid=instance.uid,
         siblings={one.interface: one.mac for pod in siblings for one in pod.attachments},
     )
-
-
-def _common(instance: Carrier, vm: Carrier | None) -> frozenset[MacAddress]:
-    """What both carry; what the VMI alone says is claimed, and the VM's own is the VM's."""
-    macs = (one.mac for one in instance.attachments)
-    return frozenset(mac for mac in macs if vm is not None and vm.carries(mac))
 
 
 def _is_of(pod: Carrier, instance: Carrier) -> bool:
