@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import uvloop
 
+from crds.tls import TlsOptions
 from webhook.admission import Allowed, Denied, Review
 from webhook.certificate import Pair, Serving
 from webhook.server import application, serve
@@ -34,7 +34,7 @@ async def run(host: str, port: int, pem: bytes) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    serving = Serving(ssl.TLSVersion.TLSv1_2, None)
+    serving = Serving(TlsOptions())
     serving.put(Pair(certificate=pem, key=b""))
     # The server calls nothing of its handlers but `mutate`.
     app = application(cast("Handlers", Indifferent()), list)

@@ -33,6 +33,7 @@ from controller.readers import Readers
 from controller.repair import REPAIR_EVERY_S, repair
 from controller.settling import Settler
 from controller.views import AllocationView, CarrierView
+from crds import tls
 from crds.allocation import QUIET_S
 from crds.client import Api
 from crds.listen import address
@@ -42,16 +43,18 @@ from crds.store import ApiAllocations
 from crds.watch import Follower
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from crds.listen import Address
     from crds.mac import MacAddress
+    from crds.tls import TlsOptions
 
 _log = logging.getLogger("controller")
-# A certificate is looked at so often even if nothing changes: it is due some day.
-_CERTIFICATES_EVERY_S = 3600.0
+# The certificates are looked at so often even if nothing is due: should the wall clock jump.
+_CERTIFICATES_EVERY_S = 60.0
 # How old the numbers in MacPool's status may be.
 _STATUS_EVERY_S = 5.0
+_OWN, _EXTERNAL = "own", "external"
 _STATUS = "status"
 _COLLISIONS = "collisions"
 # Calls at once: binding does not crowd out the creates that pods wait for.
@@ -68,7 +71,11 @@ class SystemClock:
 
     def now(self) -> str:
         """See settling.Clock."""
-        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return _now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,12 +91,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 async def _run(arguments: argparse.Namespace, intervals: Intervals) -> int:
-    health, metrics = Health(), Metrics()
+    health, metrics = Health(), Metrics(_now)
     async with contextlib.AsyncExitStack() as served:
         runner = await health.serve(*arguments.listen_addr)
         served.push_async_callback(runner.cleanup)
         if arguments.metrics_addr is not None:
-            await _serve_metrics(arguments.metrics_addr, metrics, served)
+            await _serve_metrics(arguments.metrics_addr, tls.options(arguments), metrics, served)
         leading = asyncio.ensure_future(
             lead(
                 lambda: _work(arguments, intervals, health, metrics),
@@ -112,13 +119,14 @@ async def _run(arguments: argparse.Namespace, intervals: Intervals) -> int:
 
 
 async def _serve_metrics(
-    where: Address, metrics: Metrics, served: contextlib.AsyncExitStack
+    where: Address, options: TlsOptions, metrics: Metrics, served: contextlib.AsyncExitStack
 ) -> None:
     """Let leader and standby alike be scraped; whoever asks is asked about one after the other."""
     api = await served.enter_async_context(Api("kubemacpool-controller", calls=1))
     readers = Readers(api, time.monotonic)
-    pair = issue_for_metrics(datetime.now(UTC))
-    runner = await scraping.serve(where, pair, metrics.text, readers.refusal)
+    pair, context = issue_for_metrics(_now()), options.context()
+    tls.load(context, pair.certificate, pair.key)
+    runner = await scraping.serve(where, context, metrics.text, readers.refusal)
     served.push_async_callback(runner.cleanup)
 
 
@@ -138,7 +146,8 @@ async def _work(
         allocations, objects = ApiAllocations(api), ApiObjects(api)
         adoption = Adoption(known, carriers, lambda: subjects.mark(_STATUS))
         keeper = PoolKeeper(api, arguments.namespace, known, clock, lambda: adoption.verdict)
-        certifier = Certifier(api, arguments.namespace, intervals, lambda: datetime.now(UTC))
+        certifier = Certifier(api, arguments.namespace, intervals, _now, clock.monotonic_s)
+        certifies = arguments.certificates == _OWN
         settler = Settler(
             allocations,
             objects,
@@ -154,7 +163,7 @@ async def _work(
         announcer = Announcer(lambda event: aside.post(event.path, event.body(clock.now())))
         collisions = Collisions(known, namespaces.is_managed, announcer.say)
 
-        metrics.lead(lambda: collisions.counts, lambda: keeper.seen)
+        metrics.lead(lambda: collisions.counts, lambda: keeper.seen, lambda: certifier.ends)
 
         async def settle(mac: MacAddress) -> None:
             collisions.look(mac)  # first: it is so whether or not the rest succeeds
@@ -168,15 +177,19 @@ async def _work(
             await asyncio.sleep(REPAIR_EVERY_S)  # the lists of the start are a repair of their own
             await subjects.keep("repair", mend, REPAIR_EVERY_S)
 
-        kept = (
-            (Subject.CERTIFICATES, certifier.settle, _CERTIFICATES_EVERY_S),
+        kept: list[tuple[str, Callable[[], Awaitable[float | None]], float]] = [
             (Subject.POOL, keeper.configure, REPAIR_EVERY_S),
             (_STATUS, keeper.report, _STATUS_EVERY_S),
             (_COLLISIONS, collisions.look_again, REPAIR_EVERY_S),
-        )
+        ]
+        if certifies:
+            kept.append((Subject.CERTIFICATES, certifier.settle, _CERTIFICATES_EVERY_S))
         for subject, look, every_s in kept:
             tasks.create_task(subjects.keep(subject, look, every_s))
-        tasks.create_task(handlers.follow(subjects.mark, namespace=arguments.namespace))
+        followed = tuple(Subject) if certifies else (Subject.POOL,)
+        tasks.create_task(
+            handlers.follow(subjects.mark, namespace=arguments.namespace, subjects=followed)
+        )
         tasks.create_task(announcer.run())
         tasks.create_task(Follower(api, NAMESPACES, namespaces).run())
         tasks.create_task(Follower(api, MUTATORS, namespaces.webhooks, query=ONLY_OURS).run())
@@ -213,7 +226,15 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="where to serve /metrics: also [IPv6]:PORT, or :PORT for all addresses; 0: nowhere"
         " (default :8443)",
     )
+    tls.add_flags(parser)
     parser.add_argument("--namespace", default="kubemacpool-system")
+    parser.add_argument(
+        "--certificates",
+        choices=(_OWN, _EXTERNAL),
+        default=_OWN,
+        help="own: issue and renew those of the webhook, and write its caBundle; external: leave"
+        " that to somebody else, such as cert-manager (default %(default)s)",
+    )
     parser.add_argument(
         "--quiet-s",
         type=float,

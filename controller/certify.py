@@ -13,21 +13,24 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
+from controller.bundles import Trust
 from controller.certificates import (
     Found,
     IssueAuthority,
     IssueServing,
     Settled,
+    Waiting,
     WriteBundle,
     decide,
+    ends,
 )
 from controller.issuing import SERVICE, Pair, issue_authority, issue_serving
 from controller.namespaces import MUTATOR
 from crds.client import ApiError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Mapping
+    from datetime import datetime, timedelta
 
     from controller.intervals import Intervals
     from crds.client import Api
@@ -39,8 +42,13 @@ SERVING_SECRET = SERVICE
 
 _log = logging.getLogger(__name__)
 _NOT_FOUND, _CONFLICT = 404, 409
+_MISSING = (
+    f"there is no MutatingWebhookConfiguration {MUTATOR}: nobody is served until you apply the"
+    " manifest again; its caBundle is written then"
+)
 _CONFIGURATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATOR}"
-# Three writes make everything; the others are for whoever writes at the same time.
+# Three writes make everything, six where the CA is then due at once; the others are for whoever
+# writes at the same time.
 _MOST_LOOKS = 10
 
 
@@ -51,6 +59,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
 class _Data(msgspec.Struct):
     certificate: bytes = msgspec.field(default=b"", name="tls.crt")
     key: bytes = msgspec.field(default=b"", name="tls.key")
+    signer: bytes = msgspec.field(default=b"", name="ca.crt")
 
 
 class _Secret(msgspec.Struct):
@@ -80,58 +89,87 @@ class _World:
             _pair(self.authority),
             _pair(self.serving),
             {webhook["name"]: _bundle(webhook) for webhook in webhooks},
+            self.serving.data.signer if self.serving else b"",
         )
 
 
-@dataclass(frozen=True, slots=True)
 class Certifier:
-    """`now` is the wall clock, aware of its zone: certificates know no other."""
+    """Keeps them; `ends` says when the certificates last read expire, by `ca` and `serving`."""
 
-    api: Api
-    namespace: str
-    intervals: Intervals
-    now: Callable[[], datetime]
+    def __init__(
+        self,
+        api: Api,
+        namespace: str,
+        intervals: Intervals,
+        now: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        """`now` is the wall clock, aware of its zone: certificates know no other."""
+        self.ends: Mapping[str, datetime] = {}
+        self._api = api
+        self._namespace = namespace
+        self._intervals = intervals
+        self._now = now
+        self._monotonic_s = monotonic_s
+        self._trust = Trust()
+        self._last_said = ""
 
-    async def settle(self) -> None:
-        """Look and write until nothing is left to write. Raises ApiError, Unreachable."""
+    async def settle(self) -> float | None:
+        """Look and write until nothing is left to write, and say when that will change, in seconds.
+
+        Raises ApiError, Unreachable.
+        """
         for _ in range(_MOST_LOOKS):
             world = await self._look()
             try:
-                if await self._step(world):
-                    return
+                left = await self._step(world)
             except ApiError as error:
                 if error.status not in {_CONFLICT, _NOT_FOUND}:
                     raise
                 _log.info("certificates: somebody else was faster, looking again: %s", error)
+            else:
+                if left is not None:
+                    return left.total_seconds()
         _log.warning("certificates: others keep changing them; leaving them for now")
+        return None
 
-    async def _step(self, world: _World) -> bool:
-        """Do the one thing that comes first; say whether there was nothing to do."""
-        found = world.found(self.namespace)
-        match decide(found, self.now(), self.intervals):
+    async def _step(self, world: _World) -> timedelta | None:
+        """Do the one thing that comes first; where there is none, say for how long."""
+        found = world.found(self._namespace)
+        self.ends = ends(found)
+        signed = found.authority.certificate if found.authority else b""
+        trusted_for = self._trust.seen(signed, found.bundles.values(), self._monotonic_s())
+        match decide(found, self._now(), self._intervals, trusted_for):
             case IssueAuthority(reason):
                 _log.info("issuing a CA (Secret %s): %s", AUTHORITY_SECRET, reason)
-                pair = issue_authority(self.now(), self.intervals)
+                pair = issue_authority(self._now(), self._intervals)
                 await self._write(AUTHORITY_SECRET, world.authority, pair)
             case WriteBundle(bundle):
-                _log.info("writing the caBundle of %s: it lacks the CA", MUTATOR)
+                _log.info("writing the caBundle of %s", MUTATOR)
                 assert world.configuration is not None  # noqa: S101 # it has webhooks
-                await self._trust(world.configuration, bundle)
+                await self._distribute(world.configuration, bundle)
             case IssueServing(reason, authority):
                 _log.info("issuing a certificate (Secret %s): %s", SERVING_SECRET, reason)
-                pair = issue_serving(authority, self.namespace, self.now(), self.intervals)
-                await self._write(SERVING_SECRET, world.serving, pair)
-            case Settled():
-                if world.configuration is None:
-                    _log.warning(
-                        "there is no MutatingWebhookConfiguration %s: nobody is served until you"
-                        " apply the manifest again; its caBundle is written then",
-                        MUTATOR,
-                    )
-                return True
+                pair = issue_serving(authority, self._namespace, self._now(), self._intervals)
+                await self._write(SERVING_SECRET, world.serving, pair, authority.certificate)
+            case Waiting(reason, left):
+                self._say(
+                    f"a certificate (Secret {SERVING_SECRET}) follows within 10 s, when every API"
+                    f" server knows the new caBundle: {reason}"
+                )
+                return left
+            case Settled(left):
+                self._say(_MISSING if world.configuration is None else "")
+                return left
             case never:
                 assert_never(never)
-        return False
+        return None
+
+    def _say(self, what: str) -> None:
+        """Log what stays as it is, once."""
+        if what and what != self._last_said:
+            _log.log(logging.WARNING if what == _MISSING else logging.INFO, "%s", what)
+        self._last_said = what
 
     async def _look(self) -> _World:
         return _World(
@@ -142,14 +180,18 @@ class Certifier:
 
     async def _read(self, path: str, kind: type[T]) -> T | None:
         try:
-            return msgspec.json.decode(await self.api.get(path), type=kind)
+            return msgspec.json.decode(await self._api.get(path), type=kind)
         except ApiError as error:
             if error.status == _NOT_FOUND:
                 return None
             raise
 
-    async def _write(self, name: str, old: _Secret | None, pair: Pair) -> None:
+    async def _write(self, name: str, old: _Secret | None, pair: Pair, signer: bytes = b"") -> None:
         data = {"tls.crt": pair.certificate, "tls.key": pair.key}
+        if (
+            signer
+        ):  # in the same write, so that whoever holds the pair can tell who is to be trusted
+            data["ca.crt"] = signer
         if old is None:
             secret = {
                 "apiVersion": "v1",
@@ -158,13 +200,13 @@ class Certifier:
                 "type": "kubernetes.io/tls",
                 "data": data,
             }
-            await self.api.post(self._secrets, msgspec.json.encode(secret))
+            await self._api.post(self._secrets, msgspec.json.encode(secret))
         else:  # what else it holds stays, and its type, which cannot be changed
             version = {"resourceVersion": old.metadata.resource_version}
             change = {"metadata": version, "data": data}
-            await self.api.merge(f"{self._secrets}/{name}", msgspec.json.encode(change))
+            await self._api.merge(f"{self._secrets}/{name}", msgspec.json.encode(change))
 
-    async def _trust(self, configuration: _Configuration, bundle: bytes) -> None:
+    async def _distribute(self, configuration: _Configuration, bundle: bytes) -> None:
         """Write the caBundle into every webhook as it was read.
 
         Sent is the whole list, which a merge patch cannot do without, under its resourceVersion: so
@@ -180,11 +222,11 @@ class Certifier:
                 for webhook in configuration.webhooks
             ],
         }
-        await self.api.merge(_CONFIGURATION, msgspec.json.encode(change))
+        await self._api.merge(_CONFIGURATION, msgspec.json.encode(change))
 
     @property
     def _secrets(self) -> str:
-        return f"/api/v1/namespaces/{self.namespace}/secrets"
+        return f"/api/v1/namespaces/{self._namespace}/secrets"
 
 
 def _pair(secret: _Secret | None) -> Pair | None:

@@ -26,7 +26,7 @@ from controller.configuration import CONFIG_MAP
 from controller.namespaces import MUTATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 _log = logging.getLogger(__name__)
 
@@ -84,9 +84,13 @@ FOLLOWED = (
 
 
 async def follow(
-    mark: Callable[[Subject], None], *, namespace: str, kubeconfig: str | None = None
+    mark: Callable[[Subject], None],
+    *,
+    namespace: str,
+    kubeconfig: str | None = None,
+    subjects: Collection[Subject] = tuple(Subject),
 ) -> None:
-    """Call `mark`, on this loop, for what changes in the cluster, until cancelled.
+    """Call `mark`, on this loop, for what changes about `subjects`, until cancelled.
 
     Everything is marked whenever the following begins anew, because what happened in between has
     no event. kopf has a thread of its own: it takes signals and cancels tasks of the loop it is on.
@@ -95,10 +99,10 @@ async def follow(
     wait_s = _FIRST_WAIT_S
     while True:
         began = loop.time()
-        for subject in Subject:
+        for subject in subjects:
             mark(subject)
         try:
-            await _run(_handing_over(mark, loop), namespace, kubeconfig)
+            await _run(_handing_over(mark, loop), namespace, kubeconfig, subjects)
         except Exception as error:  # noqa: BLE001 # whatever ended it, it is started again
             _log.warning("kopf ended: %s: %s", type(error).__name__, str(error))
         if loop.time() - began > _LONGEST_WAIT_S:
@@ -107,7 +111,12 @@ async def follow(
         wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 
 
-async def _run(mark: Callable[[Subject], None], namespace: str, kubeconfig: str | None) -> None:
+async def _run(
+    mark: Callable[[Subject], None],
+    namespace: str,
+    kubeconfig: str | None,
+    subjects: Collection[Subject],
+) -> None:
     """Run kopf once; when cancelled, ask it to stop and wait for that."""
     stop: concurrent.futures.Future[None] = concurrent.futures.Future()
     outcome: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -122,7 +131,7 @@ async def _run(mark: Callable[[Subject], None], namespace: str, kubeconfig: str 
             # First in, last out: TLS connections take a moment to say goodbye.
             sessions.push_async_callback(asyncio.sleep, _TLS_CLOSE_S)
             await kopf.operator(
-                registry=_registry(mark, kubeconfig, sessions),
+                registry=_registry(mark, kubeconfig, sessions, subjects),
                 settings=_settings(namespace),
                 standalone=True,
                 namespaces=[namespace],
@@ -154,6 +163,7 @@ def _registry(
     mark: Callable[[Subject], None],
     kubeconfig: str | None,
     sessions: contextlib.AsyncExitStack,
+    subjects: Collection[Subject],
 ) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
@@ -164,7 +174,8 @@ def _registry(
         return login
 
     for followed in FOLLOWED:
-        _register(registry, followed, mark)
+        if followed.subject in subjects:
+            _register(registry, followed, mark)
     return registry
 
 

@@ -1,7 +1,8 @@
 """How long certificates last: Go durations from the environment, under the names that users know.
 
 Law: a value that cannot be meant (no unit, negative, under a second) stops the program with the
-variable's name and an example.
+variable's name and an example. One that can be meant but not followed without a gap is followed as
+fast as that is possible: a certificate always lasts until its successor is in use everywhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# A new caBundle is known to every API server so long after it was written. Each follows the
+# configurations by a watch, which takes milliseconds; Kubernetes' own tests of webhooks allow it
+# 10 s (test/integration/apiserver/admissionwebhook/broken_webhook_test.go).
+PROPAGATION = timedelta(seconds=10)
+# The least that a certificate lasts after it is due: a CA waits PROPAGATION until it is in use, and
+# its successor, which comes no sooner, as long; the rest is for webhooks to load the new pair, and
+# for writes that are tried again.
+LEAST_OVERLAP = 2 * PROPAGATION + timedelta(seconds=40)
 
 
 class BadInterval(ValueError):
@@ -34,6 +45,16 @@ class Intervals:
     cert_rotate: timedelta = timedelta(hours=4380)
     # A day for a replacement that fails to be repaired by people.
     cert_overlap: timedelta = timedelta(hours=24)
+
+    @property
+    def ca_life(self) -> timedelta:
+        """How long a CA is valid."""
+        return self.ca_rotate + max(self.ca_overlap, LEAST_OVERLAP)
+
+    @property
+    def cert_life(self) -> timedelta:
+        """How long a serving certificate is valid."""
+        return self.cert_rotate + max(self.cert_overlap, LEAST_OVERLAP)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

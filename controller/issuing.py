@@ -62,7 +62,7 @@ def issue_authority(now: datetime, intervals: Intervals) -> Pair:
     # The moment in its name tells two generations apart, for people and for chain builders.
     name = _name(f"kubemacpool-mutator-ca@{int(now.timestamp())}")
     builder = (
-        _builder(key, now, intervals.ca_rotate + intervals.ca_overlap)
+        _builder(key, now, intervals.ca_life)
         .subject_name(name)
         .issuer_name(name)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -77,7 +77,7 @@ def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Int
     key = ec.generate_private_key(ec.SECP256R1())
     names = service_names(namespace)
     builder = (
-        _builder(key, now, intervals.cert_rotate + intervals.cert_overlap)
+        _builder(key, now, intervals.cert_life)
         .subject_name(_name(SERVICE))
         .issuer_name(signer.certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -109,9 +109,14 @@ def issue_for_metrics(now: datetime) -> Pair:
 
 
 def service_names(namespace: str) -> tuple[str, ...]:
-    """Every name of the Service inside the cluster; the API server calls the third."""
+    """Every name of the Service inside the cluster."""
     host = f"{SERVICE}.{namespace}"
-    return SERVICE, host, f"{host}.svc", f"{host}.svc.cluster.local"
+    return SERVICE, host, called_name(namespace), f"{host}.svc.cluster.local"
+
+
+def called_name(namespace: str) -> str:
+    """The name by which the API server calls the Service, and which it looks for."""
+    return f"{SERVICE}.{namespace}.svc"
 
 
 def _builder(

@@ -111,15 +111,19 @@ class Subjects:
         self._event(subject).set()
 
     async def keep(
-        self, subject: str, look: Callable[[], Awaitable[None]], at_least_every_s: float
+        self, subject: str, look: Callable[[], Awaitable[float | None]], at_least_every_s: float
     ) -> None:
-        """Look at it now, when it is marked, and every so often; failures are tried again."""
+        """Look at it now, when it is marked, and every so often; failures are tried again.
+
+        A look may say in how many seconds the next is due: it then comes no later.
+        """
         event, retry_s = self._event(subject), _FIRST_RETRY_S
         while True:
             event.clear()
             try:
-                await look()
-                wait_s, retry_s = at_least_every_s, _FIRST_RETRY_S
+                due_s = await look()
+                wait_s = at_least_every_s if due_s is None else min(due_s, at_least_every_s)
+                retry_s = _FIRST_RETRY_S
             except Exception as error:  # noqa: BLE001 # nor one subject the others
                 wait_s, retry_s = retry_s, min(2 * retry_s, _LONGEST_RETRY_S)
                 _complain(subject, error, wait_s)

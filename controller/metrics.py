@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from crds.mac import MacAddress
     from crds.resources import SeenPool
@@ -22,14 +23,17 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # A series of its own for so many addresses: whoever watches keeps each for hours, and common
 # limits on a scrape are tens of thousands. How many collide in all is one number.
 MOST_SERIES = 1000
+_DAY_S = 86400.0
 
 
 class Metrics:
     """A collector (prometheus_client.registry.Collector) and the registry that it is in."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._collisions: Callable[[], Mapping[MacAddress, int]] | None = None
         self._pool: Callable[[], SeenPool | None] = lambda: None
+        self._ends: Callable[[], Mapping[str, datetime]] = dict
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -38,9 +42,13 @@ class Metrics:
         self,
         collisions: Callable[[], Mapping[MacAddress, int]],
         pool: Callable[[], SeenPool | None],
+        ends: Callable[[], Mapping[str, datetime]],
     ) -> None:
-        """From now on this replica is the active one, and these know."""
-        self._collisions, self._pool = collisions, pool
+        """From now on this replica is the active one, and these know.
+
+        `ends` says when each certificate of ours expires.
+        """
+        self._collisions, self._pool, self._ends = collisions, pool, ends
 
     def text(self) -> bytes:
         """Write them all, in CONTENT_TYPE."""
@@ -58,6 +66,9 @@ class Metrics:
         seen = self._pool()
         if seen is not None:
             yield from _pool(seen)
+        ends = self._ends()
+        if ends:
+            yield from _certificates(ends, self._now())
 
 
 def _collisions(counts: Mapping[MacAddress, int]) -> Iterator[GaugeMetricFamily]:
@@ -87,3 +98,21 @@ def _pool(seen: SeenPool) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(f"kmp_pool_{name}", meaning, labels=("pool",))
         family.add_metric((seen.pool.name,), value)
         yield family
+
+
+def _certificates(ends: Mapping[str, datetime], now: datetime) -> Iterator[GaugeMetricFamily]:
+    expiry = GaugeMetricFamily(
+        "kmp_certificate_expiry_timestamp_seconds",
+        "When the certificate expires, in seconds since 1970",
+        labels=("certificate",),
+    )
+    left = GaugeMetricFamily(
+        "kmp_certificate_days_left",
+        "Days until the certificate expires; renewal comes before",
+        labels=("certificate",),
+    )
+    for name, end in sorted(ends.items()):
+        expiry.add_metric((name,), end.timestamp())
+        left.add_metric((name,), (end - now).total_seconds() / _DAY_S)
+    yield expiry
+    yield left

@@ -6,8 +6,6 @@ whoever scrapes pods by their addresses has no name to check. The bearer token k
 
 from __future__ import annotations
 
-import os
-import ssl
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -15,16 +13,16 @@ from aiohttp import web
 from controller.metrics import CONTENT_TYPE
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
-    from controller.issuing import Pair
     from controller.readers import Refusal
     from crds.listen import Address
 
 
 async def serve(
     address: Address,
-    pair: Pair,
+    tls: ssl.SSLContext,
     text: Callable[[], bytes],
     refusal: Callable[[str], Awaitable[Refusal | None]],
 ) -> web.AppRunner:
@@ -41,16 +39,5 @@ async def serve(
     app.add_routes([web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
-    await web.TCPSite(runner, *address, ssl_context=tls(pair)).start()
+    await web.TCPSite(runner, *address, ssl_context=tls).start()
     return runner
-
-
-def tls(pair: Pair) -> ssl.SSLContext:
-    """Serve with `pair`, read from a file in memory: the ssl module knows no other way."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    descriptor = os.memfd_create("metrics-certificate")
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(pair.key + b"\n" + pair.certificate)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    return context

@@ -7,12 +7,12 @@ import asyncio
 import logging
 import random
 import signal
-import ssl
 import time
 from typing import TYPE_CHECKING
 
 import uvloop
 
+from crds import tls
 from crds.allocation import QUIET_S
 from crds.client import Api
 from crds.listen import address, start_log
@@ -37,7 +37,6 @@ _log = logging.getLogger("webhook")
 # requests under way follow, and both fit into the Deployment's terminationGracePeriodSeconds of 40.
 DRAIN_S = 10.0
 _NOT_LISTED = "the allocations are not listed yet, or their CRD is not installed"
-_TLS_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
 
 
 def main() -> None:
@@ -64,7 +63,7 @@ async def run(
         allocations, objects = ApiAllocations(api), ApiObjects(api)
         taken, pools = Taken(allocations.names, _boottime_s, arguments.quiet_s), Pools()
         followed = Follower(api, ALLOCATED, taken)
-        serving = Serving(_TLS_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
+        serving = Serving(tls.options(arguments))
         draw = random.SystemRandom().randrange
 
         def lacks() -> list[str]:
@@ -117,8 +116,7 @@ def _arguments() -> argparse.Namespace:
         " addresses; may be repeated (default :8000)",
     )
     parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
-    parser.add_argument("--tls-min-version", choices=_TLS_VERSIONS, default="VersionTLS12")
-    parser.add_argument("--tls-cipher-suites", help="OpenSSL names joined by ':' (TLS 1.2)")
+    tls.add_flags(parser)
     parser.add_argument(
         "--quiet-s",
         type=float,

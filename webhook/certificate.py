@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
 import ssl
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from crds import tls
 from crds.resources import Resource
+
+if TYPE_CHECKING:
+    from crds.tls import TlsOptions
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +53,10 @@ SECRETS = Resource("/api/v1", "secrets", read_secret)
 class Serving:
     """The TLS side of the server (a View for the Follower of its one Secret)."""
 
-    def __init__(self, minimum: ssl.TLSVersion, ciphers: str | None) -> None:
-        self._minimum = minimum
-        self._ciphers = ciphers
+    def __init__(self, options: TlsOptions) -> None:
+        self._options = options
         self._newest: ssl.SSLContext | None = None
-        self.tls = self._context()
+        self.tls = options.context()
         self.tls.sni_callback = self._hand_over
 
     @property
@@ -68,9 +71,9 @@ class Serving:
 
     def put(self, item: Pair) -> None:
         """Serve with `item` from the next connection on, where its two halves fit."""
-        context = self._context()
+        context = self._options.context()
         try:
-            _load(context, item)
+            tls.load(context, item.certificate, item.key)
         except (ssl.SSLError, ValueError) as error:
             _log.error("the serving certificate in the Secret does not work: %s", error)
         else:
@@ -80,13 +83,6 @@ class Serving:
     def drop(self, item: Pair) -> None:
         """Keep serving: the controller will write a new Secret."""
 
-    def _context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = self._minimum
-        if self._ciphers:
-            context.set_ciphers(self._ciphers)
-        return context
-
     def _hand_over(
         self, connection: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext
     ) -> int | None:
@@ -94,12 +90,3 @@ class Serving:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
         connection.context = self._newest
         return None
-
-
-def _load(context: ssl.SSLContext, pair: Pair) -> None:
-    """Load through a file in memory: the ssl module reads files only, and the disk is read-only."""
-    descriptor = os.memfd_create("serving-certificate")
-    with os.fdopen(descriptor, "wb", buffering=0) as file:
-        file.write(pair.key + b"\n" + pair.certificate)
-        # A password, so that OpenSSL never asks the terminal for that of an encrypted key.
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")

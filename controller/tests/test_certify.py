@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from controller.certify import AUTHORITY_SECRET, SERVING_SECRET, Certifier
-from controller.intervals import Intervals
+from controller.intervals import PROPAGATION, Intervals
 from controller.issuing import Pair, service_names
 from controller.namespaces import MUTATOR
 from controller.tests.conftest import MANIFEST, NAMESPACE
@@ -45,9 +45,24 @@ def kubectl(control_plane: ControlPlane) -> Kubectl:
     return kubectl
 
 
+class Clock:
+    """A monotonic clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.fixture
-def certifier(api: Api) -> Certifier:
-    return Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC))
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def certifier(api: Api, clock: Clock) -> Certifier:
+    return Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock)
 
 
 def secret(kubectl: Kubectl, name: str) -> dict[str, Any]:
@@ -115,24 +130,87 @@ async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
     shake_hands(pair(kubectl, SERVING_SECRET), trusted, host, tmp_path)
 
 
-async def test_a_deleted_ca_is_replaced_and_everything_follows(
-    kubectl: Kubectl, certifier: Certifier, tmp_path: Path
+async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is_known(
+    kubectl: Kubectl, certifier: Certifier, clock: Clock, tmp_path: Path
+) -> None:
+    await certifier.settle()
+    trusted, served = bundle(kubectl), pair(kubectl, SERVING_SECRET)
+    kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+
+    left_s = await certifier.settle()
+
+    assert left_s == PROPAGATION.total_seconds()
+    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
+    assert pair(kubectl, SERVING_SECRET) == served
+    clock.now_s += PROPAGATION.total_seconds()
+    await certifier.settle()
+    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
+    authority = pair(kubectl, AUTHORITY_SECRET).certificate
+    host = service_names(NAMESPACE)[2]
+    shake_hands(pair(kubectl, SERVING_SECRET), authority, host, tmp_path)
+
+
+async def test_a_controller_that_starts_in_between_counts_anew(
+    kubectl: Kubectl, certifier: Certifier, clock: Clock, api: Api
+) -> None:
+    await certifier.settle()
+    served = pair(kubectl, SERVING_SECRET)
+    kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+    await certifier.settle()
+    clock.now_s += PROPAGATION.total_seconds()
+
+    left_s = await Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock).settle()
+
+    assert left_s == PROPAGATION.total_seconds()
+    assert pair(kubectl, SERVING_SECRET) == served
+
+
+async def test_an_emptied_caBundle_trusts_what_is_still_served_again(  # noqa: N802
+    kubectl: Kubectl, certifier: Certifier
 ) -> None:
     await certifier.settle()
     trusted = bundle(kubectl)
     kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+    await certifier.settle()
+    kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
+    kubectl.apply(CONFIGURATION)
 
     await certifier.settle()
 
-    assert bundle(kubectl) != trusted
-    host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
+    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
+
+
+async def test_the_serving_secret_says_who_signed_it(
+    kubectl: Kubectl, certifier: Certifier
+) -> None:
+    await certifier.settle()
+
+    signer = b64decode(secret(kubectl, SERVING_SECRET)["data"]["ca.crt"])
+    assert signer == pair(kubectl, AUTHORITY_SECRET).certificate
+    assert "ca.crt" not in secret(kubectl, AUTHORITY_SECRET)["data"]
+
+
+@pytest.mark.usefixtures("kubectl")
+async def test_it_says_when_it_is_to_be_asked_again_and_when_what_it_read_expires(
+    certifier: Certifier,
+) -> None:
+    before = datetime.now(UTC)
+
+    left_s = await certifier.settle()
+
+    most = INTERVALS.cert_rotate.total_seconds()
+    assert left_s is not None
+    assert most - 60 < left_s <= most
+    lives = {"ca": INTERVALS.ca_life, "serving": INTERVALS.cert_life}
+    assert lives.keys() == certifier.ends.keys()
+    for name, life in lives.items():
+        assert abs(certifier.ends[name] - before - life) < timedelta(minutes=1)
 
 
 async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
     kubectl: Kubectl, certifier: Certifier, tmp_path: Path
 ) -> None:
-    files = {"tls.crt": RSA.certificate, "tls.key": RSA.key, "ca.crt": b"kept"}
+    files = {"tls.crt": RSA.certificate, "tls.key": RSA.key, "note": b"kept"}
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     kubectl(
@@ -145,7 +223,7 @@ async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
     shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
     found = secret(kubectl, SERVING_SECRET)
     assert found["type"] == "Opaque"
-    assert b64decode(found["data"]["ca.crt"]) == b"kept"
+    assert b64decode(found["data"]["note"]) == b"kept"
 
 
 async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
@@ -215,8 +293,9 @@ async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appea
     kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
 
     await certifier.settle()
+    await certifier.settle()
 
-    assert "there is no MutatingWebhookConfiguration kubemacpool-mutator" in caplog.text
+    assert caplog.text.count("there is no MutatingWebhookConfiguration kubemacpool-mutator") == 1
     kubectl.apply(CONFIGURATION)
     await certifier.settle()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
@@ -230,7 +309,7 @@ async def test_a_configuration_deleted_in_between_is_not_created_by_us(
     kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
 
     with pytest.raises(ApiError) as caught:
-        await certifier._trust(seen, b"")
+        await certifier._distribute(seen, b"")
 
     assert caught.value.status == 404
     assert MUTATOR not in kubectl("get", "mutatingwebhookconfiguration", "-oname")
@@ -244,7 +323,7 @@ async def test_a_selector_edited_in_between_is_not_lost(
     kubectl("label", "mutatingwebhookconfiguration", MUTATOR, "touched=yes")
 
     with pytest.raises(ApiError) as caught:
-        await certifier._trust(seen, b"")
+        await certifier._distribute(seen, b"")
 
     assert caught.value.status == 409
 
@@ -277,7 +356,13 @@ async def test_what_is_due_is_renewed_and_the_rest_stays(
 ) -> None:
     await certifier.settle()
     authority, serving = pair(kubectl, AUTHORITY_SECRET), pair(kubectl, SERVING_SECRET)
-    later = Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC) + timedelta(hours=4380))
+    later = Certifier(
+        api,
+        NAMESPACE,
+        INTERVALS,
+        lambda: datetime.now(UTC) + INTERVALS.cert_rotate,
+        Clock(),
+    )
 
     await later.settle()
 

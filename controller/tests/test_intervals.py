@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.intervals import BadInterval, Intervals, parse_duration
+from controller.intervals import LEAST_OVERLAP, BadInterval, Intervals, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,15 @@ def test_each_variable_is_read() -> None:
         cert_rotate=timedelta(seconds=2),
         cert_overlap=timedelta(),
     )
+
+
+def test_whoever_asks_for_hardly_any_overlap_gets_the_least_that_leaves_no_gap() -> None:
+    short = Intervals.read({"CA_OVERLAP_INTERVAL": "1s", "CERT_OVERLAP_INTERVAL": "0"})
+
+    assert short.ca_life == short.ca_rotate + LEAST_OVERLAP
+    assert short.cert_life == short.cert_rotate + LEAST_OVERLAP
+    assert Intervals().ca_life == timedelta(days=730)
+    assert Intervals().cert_life == timedelta(hours=4404)
 
 
 @pytest.mark.parametrize(

@@ -196,14 +196,16 @@ class Kept:
     def __init__(self, loop: SteeredLoop) -> None:
         self.looks = 0
         self.error: Exception | None = None
+        self.due_s: float | None = None
         self.subjects = Subjects()
         loop.create_task(self.subjects.keep("pool", self._look, 600.0))
         loop.rest()
 
-    async def _look(self) -> None:
+    async def _look(self) -> float | None:
         self.looks += 1
         if self.error:
             raise self.error
+        return self.due_s
 
 
 def test_a_kept_subject_is_looked_at_now_and_every_so_often(scene: Scene) -> None:
@@ -225,6 +227,22 @@ def test_a_marked_subject_is_looked_at_at_once(scene: Scene) -> None:
     scene.loop.rest()
 
     assert kept.looks == 2
+
+
+@pytest.mark.parametrize(("due_s", "next_s"), [(2.5, 2.5), (601.0, 600.0)])
+def test_a_look_says_when_the_next_is_due_and_it_comes_no_later(
+    scene: Scene, due_s: float, next_s: float
+) -> None:
+    kept = Kept(scene.loop)
+    kept.due_s = due_s
+    kept.subjects.mark("pool")
+    scene.loop.rest()
+
+    scene.pass_time(next_s - 0.1)
+    assert kept.looks == 2
+    scene.pass_time(0.1)
+
+    assert kept.looks == 3
 
 
 def test_a_subject_that_failed_is_tried_again_ever_more_slowly(scene: Scene) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,16 +18,20 @@ from crds.resources import PoolStatus, SeenPool
 SEEN = SeenPool(Pool("default", (MacRange(MAC, OTHER),)), PoolStatus(2, 1, 1))
 
 
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
 @dataclass
 class Scene:
     """Metrics, and what they are taken from."""
 
     colliding: dict[MacAddress, int] = field(default_factory=dict)
     seen: SeenPool | None = None
-    metrics: Metrics = field(default_factory=Metrics)
+    ends: dict[str, datetime] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=lambda: Metrics(lambda: NOW))
 
     def lead(self) -> None:
-        self.metrics.lead(lambda: self.colliding, lambda: self.seen)
+        self.metrics.lead(lambda: self.colliding, lambda: self.seen, lambda: self.ends)
 
     def samples(self, *families: str) -> dict[str, float]:
         """Return the samples of our own metrics, by name and label."""
@@ -81,6 +86,19 @@ def test_what_is_over_has_no_series_any_more(scene: Scene) -> None:
     assert scene.samples("kubevirt_kmp_duplicate_macs") == {"kubevirt_kmp_duplicate_macs": 0}
 
 
+def test_certificates_say_when_they_expire_and_how_many_days_that_is(scene: Scene) -> None:
+    scene.lead()
+    scene.ends = {"ca": NOW + timedelta(days=400), "serving": NOW - timedelta(hours=12)}
+
+    families = "kmp_certificate_expiry_timestamp_seconds", "kmp_certificate_days_left"
+    assert scene.samples(*families) == {
+        "kmp_certificate_expiry_timestamp_seconds ca": (NOW + timedelta(days=400)).timestamp(),
+        "kmp_certificate_expiry_timestamp_seconds serving": NOW.timestamp() - 43200,
+        "kmp_certificate_days_left ca": 400,
+        "kmp_certificate_days_left serving": -0.5,
+    }
+
+
 def test_the_series_are_bounded_and_the_count_is_not(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +116,7 @@ def test_the_series_are_bounded_and_the_count_is_not(
 def test_every_metric_says_what_it_is(scene: Scene) -> None:
     scene.lead()
     scene.seen = SEEN
+    scene.ends = {"ca": NOW}
 
     for line in scene.metrics.text().decode().splitlines():
         if line.startswith("# HELP k"):

@@ -16,8 +16,10 @@ from controller import readers
 from controller.issuing import issue_for_metrics
 from controller.readers import ADMITTED_S, Readers, Refusal
 from controller.scraping import serve
+from crds import tls
 from crds.client import Api
 from crds.tests.api_server import ApiServer, hangs_up, refuses, says, serving
+from crds.tls import TlsOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -154,7 +156,9 @@ async def test_metrics_are_served_over_tls_to_who_may_read_them() -> None:
         return None if authorization == "Bearer t" else Refusal(401, "who are you?")
 
     pair = issue_for_metrics(datetime.now(UTC))
-    runner = await serve(("127.0.0.1", 0), pair, lambda: b"kmp_leader 1.0\n", refusal)
+    context = TlsOptions().context()
+    tls.load(context, pair.certificate, pair.key)
+    runner = await serve(("127.0.0.1", 0), context, lambda: b"kmp_leader 1.0\n", refusal)
     url = f"https://127.0.0.1:{runner.addresses[0][1]}/metrics"
     trusting = ssl.create_default_context(cadata=pair.certificate.decode())
     trusting.check_hostname = False

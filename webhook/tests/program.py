@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from crds.tests.fake import FakeCluster
+from crds.tls import TlsOptions
 from webhook.certificate import Serving
 from webhook.handlers import Handlers
 from webhook.server import application, serve
@@ -123,7 +124,7 @@ async def running() -> AsyncIterator[Program]:
         replica.dry_claims,
         lambda: program.missing,
     )
-    serving = Serving(ssl.TLSVersion.TLSv1_2, None)
+    serving = Serving(TlsOptions())
     serving.put(CERTIFICATE)
     app = application(handlers, lambda: program.missing)
     runner = await serve(app, [("127.0.0.1", 0)], serving.tls)

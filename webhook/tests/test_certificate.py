@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crds.tls import TlsOptions
 from webhook.certificate import Pair, Serving, read_secret
 from webhook.tests.authority import pair
 
@@ -25,7 +26,7 @@ REFUSED = (ssl.SSLError, ConnectionError)
 
 @pytest.fixture
 def serving() -> Serving:
-    return Serving(ssl.TLSVersion.TLSv1_2, None)
+    return Serving(TlsOptions())
 
 
 @asynccontextmanager
@@ -178,7 +179,7 @@ async def test_a_deleted_secret_leaves_the_last_pair_serving(serving: Serving) -
 
 
 async def test_an_older_tls_than_asked_for_is_refused() -> None:
-    serving = Serving(ssl.TLSVersion.TLSv1_3, None)
+    serving = Serving(TlsOptions(ssl.TLSVersion.TLSv1_3))
     serving.put(FIRST)
 
     async with listening(serving) as port:
@@ -188,7 +189,7 @@ async def test_an_older_tls_than_asked_for_is_refused() -> None:
 
 
 async def test_only_the_ciphers_asked_for_are_spoken() -> None:
-    serving = Serving(ssl.TLSVersion.TLSv1_2, "ECDHE-ECDSA-AES256-GCM-SHA384")
+    serving = Serving(TlsOptions(ciphers="ECDHE-ECDSA-AES256-GCM-SHA384"))
     serving.put(FIRST)
     client = trusting(FIRST, version=ssl.TLSVersion.TLSv1_2)
 
@@ -198,11 +199,6 @@ async def test_only_the_ciphers_asked_for_are_spoken() -> None:
             await shown(port, client)
         client.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
         assert await shown(port, client) == FIRST.certificate
-
-
-def test_unknown_ciphers_are_an_error_at_the_start() -> None:
-    with pytest.raises(ssl.SSLError):
-        Serving(ssl.TLSVersion.TLSv1_2, "NONSENSE")
 
 
 def test_a_secret_is_read() -> None:

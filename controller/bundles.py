@@ -1,0 +1,98 @@
+"""What a caBundle should hold: the CA, and every other whose certificate may still be served. Pure.
+
+Law: what is trusted once is trusted until it expires. A certificate that somebody put there is no
+exception: nobody can tell whether it is served, by a webhook of another origin or by one that has
+not heard of the newest. Who empties the caBundle has it written anew, from what is in use alone.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+# With the shortest intervals a CA comes every PROPAGATION and lasts for LEAST_OVERLAP and a second:
+# 7 at once. More come of Secrets deleted again and again, and a configuration has its 1.5 MiB.
+MOST = 8
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+
+
+def parse(bundle: bytes) -> tuple[set[x509.Certificate], bool]:
+    """Return the certificates, and whether it holds nothing unreadable between them."""
+    found: set[x509.Certificate] = set()
+    is_whole = True
+    for piece in bundle.split(_BEGIN)[1:]:
+        try:
+            found.add(x509.load_pem_x509_certificate(_BEGIN + piece))
+        except ValueError:
+            is_whole = False
+    return found, is_whole
+
+
+def has_signed(signer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether `certificate` names `signer` as its issuer, and carries its signature."""
+    try:
+        certificate.verify_directly_issued_by(signer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
+
+
+def is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    """Whether a client with the clock `now` accepts it."""
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
+def wanted(
+    authority: x509.Certificate,
+    in_use: Iterable[x509.Certificate],
+    trusted: Iterable[x509.Certificate],
+    now: datetime,
+) -> list[x509.Certificate]:
+    """Return what to trust: `authority`, the signers `in_use`, and what is `trusted` already."""
+
+    def order(certificate: x509.Certificate) -> tuple[bool, datetime, bytes]:
+        since = certificate.not_valid_before_utc
+        return since <= now, since, certificate.public_bytes(Encoding.DER)
+
+    newest_first = sorted(set(trusted), key=order, reverse=True)
+    unexpired = [
+        one
+        for one in (*in_use, *newest_first)
+        if one.not_valid_after_utc > now and one != authority
+    ]
+    return [authority, *dict.fromkeys(unexpired)][:MOST]
+
+
+def write(certificates: Sequence[x509.Certificate]) -> bytes:
+    """Write them as PEM."""
+    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+
+
+class Trust:
+    """For how long every caBundle has been seen to hold the CA, by a monotonic clock.
+
+    It is not kept: a controller that starts begins to count anew, and waits a little too long.
+    """
+
+    def __init__(self) -> None:
+        self._authority: x509.Certificate | None = None
+        self._since_s = 0.0
+
+    def seen(self, authority: bytes, bundles: Iterable[bytes], at_s: float) -> timedelta:
+        """Take what was read before `at_s`, and say for how long it has been so."""
+        certificates, _ = parse(authority)
+        now = next(iter(certificates), None)
+        if now is None or not all(now in parse(bundle)[0] for bundle in bundles):
+            self._authority = None
+            return timedelta()
+        if now != self._authority:
+            self._authority, self._since_s = now, at_s
+        return timedelta(seconds=max(at_s - self._since_s, 0.0))

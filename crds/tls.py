@@ -1,0 +1,70 @@
+"""How both programs serve TLS: as the flags ask, with a pair that needs no file on a disk."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import ssl
+from dataclasses import dataclass
+
+_VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVersion.TLSv1_3}
+
+
+@dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """What is spoken; `ciphers` are OpenSSL's names for TLS 1.2, None for Python's choice."""
+
+    minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    ciphers: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Make a server's context that has no certificate yet; ssl.SSLError for unknown ciphers."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = self.minimum
+        if self.ciphers:
+            context.set_ciphers(self.ciphers)
+        return context
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Let `parser` take --tls-min-version and --tls-cipher-suites."""
+    parser.add_argument(
+        "--tls-min-version",
+        choices=_VERSIONS,
+        default="VersionTLS12",
+        help="the oldest TLS that is spoken (default %(default)s)",
+    )
+    parser.add_argument(
+        "--tls-cipher-suites",
+        type=_ciphers,
+        metavar="NAME:NAME",
+        help="OpenSSL names joined by ':' (TLS 1.2)",
+    )
+
+
+def options(arguments: argparse.Namespace) -> TlsOptions:
+    """Read what those flags said."""
+    return TlsOptions(_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
+
+
+def load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Load a pair (PEM, the certificate with its chain); ssl.SSLError where it does not work.
+
+    Through a file in memory: the ssl module reads files only, and the disk is read-only.
+    """
+    descriptor = os.memfd_create("certificate")
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
+        file.write(key + b"\n" + certificate)
+        # A password, so that OpenSSL never asks the terminal for that of an encrypted key.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
+
+
+def _ciphers(text: str) -> str:
+    try:
+        TlsOptions(ciphers=text).context()
+    except ssl.SSLError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} names no cipher suite: write OpenSSL's names joined by ':', such as"
+            " ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
+        ) from None
+    return text
