@@ -5,13 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
-BASE ?= python:3.13-slim
+BASE ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: venv ## Watch it work: a real control plane, the release manifest, pods and a VM with addresses
@@ -60,19 +60,35 @@ unit: venv ## Only the tests that need no control plane (a minute)
 
 .PHONY: e2e
 e2e: venv ## Only the tests that speak to a cluster through kubectl
-	@pytest e2e
+	@pytest e2e/tests
 
 .PHONY: bench
 bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run
 	@python -m bench
 
 .PHONY: cluster-up
-cluster-up: venv ## Bring up a lasting control plane (KUBEVIRT_PROVIDER=external: use KUBECONFIG's)
+cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external
 	@python -m e2e.cluster up
+
+.PHONY: cluster-sync
+cluster-sync: venv ## Build the image, bring it to that cluster, install the release
+	@python -m e2e.cluster sync
+
+.PHONY: functest
+functest: venv ## Run the functional tests on that cluster
+	@python -m e2e.cluster functest
 
 .PHONY: cluster-down
 cluster-down: venv ## End what cluster-up and demo started
 	@python -m e2e.cluster down
+
+.PHONY: docker-engine
+docker-engine: ## Install and start a Docker Engine where none runs (root; machines to throw away)
+	@cluster/docker-engine.sh up
+
+.PHONY: docker-engine-down
+docker-engine-down: ## End the engine that docker-engine started
+	@cluster/docker-engine.sh down
 
 .PHONY: kubevirt-crds
 kubevirt-crds: venv ## Build KubeVirt's CRDs, with which the demo shows a VM (Go, 3 minutes, once)
@@ -87,8 +103,8 @@ manifest-check: venv
 	@python -m deploy check
 
 .PHONY: image
-image: ## Build the image of both programs
-	docker build --build-arg BASE=$(BASE) -t $(IMAGE) .
+image: venv ## Build the image of both programs (IMAGE, BASE) and say what it holds
+	@python -m e2e.cluster.image $(IMAGE) $(if $(BASE),--base $(BASE))
 
 .PHONY: lock
 lock: venv ## Renew requirements.txt and requirements-dev.txt, with hashes

@@ -1,4 +1,4 @@
-"""The commands behind `make cluster-up` and `make cluster-down`: `python -m e2e.cluster --help`.
+"""The commands behind `make cluster-up` and its kin: `python -m e2e.cluster --help`.
 
 Only what a shell may evaluate goes to stdout, so `eval "$(python -m e2e.cluster up)"` works.
 """
@@ -7,45 +7,53 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
-from e2e.cluster import external, processes
-from e2e.cluster.controlplane import ControlPlane, attach, bring_up
 from e2e.cluster.download import ChecksumMismatch
 from e2e.cluster.external import NoCluster
-from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubectl import Kubectl, KubectlFailed
 from e2e.cluster.kubevirt import crds
 from e2e.cluster.progress import CommandFailed, say
+from e2e.cluster.provider import NoSuchProvider, Provider, chosen, standing
 from e2e.cluster.readiness import NotReady
-from e2e.cluster.release import KUBERNETES
 
-_DEFAULT_STATE = Path(__file__).parents[2] / ".cluster"
-_DESCRIPTION = """The test bed: a real Kubernetes control plane beside you, without root or Docker.
-With KUBEVIRT_PROVIDER=external the cluster in KUBECONFIG is used, and never started or ended."""
-_EXPECTED = (NoCluster, NotReady, CommandFailed, ChecksumMismatch)
+_CHECKOUT = Path(__file__).parents[2]
+_DEFAULT_STATE = _CHECKOUT / ".cluster"
+_DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (nodes, pods and Multus
+on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
+KUBECONFIG, never started or ended). Without it: what stands, else kind where a Docker Engine runs,
+else control-plane."""
+_EXPECTED = (NoCluster, NotReady, CommandFailed, ChecksumMismatch, NoSuchProvider, KubectlFailed)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m e2e.cluster", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, text in (
-        ("up", _up, "start a cluster that stays, and print how to use it"),
-        ("down", _down, "end that cluster and every program started beside it"),
+        ("up", _up, "bring up a cluster that stays, and print how to use it"),
+        ("sync", _sync, "build the image, install the release, wait until it serves"),
+        ("functest", _functest, "run the tests that fit that cluster"),
+        ("down", _down, "end the cluster and every program started beside it"),
         ("status", _status, "say what runs; exit code 1 unless the cluster is ready"),
+        ("kubectl", _kubectl, "call kubectl on that cluster"),
+        ("ssh", _ssh, "run a command on a node of it, or a shell"),
+        ("kubevirt-crds", _fetch_crds, "have KubeVirt's CRDs in the cache, for the demo"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
             "--state", type=Path, default=_DEFAULT_STATE, help="its folder (default: %(default)s)"
         )
+        if name == "ssh":
+            command.add_argument("node", help="node01, or its name")
+        if name in {"kubectl", "ssh", "functest"}:
+            command.add_argument("rest", nargs=argparse.REMAINDER)
         command.set_defaults(run=run)
-    text = "have KubeVirt's CRDs in the cache, for the demo"
-    command = commands.add_parser("kubevirt-crds", help=text, description=text)
-    command.set_defaults(run=_fetch_crds, state=_DEFAULT_STATE)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        return int(chosen.run(chosen.state.absolute()))
+        return int(arguments.run(chosen(arguments.state.absolute()), arguments))
     except _EXPECTED as error:
         say(str(error))
         return 1
@@ -54,74 +62,46 @@ def main() -> int:
         return 128 + signal.SIGINT
 
 
-def _up(state: Path) -> int:
-    if external.chosen():
-        kubectl = external.connect()
-        say(f"KUBEVIRT_PROVIDER=external: using {external.describe(kubectl)}; nothing was started.")
-        _print_exports(kubectl)
-        return 0
-    cluster = _standing(state)
-    if cluster and cluster.ready:
-        say(f"The cluster in {state} is already up.")
-    else:
-        if cluster:
-            say(f"Removing what is left of an ended cluster in {state}.")
-            _remove(cluster)
-        elif state.exists() and any(state.iterdir()):
-            say(f"{state} holds something else than a cluster: choose another folder.")
-            return 1
-        cluster = bring_up(state, lasting=True)
-        say(
-            f"Kubernetes {KUBERNETES} is up in {state}; its logs are there, too. kubemacpool is not"
-            f" on it (make demo puts it there), and no kubelet runs pods. To use it:"
-        )
-    _print_exports(cluster.kubectl)
+def _up(provider: Provider, _: argparse.Namespace) -> int:
+    provider.up()
+    _print_exports(provider.kubectl)
     return 0
 
 
-def _down(state: Path) -> int:
-    if external.chosen():
-        say("KUBEVIRT_PROVIDER=external: that cluster is yours; nothing was ended.")
-        return 0
-    cluster = _standing(state)
-    if cluster is None:
-        say(f"There is no cluster in {state}.")
-        return 0
-    _remove(cluster)
-    say(f"The cluster in {state} is gone.")
+def _sync(provider: Provider, _: argparse.Namespace) -> int:
+    provider.sync()
     return 0
 
 
-def _status(state: Path) -> int:
-    if external.chosen():
-        say(f"KUBEVIRT_PROVIDER=external: {external.describe(external.connect())} answers.")
-        return 0
-    cluster = _standing(state)
-    if cluster is None:
-        say(f"There is no cluster in {state}.")
-        return 1
-    for process in reversed(processes.recorded(state)):
-        condition = "runs" if process.alive else "has ended"
-        say(f"{process.name} {condition} (process {process.pid}, log {process.log})")
-    say(f"The API server at {cluster.plan.server} is {'' if cluster.ready else 'not '}ready.")
-    return 0 if cluster.ready else 1
+def _down(provider: Provider, arguments: argparse.Namespace) -> int:
+    for one in standing(arguments.state.absolute()) or [provider]:
+        one.down()
+    return 0
 
 
-def _fetch_crds(_: Path) -> int:
+def _status(provider: Provider, _: argparse.Namespace) -> int:
+    return 0 if provider.is_ready() else 1
+
+
+def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
+    argv = [sys.executable, "-m", "pytest", provider.tests(), *arguments.rest]
+    return subprocess.run(argv, cwd=_CHECKOUT, check=False).returncode
+
+
+def _kubectl(provider: Provider, arguments: argparse.Namespace) -> int:
+    kubectl = provider.kubectl
+    env = {**kubectl.env, "KUBECONFIG": str(kubectl.kubeconfig)}
+    argv = [str(kubectl.binary), *arguments.rest]
+    return subprocess.run(argv, env=env, check=False).returncode
+
+
+def _ssh(provider: Provider, arguments: argparse.Namespace) -> int:
+    return provider.ssh(arguments.node, arguments.rest)
+
+
+def _fetch_crds(_: Provider, __: argparse.Namespace) -> int:
     crds.fetch()
     return 0
-
-
-def _standing(state: Path) -> ControlPlane | None:
-    try:
-        return attach(state)
-    except FileNotFoundError:
-        return None
-
-
-def _remove(cluster: ControlPlane) -> None:
-    cluster.down()
-    shutil.rmtree(cluster.state)
 
 
 def _print_exports(kubectl: Kubectl) -> None:

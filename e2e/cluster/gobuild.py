@@ -41,7 +41,7 @@ def _compile(go: str, module: GoModule, name: str, binary: Path, count: str) -> 
 
 
 def _copy(go: str, module: GoModule, name: str, copy: Path, count: str) -> None:
-    """Take a file that is no Go code out of a module, whose sum our go.sum verifies."""
+    """Take a file or folder that is no Go code out of a module, whose sum our go.sum verifies."""
     source, path = module.files[name]
     log = copy.parents[1] / f".build-{name}.log"
     download = [go, "mod", "download", source]
@@ -54,7 +54,13 @@ def _copy(go: str, module: GoModule, name: str, copy: Path, count: str) -> None:
         text=True,
         check=True,
     )
-    shutil.copyfile(Path(asked.stdout.strip()) / path, copy)
+    found = Path(asked.stdout.strip()) / path
+    if found.is_dir():  # nobody may write into a module's folders
+        shutil.copytree(found, copy, copy_function=shutil.copyfile)
+        for folder in (copy, *(one for one in copy.rglob("*") if one.is_dir())):
+            folder.chmod(0o755)
+    else:
+        shutil.copyfile(found, copy)
 
 
 def _linker_flags(module: GoModule) -> str:

@@ -18,7 +18,7 @@ class GoModule:
     shared_s: int  # for what they share
     remedy: str  # for those who will not wait
     loners: Collection[str] = ()  # these share nothing
-    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # file: module, path in it
+    files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: module, path in it
 
     @property
     def products(self) -> list[str]:
@@ -50,6 +50,9 @@ CONTROL_PLANE = GoModule(
         "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
         "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
         "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+        "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+        "kubeadm": "k8s.io/kubernetes/cmd/kubeadm",
+        "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
     },
     version_packages={
         "k8s.io/component-base/version": _stamp(release.KUBERNETES),
@@ -61,6 +64,9 @@ CONTROL_PLANE = GoModule(
         "kube-controller-manager": 105,
         "kube-scheduler": 10,
         "kubectl": 25,
+        "kubelet": 60,
+        "kubeadm": 15,
+        "kube-proxy": 15,
     },
     shared_s=180,
     remedy="If you have them already, stop this and set KUBEBUILDER_ASSETS to their folder.",
@@ -92,7 +98,42 @@ KUBEVIRT = GoModule(
     },
 )
 
+_CONTAINERD = "github.com/containerd/containerd/v2/cmd"
+_PLUGINS = "github.com/containernetworking/plugins/plugins"
+# What a node of kind is made of besides Kubernetes, and kind itself.
+NODE = GoModule(
+    folder=release.NODE_MODULE,
+    packages={
+        "kind": "sigs.k8s.io/kind",
+        "multus": "gopkg.in/k8snetworkplumbingwg/multus-cni.v4/cmd/multus",
+        "bridge": f"{_PLUGINS}/main/bridge",
+        "host-local": f"{_PLUGINS}/ipam/host-local",
+        "loopback": f"{_PLUGINS}/main/loopback",
+        "portmap": f"{_PLUGINS}/meta/portmap",
+        "tuning": f"{_PLUGINS}/meta/tuning",
+        "containerd": f"{_CONTAINERD}/containerd",
+        "containerd-shim-runc-v2": f"{_CONTAINERD}/containerd-shim-runc-v2",
+        "ctr": f"{_CONTAINERD}/ctr",
+        "pause": "./pause",
+    },
+    version_packages={},
+    seconds={"kind": 15, "multus": 30, "containerd": 60, "containerd-shim-runc-v2": 10, "ctr": 10},
+    shared_s=60,
+    remedy="Most of it is for the node image, which is not built where kindest/node can be pulled.",
+    loners=("pause",),
+    files={
+        # What kind puts into its node images: the entrypoint and systemd's units.
+        "node-files": ("sigs.k8s.io/kind", "images/base/files"),
+        "default-image.go": ("sigs.k8s.io/kind", "pkg/apis/config/defaults/image.go"),
+        "multus.yaml": (
+            "gopkg.in/k8snetworkplumbingwg/multus-cni.v4",
+            "deployments/multus-daemonset.yml",
+        ),
+    },
+)
+
 
 def of(names: Collection[str]) -> GoModule:
     """The module that all of `names` come from."""
-    return next(one for one in (CONTROL_PLANE, KUBEVIRT) if set(names) <= set(one.products))
+    modules = (CONTROL_PLANE, KUBEVIRT, NODE)
+    return next(one for one in modules if set(names) <= set(one.products))

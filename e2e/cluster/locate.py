@@ -1,7 +1,7 @@
 """Finds the binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
 
 In that order, for each binary by itself: KUBEBUILDER_ASSETS usually has no controller manager.
-KubeVirt's are in the cache or built.
+KubeVirt's, and kind with what its nodes are made of, are in the cache or built.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 from e2e.cluster import release
 from e2e.cluster.download import Mirrors, Unreachable, download
 from e2e.cluster.gobuild import build
-from e2e.cluster.gomodules import KUBEVIRT
+from e2e.cluster.gomodules import KUBEVIRT, NODE
 from e2e.cluster.progress import Progress, say
 
 
@@ -28,6 +28,12 @@ def find(names: Iterable[str]) -> dict[str, Path]:
 def find_kubevirt(*names: str) -> dict[str, Path]:
     """The path of KubeVirt's products, of `names` or all; builds what our cache lacks."""
     return _find(names or KUBEVIRT.products, release.cached_kubevirt(), [], _build)
+
+
+@functools.cache
+def find_node(*names: str) -> dict[str, Path]:
+    """The path of kind and of what its nodes are made of; builds what our cache lacks."""
+    return _find(names or NODE.products, release.cached_node(), [], _build)
 
 
 def has_kubevirt(*names: str) -> bool:
@@ -61,7 +67,7 @@ def _assets() -> list[Path]:
 
 def _at_hand(name: str, folders: Sequence[Path]) -> Path | None:
     for folder in folders:
-        if (folder / name).is_file():
+        if (folder / name).exists():
             return folder / name
     return None
 

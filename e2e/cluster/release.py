@@ -1,7 +1,7 @@
 """Which releases the test bed runs, and where their binaries are cached.
 
-The versions stand once, in binaries/go.mod and binaries/kubevirt/go.mod: raising them there raises
-them for downloads, too.
+The versions stand once, in the go.mod of binaries/, binaries/kubevirt/ and binaries/node/: raising
+them there raises them for downloads, too.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from pathlib import Path
 
 GO_MODULE = Path(__file__).with_name("binaries")
 KUBEVIRT_MODULE = GO_MODULE / "kubevirt"
+NODE_MODULE = GO_MODULE / "node"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 SCHEDULER = "kube-scheduler"
 
@@ -28,6 +29,7 @@ def _required(module: str, by: Path) -> str:
 KUBERNETES = _required("k8s.io/kubernetes", GO_MODULE)
 ETCD = _required("go.etcd.io/etcd/server/v3", GO_MODULE)
 KUBEVIRT = _required("kubevirt.io/kubevirt", KUBEVIRT_MODULE)
+KIND = _required("sigs.k8s.io/kind", NODE_MODULE)
 OS = platform.system().lower()
 ARCH = _ARCHITECTURES.get(platform.machine(), platform.machine())
 
@@ -47,6 +49,15 @@ def cached_binaries() -> Path:
 
 def cached_kubevirt() -> Path:
     """The same for KubeVirt's; what we add to its module is part of the name."""
-    sources = [KUBEVIRT_MODULE / "go.mod", *sorted(KUBEVIRT_MODULE.rglob("*.go"))]
+    return _cached_module(f"kubevirt-{KUBEVIRT}", KUBEVIRT_MODULE)
+
+
+def cached_node() -> Path:
+    """The same for kind and what its nodes are made of."""
+    return _cached_module(f"kind-{KIND}", NODE_MODULE)
+
+
+def _cached_module(name: str, module: Path) -> Path:
+    sources = [module / "go.mod", *sorted(module.rglob("*.go"))]
     ours = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:8]
-    return cache() / "bin" / f"kubevirt-{KUBEVIRT}-{OS}-{ARCH}-{ours}"
+    return cache() / "bin" / f"{name}-{OS}-{ARCH}-{ours}"

@@ -27,11 +27,11 @@ with ephemeral() as cluster:
 
 
 def command(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    inherited = {k: v for k, v in os.environ.items() if k != "KUBEVIRT_PROVIDER"}
+    env = {"KUBEVIRT_PROVIDER": "control-plane"} | env
     return subprocess.run(
         [sys.executable, "-m", "e2e.cluster", *args],
         cwd=CHECKOUT,
-        env=inherited | env,
+        env=os.environ | env,
         capture_output=True,
         text=True,
         check=False,

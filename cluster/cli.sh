@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# A shell, or one command, on a node of that cluster: ./cluster/cli.sh ssh node01 [COMMAND ...]
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+if [ "${1:-}" != ssh ] || [ $# -lt 2 ]; then
+	echo "usage: $0 ssh NODE [COMMAND ...]" >&2
+	exit 2
+fi
+export PYTHONPATH=$here
+exec "$here/.venv/bin/python" -m e2e.cluster ssh -- "${@:2}"

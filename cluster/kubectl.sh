@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# kubectl on the cluster that `make cluster-up` brought up: ./cluster/kubectl.sh get macallocations
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+export PYTHONPATH=$here
+exec "$here/.venv/bin/python" -m e2e.cluster kubectl -- "$@"

@@ -1,0 +1,34 @@
+"""The release on a cluster whose kubelets run it: the manifest, with an image of one's own."""
+
+from pathlib import Path
+
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.progress import Progress, say
+from e2e.cluster.release_up import MANIFEST, wait_in_force
+
+NAMESPACE = "kubemacpool-system"
+WEBHOOK, CONTROLLER = "kubemacpool-mac-controller-manager", "kubemacpool-controller"
+_RELEASED = "image: kubemacpool:latest"
+_ROLLOUT_S = 110  # kubectl itself is given 120
+
+
+def manifest(image: str, source: Path = MANIFEST) -> str:
+    """The release as users would edit it to run `image`."""
+    return source.read_text().replace(_RELEASED, f"image: {image}")
+
+
+def apply(kubectl: Kubectl, image: str) -> None:
+    """Apply the release with `image`; return when pods get addresses."""
+    progress = Progress(f"Installing the release with {image}")
+    kubectl.apply(manifest(image))
+    rolled_out(kubectl)
+    wait_in_force(kubectl)
+    progress.done()
+    say(kubectl("get", "pods", "-n", NAMESPACE, "-o", "wide"))
+
+
+def rolled_out(kubectl: Kubectl) -> None:
+    """Wait until both Deployments run what they should, and are ready."""
+    for name in (CONTROLLER, WEBHOOK):
+        deployment = f"deployment/{name}"
+        kubectl("rollout", "status", deployment, "-n", NAMESPACE, f"--timeout={_ROLLOUT_S}s")

@@ -1,0 +1,132 @@
+"""One kind cluster: brought up, attached to, taken down; its nodes stopped and started.
+
+Its name comes from its folder, so that the clusters of two checkouts do not meet.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from e2e.cluster import processes
+from e2e.cluster.kind import network
+from e2e.cluster.kind.engine import docker, follow
+from e2e.cluster.kind.nodeimage import node_image
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.locate import find, find_node
+from e2e.cluster.progress import Progress
+
+_LABEL = "io.x-k8s.kind.cluster"
+_OURS = "kubemacpool.test/"  # what the node images begin with that hold no image of CoreDNS
+# Control groups of version 1 need all of these; for version 2 kind's own settings are right.
+_CGROUPS_V1 = {
+    "failCgroupV1": False,
+    "cgroupDriver": "cgroupfs",
+    "cgroupRoot": "/kubelet",
+    "localStorageCapacityIsolation": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KindCluster:
+    """A cluster of kind's, whose kubeconfig lies in the folder `state`."""
+
+    state: Path
+    name: str
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Kubectl as the administrator."""
+        env = processes.environment(KUBECACHEDIR=str(self.state / "kubectl-cache"))
+        return Kubectl(find(["kubectl"])["kubectl"], self.state / "kubeconfig", env)
+
+    @property
+    def nodes(self) -> list[str]:
+        """Its nodes, which are containers of the same name, running or not, the first one first."""
+        listed = docker(
+            "ps", "-a", "--filter", f"label={_LABEL}={self.name}", "--format={{.Names}}"
+        )
+        return sorted(listed.split())
+
+    @property
+    def workers(self) -> list[str]:
+        """The nodes without a control plane."""
+        return [node for node in self.nodes if "-control-plane" not in node]
+
+    def load(self, *images: str) -> None:
+        """Give every node images of the engine."""
+        argv = [str(_kind()), "load", "docker-image", "--name", self.name, *images]
+        follow(f"Loading {', '.join(images)} into the nodes", argv, self.state, "kind-load.log")
+
+    def stop_node(self, node: str) -> None:
+        """Take the power from a node."""
+        docker("kill", node)
+
+    def start_node(self, node: str) -> None:
+        """Start a node that was stopped; the ways between nodes' pods are laid anew."""
+        docker("start", node)
+        network.connect(self.kubectl, self.nodes)
+
+    def down(self) -> None:
+        """Delete it with all it holds."""
+        argv = [str(_kind()), "delete", "cluster", "--name", self.name]
+        argv += ["--kubeconfig", str(self.state / "kubeconfig")]
+        follow(f"Deleting the kind cluster {self.name}", argv, Path("/"), "kind-delete.log")
+
+
+def name_of(state: Path) -> str:
+    """What the cluster is called whose commands name the folder `state`."""
+    return f"kubemacpool-{hashlib.sha256(str(state.absolute()).encode()).hexdigest()[:6]}"
+
+
+def standing(state: Path, name: str) -> KindCluster | None:
+    """Return the cluster if it is there, ready or not."""
+    cluster = KindCluster(state.absolute(), name)
+    return cluster if cluster.nodes else None
+
+
+def bring_up(state: Path, name: str, nodes: int) -> KindCluster:
+    """Make a cluster of `nodes` nodes, the first with the control plane, and Multus on each.
+
+    Nothing is left of it when it fails.
+    """
+    image = node_image()
+    state = state.absolute()
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cluster = KindCluster(state, name)
+    config = state / "kind.json"
+    config.write_text(json.dumps(_config(nodes)))
+    argv = [str(_kind()), "create", "cluster", "--name", name, "--image", image]
+    argv += ["--config", str(config), "--kubeconfig", str(state / "kubeconfig")]
+    try:
+        follow(f"Creating a kind cluster of {nodes} nodes", argv, state, "kind-create.log")
+        progress = Progress("Bringing Multus to the nodes")
+        network.install(cluster.kubectl, cluster.nodes)
+        if image.startswith(_OURS):  # CoreDNS has no image there, and nothing of ours asks it
+            cluster.kubectl("scale", "deployment/coredns", "-n", "kube-system", "--replicas=0")
+        cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s")
+        progress.done()
+    except BaseException:
+        cluster.down()
+        raise
+    return cluster
+
+
+def _config(nodes: int) -> Mapping[str, Any]:
+    """Return a Cluster of kind.x-k8s.io/v1alpha4."""
+    old = docker("info", "--format={{.CgroupVersion}}") == "1"
+    kubelet = {"kind": "KubeletConfiguration", "failSwapOn": False, **(_CGROUPS_V1 if old else {})}
+    proxy = {"kind": "KubeProxyConfiguration", "conntrack": {"maxPerCore": 0}}
+    return {
+        "kind": "Cluster",
+        "apiVersion": "kind.x-k8s.io/v1alpha4",
+        "networking": {"disableDefaultCNI": True},  # Multus delegates to a bridge of its own
+        "kubeadmConfigPatches": [json.dumps(kubelet), json.dumps(proxy)],
+        "nodes": [{"role": "control-plane"}, *[{"role": "worker"}] * (nodes - 1)],
+    }
+
+
+def _kind() -> Path:
+    return find_node("kind")["kind"]

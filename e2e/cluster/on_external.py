@@ -1,0 +1,72 @@
+"""The provider `external`: your cluster, found by KUBECONFIG. It is never started or ended.
+
+Put on it are the release, by `sync`, and Multus where `KUBEVIRT_WITH_MULTUS=true` asks for it.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster import external, image, install
+from e2e.cluster.external import NoCluster
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.locate import find_node
+from e2e.cluster.progress import say
+
+_MULTUS = "multus.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class OnExternal:
+    """The cluster in KUBECONFIG; nothing of it is kept in `state`."""
+
+    state: Path
+
+    @property
+    def stands(self) -> bool:
+        """See Provider."""
+        return True
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """See Provider."""
+        return external.connect()
+
+    def up(self) -> None:
+        """See Provider."""
+        kubectl = self.kubectl
+        say(f"KUBEVIRT_PROVIDER=external: using {external.describe(kubectl)}; nothing was started.")
+        if os.environ.get("KUBEVIRT_WITH_MULTUS") == "true":
+            kubectl("apply", "-f", str(find_node(_MULTUS)[_MULTUS]))
+            kubectl("rollout", "status", "daemonset/kube-multus-ds", "-n", "kube-system")
+            say("Multus was applied, as it is released; the CNI plugins are your nodes' own.")
+
+    def sync(self) -> None:
+        """See Provider: the image goes by way of $DEV_REGISTRY/$REPO/kubemacpool."""
+        registry, repository = os.environ.get("DEV_REGISTRY"), os.environ.get("REPO")
+        if not registry or not repository:
+            raise NoCluster(
+                "KUBEVIRT_PROVIDER=external: set DEV_REGISTRY and REPO; the image is pushed to"
+                " $DEV_REGISTRY/$REPO/kubemacpool, from where your nodes pull it."
+            )
+        built = image.build()
+        pushed = image.push(built, f"{registry}/{repository}/kubemacpool")
+        install.apply(self.kubectl, pushed)
+
+    def down(self) -> None:
+        """See Provider."""
+        say("KUBEVIRT_PROVIDER=external: that cluster is yours; nothing was ended.")
+
+    def is_ready(self) -> bool:
+        """See Provider."""
+        say(f"KUBEVIRT_PROVIDER=external: {external.describe(self.kubectl)} answers.")
+        return True
+
+    def ssh(self, node: str, command: list[str]) -> int:
+        """See Provider."""
+        say(f"{' '.join([node, *command])}: the nodes of an external cluster are yours.")
+        return 1
+
+    def tests(self) -> str:
+        """See Provider."""
+        return "e2e/functest"
