@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Say who held an address, and when, from the audit log of audit-policy.yaml.
+
+    held.py 02:00:00:00:00:2a audit.log                           its whole history
+    held.py 02:00:00:00:00:2a --at 2026-11-25T10:30:00Z audit*    who had it at that moment
+
+Give it the logs of all API servers, rotated ones (.gz, too) included; without a file it reads its
+standard input. It needs Python 3.10 and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fileinput
+import json
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+STILL = "-"
+DONE = range(200, 300)
+
+
+@dataclass
+class Held:
+    """One line of the history. Times are RFC 3339 in UTC, whose order is that of their text."""
+
+    since: str
+    owner: dict[str, str]
+    until: str = STILL
+    note: str = ""
+
+    def spans(self, moment: str) -> bool:
+        """Whether it was held at that moment."""
+        return self.since <= moment and (self.until == STILL or moment < self.until)
+
+    def cells(self) -> tuple[str, ...]:
+        """What is printed."""
+        name = self.owner.get("name") or "(name not generated yet)"
+        holder = f"{self.owner['kind']} {self.owner['namespace']}/{name}"
+        uid = self.owner.get("uid") or "(never seen)"
+        return self.since, self.until, holder, self.owner.get("interface") or "", uid, self.note
+
+
+class History:
+    """Who held one address, built from its writes in their order."""
+
+    def __init__(self) -> None:
+        self.held: list[Held] = []
+        self._open: Held | None = None
+        self._claimed = ""  # when somebody of the holder's own name asked for it again
+        self._others: dict[str, Held] = {}  # by UID
+
+    def take(self, event: dict[str, Any]) -> None:
+        """Read one write that succeeded."""
+        when: str = event["stageTimestamp"]
+        body = event.get("requestObject") or {}
+        if event["objectRef"].get("subresource") == "status":
+            self._conflicts(when, body["status"].get("conflicts") or [])
+        elif event["verb"] == "delete":
+            self._close(when)
+        else:
+            spec = body.get("spec") or {}
+            if "state" in spec:  # null is its default; whoever leaves it out changes nothing of it
+                self._write(when, spec["state"] or "Declared", spec.get("owner") or {})
+
+    def _write(self, when: str, state: str, owner: dict[str, str]) -> None:
+        if state == "Declared":
+            self._close(when)
+        elif state == "Pending":
+            if self._open and self._open.owner.get("uid") and _alike(self._open.owner, owner):
+                self._claimed = self._claimed or when
+            elif not (self._open and _alike(self._open.owner, owner)):
+                self._begin(when, owner)
+        elif state == "Bound":
+            if self._open and _same(self._open.owner, owner):
+                self._open.owner = owner
+            else:
+                self._begin(self._claimed or when, owner)
+            self._claimed = ""
+
+    def _conflicts(self, when: str, found: list[dict[str, str]]) -> None:
+        known = {one["uid"]: one for one in found}
+        for uid in self._others.keys() - known.keys():
+            self._others.pop(uid).until = when
+        for uid in known.keys() - self._others.keys():
+            since = known[uid].get("since") or when
+            self._others[uid] = Held(since, known[uid], note="carried it, too")
+            self.held.append(self._others[uid])
+
+    def _begin(self, when: str, owner: dict[str, str]) -> None:
+        self._close(when)
+        self._open = Held(when, owner)
+        self.held.append(self._open)
+
+    def _close(self, when: str) -> None:
+        for one in (*self._others.values(), *filter(None, [self._open])):
+            one.until = when
+        self._open, self._claimed, self._others = None, "", {}
+
+
+def main() -> None:
+    """Print the history, or the part of it that a moment belongs to."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("mac", help="the address, in any spelling")
+    parser.add_argument("--at", metavar="TIME", help="RFC 3339 in UTC: 2026-11-25T10:30:00Z")
+    parser.add_argument("log", nargs="*", default=["-"])
+    arguments = parser.parse_args()
+    digits = re.sub("[^0-9a-f]", "", arguments.mac.lower())
+    name = "-".join(re.findall("..", digits))
+    with fileinput.input(
+        arguments.log, openhook=fileinput.hook_compressed, encoding="utf-8"
+    ) as lines:
+        history = History()
+        for event in sorted(_writes(lines, name), key=lambda one: str(one["stageTimestamp"])):
+            history.take(event)
+    rows = [one for one in history.held if arguments.at is None or one.spans(arguments.at)]
+    _print([("FROM", "UNTIL", "HOLDER", "INTERFACE", "UID", ""), *(one.cells() for one in rows)])
+
+
+def _writes(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
+    """Every write of the address that was done, and not only tried."""
+    for line in lines:
+        event = _event(line) if name in line else {}  # most are about others; parsing takes time
+        ref = event.get("objectRef", {})
+        if (
+            (ref.get("resource"), ref.get("name")) == ("macallocations", name)
+            and event["verb"] in {"create", "update", "patch", "delete"}
+            and event["responseStatus"]["code"] in DONE
+            and "dryRun=" not in event["requestURI"]
+        ):
+            yield event
+
+
+def _event(line: str) -> dict[str, Any]:
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except json.JSONDecodeError:  # the last line, which the API server is still writing
+        return {}
+    return event
+
+
+def _alike(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether both may be one object by kind, namespace and name."""
+    return (one["kind"], one["namespace"]) == (other["kind"], other["namespace"]) and (
+        not one.get("name") or one.get("name") == other.get("name")
+    )
+
+
+def _same(one: dict[str, str], other: dict[str, str]) -> bool:
+    """Whether `other` says more of what `one` is, by UID as far as it is known."""
+    return _alike(one, other) and one.get("uid") in {None, other.get("uid")}
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write("   ".join(cells).rstrip() + "\n")
+
+
+if __name__ == "__main__":
+    main()
