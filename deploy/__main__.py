@@ -1,4 +1,7 @@
-"""Builds and checks the one-file release manifest: `python -m deploy build|check`."""
+"""Builds and checks the one-file release manifest: `python -m deploy build|check`.
+
+The overlays are built, too, so that one that is broken is noticed.
+"""
 
 import argparse
 import subprocess
@@ -15,6 +18,10 @@ MANIFEST = HERE / "kubemacpool.yaml"
 _HEADER = "# Generated from deploy/ and crds/ by `make manifest`: edit those.\n"
 
 
+class NotBuilt(Exception):
+    """kustomize refuses a folder; the message is its own."""
+
+
 def main() -> int:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
@@ -23,27 +30,38 @@ def main() -> int:
         choices=("build", "check"),
         help="build: write deploy/kubemacpool.yaml; check: exit code 1 unless it is up to date",
     )
-    return _build() if parser.parse_args().command == "build" else _check()
+    command = parser.parse_args().command
+    kubectl = find(["kubectl"])["kubectl"]
+    try:
+        release = _built(kubectl, HERE / "release")
+        for overlay in sorted(HERE.glob("overlays/*/kustomization.yaml")):
+            _built(kubectl, overlay.parent)
+    except NotBuilt as error:
+        say(str(error))
+        return 1
+    return _build(release) if command == "build" else _check(release)
 
 
-def _build() -> int:
-    MANIFEST.write_text(_HEADER + _built())
+def _build(release: str) -> int:
+    MANIFEST.write_text(_HEADER + release)
     say(f"Wrote {MANIFEST}.")
     return 0
 
 
-def _check() -> int:
+def _check(release: str) -> int:
     """Compare what the files say: another release of kustomize may fold its lines elsewhere."""
-    if list(yaml.safe_load_all(_built())) == list(yaml.safe_load_all(MANIFEST.read_text())):
+    if list(yaml.safe_load_all(release)) == list(yaml.safe_load_all(MANIFEST.read_text())):
         return 0
     say(f"{MANIFEST} is not what deploy/ and crds/ say: run `make manifest` and commit it.")
     return 1
 
 
-def _built() -> str:
-    kubectl = find(["kubectl"])["kubectl"]
-    command = [str(kubectl), "kustomize", str(HERE / "release")]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603 - our own kubectl on our own folder
+def _built(kubectl: Path, folder: Path) -> str:
+    command = [str(kubectl), "kustomize", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)  # noqa: S603 - our own kubectl on our own folder
+    if done.returncode:
+        raise NotBuilt(f"{folder} is not built: {done.stderr.strip()}")
+    return done.stdout
 
 
 if __name__ == "__main__":

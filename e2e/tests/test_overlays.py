@@ -1,0 +1,344 @@
+"""The overlays in deploy/overlays: whom each serves, with which range and whose certificates."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e import pool
+from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.cluster.certificates import authority
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import MANIFEST, installed, wait_in_force
+from e2e.pods import OPT_IN, Shop, manifest
+from e2e.rights import asked, granted, idle, missing, refused
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomization.yaml"))
+LABEL = "mutatepods.kubemacpool.io"
+VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
+MUTATOR = "kubemacpool-mutator"
+CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
+CERT_MANAGERS = ("Issuer", "Certificate")  # kinds that come with cert-manager
+
+
+def built(kubectl: Kubectl, folder: Path) -> str:
+    return kubectl("kustomize", str(folder))
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(text))
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster with the release, on which each test applies the overlay that it is about."""
+    with ephemeral() as cluster, installed(cluster, replicas=1, quiet_s=5):
+        yield cluster
+
+
+@pytest.fixture
+def kubectl(own_cluster: ControlPlane) -> Iterator[Kubectl]:
+    yield own_cluster.kubectl
+    own_cluster.kubectl("apply", "-f", str(MANIFEST))
+
+
+def overlay(kubectl: Kubectl, name: str) -> None:
+    kubectl.apply(built(kubectl, DEPLOY / "overlays" / name))
+
+
+def served(kubectl: Kubectl, namespace: str) -> bool:
+    """Whether a pod that asks for a network would get an address."""
+    dry = ("create", "-f", "-", "-n", namespace, "--dry-run=server", "-o", "json")
+    return '\\"mac\\":' in kubectl(*dry, stdin=manifest("probe", [{"name": "a"}]))
+
+
+def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    shop = Shop(kubectl, namespace)
+    assert not served(kubectl, namespace)
+
+    overlay(kubectl, "opt-out")
+
+    eventually(lambda: served(kubectl, namespace), "a namespace without labels is served")
+    [element] = shop.create("samplepod", [{"name": "a"}])
+    shop.bound(element["mac"], "samplepod")
+    for value in ("ignore", "disable"):
+        kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}={value}")
+        eventually(lambda: not served(kubectl, namespace), "one that opts out is not")
+        kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}=allocate")
+        eventually(lambda: served(kubectl, namespace), "one with another value is")
+
+
+def test_with_opt_out_what_kubemacpool_needs_itself_never_waits_for_it(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    overlay(kubectl, "opt-out")
+    eventually(lambda: served(kubectl, namespace), "a namespace without labels is served")
+
+    assert not served(kubectl, "kube-system")
+    kubectl("label", "namespace", NAMESPACE, "runlevel-", "pod-security.kubernetes.io/enforce-")
+    assert not served(kubectl, NAMESPACE)
+    for label in ("runlevel=1", "openshift.io/run-level=0"):
+        kubectl("label", "namespace", namespace, label)
+        eventually(lambda: not served(kubectl, namespace), f"{label} is left out")
+        kubectl("label", "namespace", namespace, label.partition("=")[0] + "-")
+        eventually(lambda: served(kubectl, namespace), f"without {label} it is served")
+
+
+def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("label", "namespace", namespace, OPT_IN)
+    eventually(lambda: served(kubectl, namespace), "allocate counts so far")
+
+    overlay(kubectl, "opt-in-value")
+
+    eventually(lambda: not served(kubectl, namespace), "allocate counts no more")
+    kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}=production")
+    eventually(lambda: served(kubectl, namespace), "the own value counts")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("opt-out", (None, ["ignore", "disable"])), ("opt-in-value", ("production", None))],
+)
+def test_pods_and_vms_are_selected_alike(
+    own_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
+) -> None:
+    text = built(own_cluster.kubectl, DEPLOY / "overlays" / name)
+    [mutator] = (one for one in documents(text) if one["metadata"]["name"] == MUTATOR)
+
+    for webhook in mutator["webhooks"]:
+        selector, label = webhook["namespaceSelector"], webhook["name"]
+        assert label in {LABEL, VM_LABEL}
+        rules = {rule["key"]: rule for rule in selector["matchExpressions"]}
+        found = (
+            selector.get("matchLabels", {}).get(label),
+            rules[label]["values"] if label in rules else None,
+        )
+        assert found == expected
+        assert rules.keys() >= {"runlevel", "openshift.io/run-level"}
+        assert all(rule["operator"] == "NotIn" for rule in rules.values())
+
+
+def test_with_a_range_of_one_s_own_addresses_come_from_that(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl("label", "namespace", namespace, OPT_IN)
+
+    overlay(kubectl, "range")
+
+    low, high = "02:1e:b4:00:00:00", "02:1e:b4:ff:ff:ff"
+    assert pool.configured(kubectl) == (low, high)
+    eventually(
+        lambda: served(kubectl, namespace) and low <= pool.offered(kubectl, namespace) <= high,
+        "an address of that range",
+    )
+
+
+@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_applied_again_changes_nothing(
+    kubectl: Kubectl, name: str, way: list[str]
+) -> None:
+    text = yaml.safe_dump_all(without_cert_manager(built(kubectl, DEPLOY / "overlays" / name)))
+    conflicts = ["--force-conflicts"] if way else []  # with who applied it the other way
+
+    kubectl.apply(text, *way, *conflicts)
+
+    assert kubectl("diff", "-f", "-", *way, *conflicts, stdin=text) == ""
+
+
+def test_overlays_stand_on_one_another(own_cluster: ControlPlane, tmp_path: Path) -> None:
+    kubectl = own_cluster.kubectl
+    for folder in ("deploy", "crds"):
+        shutil.copytree(DEPLOY.parent / folder, tmp_path / folder)
+    on, below = tmp_path / "deploy" / "overlays", "../../release"
+    for name in OVERLAYS:
+        file = on / name / "kustomization.yaml"
+        file.write_text(file.read_text().replace("  - ../../release\n", f"  - {below}\n"))
+        below = f"../{name}"
+
+    together = documents(built(kubectl, on / OVERLAYS[-1]))
+
+    release = documents(built(kubectl, DEPLOY / "release"))
+    for name in OVERLAYS:
+        alone = documents(built(kubectl, DEPLOY / "overlays" / name))
+        assert alone != release
+        changed = [
+            one for one in alone if one not in release and one["metadata"]["name"] != MUTATOR
+        ]
+        assert [one for one in changed if one not in together] == []
+
+
+# Certificates by cert-manager, whose part the test plays: it does not run here.
+
+
+def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_touches_none(
+    tmp_path: Path,
+) -> None:
+    with ephemeral(audit_policy=POLICY) as cluster:
+        kubectl = cluster.kubectl
+        ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
+        kubectl.apply(yaml.safe_dump_all(ours))
+        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        arguments = controller_of(ours)["args"]
+        controller = start_controller(cluster, "controller-1", *arguments, "--quiet-s", "5")
+        webhook = start_webhook(cluster, "webhook-1", "--quiet-s", "5")
+        try:
+            controller.wait_ready()
+            play_cert_manager(kubectl, tmp_path)
+            webhook.wait_ready()
+            wait_in_force(kubectl)
+            play_cert_manager(kubectl, tmp_path)
+            wait_in_force(kubectl)
+        finally:
+            webhook.process.stop()
+            controller.process.stop()
+        events = Audit(cluster).events()
+
+    rights, calls = granted(ours), asked(events, {WEBHOOK, CONTROLLER})
+    assert refused(events) == []
+    assert missing(rights, calls) == []
+    certificates = {"secrets", "mutatingwebhookconfigurations"}
+    assert {
+        (one.user, one.verb, one.resource) for one in rights if one.resource in certificates
+    } == {
+        (WEBHOOK, "list", "secrets"),
+        (WEBHOOK, "watch", "secrets"),
+        (CONTROLLER, "list", "mutatingwebhookconfigurations"),
+        (CONTROLLER, "watch", "mutatingwebhookconfigurations"),
+    }
+    assert idle([one for one in rights if one.resource in certificates], calls, NAMESPACE) == []
+
+
+def play_cert_manager(kubectl: Kubectl, folder: Path) -> None:
+    """Issue what the Certificates ask for, into the Secrets that they name, and inject the CA."""
+    wanted = certificates(kubectl)
+    for name in wanted:
+        assert wanted[name]["privateKey"]["algorithm"] == "ECDSA"
+    serving = wanted[SERVICE]
+    injected = kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)
+    of = injected["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
+    assert of == f"{NAMESPACE}/{SERVICE}"
+    root = authority(wanted[serving["issuerRef"]["name"]]["commonName"])
+    root.issue(SERVICE, serving["dnsNames"]).write(folder)
+    (folder / "ca.crt").write_text(root.pem)
+    secret = (
+        "secret",
+        "generic",
+        serving["secretName"],
+        "-n",
+        NAMESPACE,
+        "--type=kubernetes.io/tls",
+    )
+    files = [f"--from-file={folder / name}" for name in ("tls.crt", "tls.key", "ca.crt")]
+    made = kubectl("create", *secret, *files, "--dry-run=client", "-o", "json")
+    kubectl.apply(made)
+    bundle = base64.b64encode(root.pem.encode()).decode()
+    patch = [
+        {"op": "add", "path": f"/webhooks/{at}/clientConfig/caBundle", "value": bundle}
+        for at in range(len(injected["webhooks"]))
+    ]
+    kubectl(
+        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(patch)
+    )
+
+
+def certificates(kubectl: Kubectl) -> dict[str, dict[str, Any]]:
+    """Return the specs of the overlay's Certificates, by name."""
+    return {
+        one["metadata"]["name"]: one["spec"]
+        for one in documents(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
+        if one["kind"] == "Certificate"
+    }
+
+
+def without_cert_manager(text: str) -> list[dict[str, Any]]:
+    return [one for one in documents(text) if one["kind"] not in CERT_MANAGERS]
+
+
+def controller_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the controller's container."""
+    [found] = (
+        one["spec"]["template"]["spec"]["containers"][0]
+        for one in manifests
+        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "kubemacpool-controller")
+    )
+    container: dict[str, Any] = found
+    return container
+
+
+def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issue(
+    own_cluster: ControlPlane,
+) -> None:
+    text = built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
+
+    container = controller_of(documents(text))
+
+    assert [one["name"] for one in container["env"]] == ["POD_NAME"]
+
+
+def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
+    own_cluster: ControlPlane,
+) -> None:
+    wanted = certificates(own_cluster.kubectl)
+    serving, root = wanted[SERVICE], wanted["kubemacpool-mutator-ca"]
+
+    assert f"{SERVICE}.{NAMESPACE}.svc" in serving["dnsNames"]
+    assert serving["secretName"] == SERVICE
+    assert root["isCA"] is True
+    issuers = {
+        one["metadata"]["name"]: one["spec"]
+        for one in documents(built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
+        if one["kind"] == "Issuer"
+    }
+    assert issuers[serving["issuerRef"]["name"]] == {"ca": {"secretName": root["secretName"]}}
+    assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="cert-manager's CRDs are published as Go code")
+def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> None:
+    folder = cert_managers_module()
+    crds = sorted(folder.glob("deploy/crds/cert-manager.io_*.yaml"))
+    assert crds
+    kubectl("apply", "--server-side", *(f"--filename={crd}" for crd in crds))
+    names = [f"crd/{plural}.cert-manager.io" for plural in ("issuers", "certificates")]
+    kubectl("wait", "--for=condition=Established", *names, "--timeout=60s")
+    text = built(kubectl, DEPLOY / "overlays" / "cert-manager")
+    strict = "--validate=strict"
+
+    # Discovery of new kinds takes a moment.
+    eventually(lambda: not kubectl.run("get", "certificates").returncode, "Certificates known")
+    kubectl.apply(text, strict)
+
+    assert kubectl("diff", "-f", "-", stdin=text) == ""
+    found = kubectl("get", "issuers,certificates", "-n", NAMESPACE, "-o", "name").split()
+    assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
+    kubectl("delete", "issuers,certificates", "--all", "-n", NAMESPACE)
+    kubectl("delete", *(f"--filename={crd}" for crd in crds))
+
+
+def cert_managers_module() -> Path:
+    """Where the published Go module lies: 4 MB, downloaded once."""
+    done = subprocess.run(
+        ["go", "mod", "download", "-json", CERT_MANAGER],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip(f"{CERT_MANAGER} is not to be had: {done.stdout} {done.stderr}")
+    return Path(json.loads(done.stdout)["Dir"])

@@ -1,0 +1,401 @@
+"""Least privilege: the rights in the manifest are those that our programs use, no fewer, no more.
+
+One session in which both do all that they ever do is compared with the roles, both ways, by the API
+server's audit log.
+"""
+
+import fnmatch
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from e2e import metrics, pool
+from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.kubevirt.machines import Interface
+from e2e.cluster.programs import NAMESPACE, start_controller
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import MANIFEST, Installed, installed
+from e2e.farm import LAN, OPT_IN_VMS, Pasture
+from e2e.pods import OPT_IN, Shop, manifest
+from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
+
+QUIET_S = 5
+SPOILT = "bm9uZQ=="
+DRY = "--dry-run=server"
+OURS = "0a:00:00:00:0b:"
+# What runs every ten minutes, every second: else the session would last as long.
+OFTEN = """
+import controller.repair
+controller.repair.REPAIR_EVERY_S = 1.0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What both programs asked for in a session, and what everybody may ask for."""
+
+    events: list[dict[str, Any]]
+    calls: set[Call]
+    open_paths: list[str]
+
+
+@pytest.fixture(scope="module")
+def rights() -> set[Right]:
+    return granted(yaml.safe_load_all(MANIFEST.read_text()))
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    with ephemeral(audit_policy=POLICY) as cluster:
+        everything(cluster, tmp_path_factory.mktemp("often"))
+        events = Audit(cluster).events()
+        discovery = cluster.kubectl.json("get", "clusterrole", "system:discovery")["rules"]
+        paths = [path for rule in discovery for path in rule["nonResourceURLs"]]
+    return Log(events, asked(events, {WEBHOOK, CONTROLLER}), paths)
+
+
+def test_no_call_is_refused_for_want_of_a_right(log: Log) -> None:
+    assert refused(log.events) == []
+
+
+def test_every_call_is_granted_by_the_manifest(log: Log, rights: set[Right]) -> None:
+    assert missing(rights, log.calls) == []
+
+
+def test_every_right_in_the_manifest_is_used(log: Log, rights: set[Right]) -> None:
+    assert idle(rights, log.calls, NAMESPACE) == []
+
+
+def test_what_is_used_on_one_object_alone_is_granted_on_that_one(
+    log: Log, rights: set[Right]
+) -> None:
+    assert nameable(rights, log.calls) == []
+
+
+def test_paths_that_are_no_resource_are_those_that_everybody_may_get(log: Log) -> None:
+    paths = {
+        event["requestURI"].partition("?")[0] for event in log.events if "objectRef" not in event
+    }
+
+    assert paths
+    assert [
+        path
+        for path in paths
+        if not any(fnmatch.fnmatchcase(path, allowed) for allowed in log.open_paths)
+    ] == []
+
+
+def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
+    rights: set[Right],
+) -> None:
+    documents = list(yaml.safe_load_all(MANIFEST.read_text()))
+    pods = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment"]
+
+    accounts = [f"system:serviceaccount:{NAMESPACE}:{pod['serviceAccountName']}" for pod in pods]
+
+    assert sorted(accounts) == sorted([WEBHOOK, CONTROLLER])
+    assert {right.user for right in rights} == {WEBHOOK, CONTROLLER}
+
+
+# What happens in the session.
+
+
+def everything(cluster: ControlPlane, often: Path) -> None:
+    """Let both programs do all that they ever do."""
+    shop, lab = (_namespace(cluster.kubectl, name) for name in ("shop", "lab"))
+    found = OURS + "01"
+    lab.create("early", [{"name": "a", "mac": found}])
+    with installed(cluster, replicas=1, quiet_s=QUIET_S) as programs:
+        shop.kubectl("label", "namespace", shop.namespace, OPT_IN, OPT_IN_VMS)
+        lab.bound(found, "early")
+        _standby(cluster, often)
+        _owner_of_a_kind_that_is_not_installed(shop)
+        _pods(shop, lab)
+        _declared(shop)
+        _collision(shop, lab)
+        _range(shop)
+        _certificates(shop)
+        _metrics(programs, shop)
+        apply_machine_crds(cluster.kubectl)
+        for name in ("red", "blue"):
+            _machine(Pasture(cluster.kubectl, shop.namespace), name)
+            _instance(Pasture(cluster.kubectl, shop.namespace), f"bare-{name}")
+        programs.controller.process.stop()
+        _repair(cluster, shop)
+
+
+def _namespace(kubectl: Kubectl, name: str) -> Shop:
+    kubectl("create", "namespace", name)
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    return Shop(kubectl, name)
+
+
+def _standby(cluster: ControlPlane, often: Path) -> None:
+    """Start the controller that takes over later, and repairs often."""
+    (often / "sitecustomize.py").write_text(OFTEN)
+    env = {"PYTHONPATH": f"{often}:{Path(__file__).parents[2]}"}
+    quiet = ("--quiet-s", str(QUIET_S))
+    start_controller(cluster, "controller-2", *quiet, env=env).wait_ready()
+
+
+def _owner_of_a_kind_that_is_not_installed(shop: Shop) -> None:
+    """Ask for what a VM had before KubeVirt was removed: the webhook says that nobody has it."""
+    mac = OURS + "02"
+    owner = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "namespace": shop.namespace,
+        "name": "ghost",
+        "uid": "none",
+    }
+    left = _allocation(mac, state="Bound", source="Pool", owner=owner)
+
+    def said() -> bool:
+        shop.kubectl.run("create", "-f", "-", f"--as={CONTROLLER}", stdin=left)
+        return "is being released" in shop.refuses("heir", [{"name": "a", "mac": mac}], DRY)
+
+    eventually(said, "the webhook looking for a VM without KubeVirt")
+
+
+def _pods(shop: Shop, lab: Shop) -> None:
+    """Create, refuse, undo, note who has the same, and release."""
+    held = [OURS + "03", OURS + "04"]
+    for number, mac in enumerate(held):
+        shop.create(f"holder-{number}", [{"name": "a", "mac": mac}])
+        shop.bound(mac, f"holder-{number}")
+        shop.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
+        lab.create(f"twin-{number}", [{"name": "a", "mac": mac}])
+        _noted(shop, mac)
+        lab.delete(f"twin-{number}")
+    for number, mac in enumerate(held):
+        shop.delete(f"holder-{number}")
+        shop.freed(mac)
+
+
+def _noted(shop: Shop, mac: str) -> None:
+    def conflicts() -> bool:
+        return bool((shop.allocation(mac) or {}).get("status", {}).get("conflicts"))
+
+    eventually(conflicts, f"{mac} in conflict")
+
+
+def _declared(shop: Shop) -> None:
+    mac = OURS + "05"
+    shop.kubectl.apply(_allocation(mac))
+    shop.create("gateway", [{"name": "a", "mac": mac}])
+    shop.bound(mac, "gateway")
+    shop.delete("gateway")
+    eventually(lambda: shop.spec(mac).get("state") == "Declared", f"{mac} Declared again")
+
+
+def _collision(shop: Shop, lab: Shop) -> None:
+    """Let two share an address under the policy Warn; both are told."""
+    mac = OURS + "06"
+    lab.kubectl("label", "namespace", lab.namespace, OPT_IN)
+    shop.create("one", [{"name": "a", "mac": mac}])
+    shop.bound(mac, "one")
+    pool.edit(shop.kubectl, COLLISION_POLICY="Warn")
+    eventually(lambda: _tries(lab, "two", mac), f"{mac} shared")
+    eventually(lambda: _events(shop, "MACCollision"), "the first told")
+    eventually(lambda: _events(lab, "MACCollision"), "the second told")
+    pool.edit(shop.kubectl, COLLISION_POLICY=None)
+    lab.delete("two")
+    shop.delete("one")
+    shop.freed(mac)
+
+
+def _range(shop: Shop) -> None:
+    """Write a range that cannot be used, then another one."""
+    pool.edit(shop.kubectl, RANGE_START="none")
+    eventually(lambda: _events(Shop(shop.kubectl, NAMESPACE), "InvalidRange"), "the range refused")
+    pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:ff:ff")
+
+
+def _certificates(shop: Shop) -> None:
+    """Spoil both; the controller writes new ones."""
+    for secret in ("kubemacpool-mutator-ca", "kubemacpool-service"):
+        patch = json.dumps({"data": {"tls.crt": SPOILT}})
+        shop.kubectl("patch", "secret", secret, "-n", NAMESPACE, "--type=merge", "-p", patch)
+        _mended(shop.kubectl, secret)
+
+
+def _mended(kubectl: Kubectl, secret: str) -> None:
+    def certificate() -> str:
+        data: dict[str, str] = kubectl.json("get", "secret", secret, "-n", NAMESPACE)["data"]
+        return data["tls.crt"]
+
+    eventually(lambda: certificate() != SPOILT, f"a new {secret}")
+
+
+def _metrics(programs: Installed, shop: Shop) -> None:
+    token = metrics.reader(shop.kubectl)
+    assert metrics.get(programs.controller.metrics_url, token)[0] == 200
+
+
+def _machine(pasture: Pasture, name: str) -> None:
+    """Create a VM, refuse its address to a pod, release it."""
+    mac = pasture.create(name, LAN)["lan"]
+    pasture.bound(mac, name)
+    pasture.shop.refuses("thief", [{"name": "a", "mac": mac}])
+    pasture("delete", "vm", name)
+    pasture.freed(mac)
+
+
+def _instance(pasture: Pasture, name: str) -> None:
+    """Create a VMI without a VM, and its launcher pod, as virt-controller would."""
+    pasture.machines.create_instance(name, [Interface("lan", "lan")])
+    uid = pasture.machines.get("vmi", name)["metadata"]["uid"]
+    made_for = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "name": name,
+        "uid": uid,
+        "controller": True,
+    }
+    [element] = pasture.shop.create(
+        f"launcher-{name}",
+        [{"name": "lan"}],
+        labels={"kubevirt.io": "virt-launcher"},
+        ownerReferences=[made_for],
+    )
+    pasture.bound(element["mac"], name, "VirtualMachineInstance")
+
+
+def _repair(cluster: ControlPlane, shop: Shop) -> None:
+    """Create pods until a repair finds that its list and the watch are not of one moment."""
+
+    def looked() -> bool:
+        [element] = shop.create("passing", [{"name": "a"}])
+        shop.bound(element["mac"], "passing")
+        shop.delete("passing")
+        return Audit(cluster).calls(CONTROLLER)["get", "macallocations"] > 0
+
+    eventually(looked, "a repair reading an allocation", 120)
+
+
+def _allocation(mac: str, **spec: object) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "kubemacpool.io/v1beta1",
+            "kind": "MacAllocation",
+            "metadata": {"name": mac.replace(":", "-")},
+            "spec": {"mac": mac, **spec},
+        }
+    )
+
+
+def _tries(shop: Shop, name: str, mac: str) -> bool:
+    pod = manifest(name, [{"name": "a", "mac": mac}])
+    return shop.kubectl.run("create", "-f", "-", "-n", shop.namespace, stdin=pod).returncode == 0
+
+
+def _events(shop: Shop, reason: str) -> bool:
+    selector = f"reason={reason}"
+    found = shop.kubectl.json("get", "events", "-n", shop.namespace, "--field-selector", selector)
+    return bool(found["items"])
+
+
+# The comparison itself.
+
+ANN = "system:serviceaccount:home:ann"
+PODS = Call(ANN, "get", "", "pods", "shop", "web")
+
+
+def test_a_right_covers_its_user_verb_and_resource_and_no_other() -> None:
+    right = Right(ANN, "get", "", "pods")
+
+    assert missing([right], [PODS]) == []
+    for other in (
+        Call("bob", "get", "", "pods", "shop", "web"),
+        Call(ANN, "list", "", "pods", "shop"),
+        Call(ANN, "get", "apps", "pods", "shop", "web"),
+        Call(ANN, "get", "", "pods/status", "shop", "web"),
+    ):
+        assert missing([right], [other]) == [other]
+
+
+def test_a_right_in_a_namespace_or_on_a_name_covers_nothing_beyond() -> None:
+    assert missing([Right(ANN, "get", "", "pods", "shop", "web")], [PODS]) == []
+    assert missing([Right(ANN, "get", "", "pods", "elsewhere")], [PODS]) == [PODS]
+    assert missing([Right(ANN, "get", "", "pods", "", "another")], [PODS]) == [PODS]
+
+
+def test_a_right_is_idle_unless_a_call_needs_it() -> None:
+    everywhere, here = Right(ANN, "get", "", "pods"), Right(ANN, "get", "", "pods", "shop")
+    another = Right(ANN, "get", "", "pods", name="another")
+
+    assert idle([everywhere, here, another], [PODS], "home") == [another]
+    assert idle([everywhere, here], [PODS], "shop") == [everywhere]
+
+
+def test_a_right_that_was_used_on_one_name_alone_can_be_given_on_that_name() -> None:
+    right = Right(ANN, "get", "", "pods")
+    others = [Call(ANN, "get", "", "pods", "shop", "db"), Call(ANN, "get", "", "pods", "shop")]
+
+    assert nameable([right], [PODS]) == [right]
+    assert nameable([Right(ANN, "get", "", "pods", name="web")], [PODS]) == []
+    assert all(nameable([right], [PODS, other]) == [] for other in others)
+    assert nameable([right], []) == []
+
+
+def test_roles_are_read_through_their_bindings() -> None:
+    rule = {"apiGroups": [""], "resources": ["pods", "pods/status"], "verbs": ["get"]}
+    subject = {"kind": "ServiceAccount", "namespace": "home", "name": "ann"}
+    role = {"kind": "Role", "metadata": {"name": "r", "namespace": "home"}, "rules": [rule]}
+    named = rule | {"resources": ["pods"], "resourceNames": ["web", "db"]}
+    wide = {"kind": "ClusterRole", "metadata": {"name": "r"}, "rules": [named]}
+    binding = {
+        "kind": "RoleBinding",
+        "metadata": {"name": "b", "namespace": "home"},
+        "roleRef": {"kind": "Role", "name": "r"},
+        "subjects": [subject],
+    }
+    everywhere = binding | {
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "b"},
+        "roleRef": {"kind": "ClusterRole", "name": "r"},
+    }
+
+    assert granted([role, wide]) == set()
+    assert granted([role, wide, binding, everywhere]) == {
+        Right(ANN, "get", "", "pods", "home"),
+        Right(ANN, "get", "", "pods/status", "home"),
+        Right(ANN, "get", "", "pods", "", "web"),
+        Right(ANN, "get", "", "pods", "", "db"),
+    }
+    for unclear in ({"resources": ["*"]}, {"nonResourceURLs": ["/x"]}):
+        with pytest.raises(ValueError, match="understood"):
+            granted([role | {"rules": [rule | unclear]}, binding])
+
+
+def test_calls_are_read_from_the_audit_log() -> None:
+    def event(**fields: object) -> dict[str, Any]:
+        return {"user": {"username": ANN}, "requestURI": "/x", "verb": "get", **fields}
+
+    pod = {"resource": "pods", "namespace": "shop", "name": "web"}
+    status = {"resource": "macpools", "subresource": "status", "apiGroup": "k", "name": "default"}
+    made = {"resource": "macpools", "apiGroup": "k", "name": "default"}
+    events = [
+        event(objectRef=pod, annotations={"authorization.k8s.io/decision": "allow"}),
+        event(objectRef=status, verb="patch", responseStatus={"code": 200}),
+        event(objectRef=made, verb="patch", responseStatus={"code": 201}),
+        event(objectRef=pod, verb="create", responseStatus={"code": 201}),
+        event(objectRef=pod, user={"username": "bob"}),
+        event(requestURI="/apis", annotations={"authorization.k8s.io/decision": "forbid"}),
+    ]
+
+    assert asked(events, {ANN}) == {
+        PODS,
+        Call(ANN, "create", "", "pods", "shop"),
+        Call(ANN, "patch", "k", "macpools/status", "", "default"),
+        Call(ANN, "patch", "k", "macpools", "", "default"),
+        Call(ANN, "create", "k", "macpools", "", "default"),
+    }
+    assert refused(events) == [f"{ANN} get /apis"]

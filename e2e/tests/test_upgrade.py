@@ -1,0 +1,260 @@
+"""Upgrade from the previous manifest, uninstall, and install again: what stays users' own.
+
+The programs are today's throughout: only the manifest of the previous release is at hand here.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e import pool
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.programs import NAMESPACE
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import MANIFEST, Installed, apply_release, start, stop, wait_in_force
+from e2e.farm import LAN, OPT_IN_VMS, Pasture
+from e2e.pods import OPT_IN, Shop
+
+PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
+MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
+WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+RANGE = ("06:00:00:00:00:00", "06:00:00:00:ff:ff")
+DECLARED, CLAIMED = "0a:00:00:00:0a:01", "0a:00:00:00:0a:02"
+RESERVED = {"start": "06:00:00:00:00:10"}
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A cluster in use, and what of it shall stay."""
+
+    cluster: ControlPlane
+    programs: Installed
+    shop: Shop
+    kept: dict[str, Any]
+
+
+def their_copy(release: Path, folder: Path) -> str:
+    """The manifest with a range of one's own, as the README says to keep it."""
+    text = release.read_text()
+    for ours, theirs in zip(("02:00:00:00:00:00", "02:FF:FF:FF:FF:FF"), RANGE, strict=True):
+        text = text.replace(ours, theirs)
+    file = folder / release.name
+    file.write_text(text)
+    return str(file)
+
+
+def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
+    """What users have that an upgrade must leave as it is."""
+    allocations = kubectl.json("get", "macallocations")["items"]
+    webhooks = kubectl.json("get", MUTATOR)["webhooks"]
+    return {
+        "allocations": {one["metadata"]["uid"]: one["spec"] for one in allocations},
+        "reserved": kubectl.json("get", "macpool", "default")["spec"]["reserved"],
+        "range": pool.configured(kubectl),
+        "policy": kubectl.json("get", *pool.CONFIG_MAP)["data"]["COLLISION_POLICY"],
+        "bundles": [one["clientConfig"]["caBundle"] for one in webhooks],
+        "labels": kubectl.json("get", "namespace", namespace)["metadata"]["labels"],
+        "pods": [
+            (one["metadata"]["uid"], one["metadata"]["annotations"])
+            for one in kubectl.json("get", "pods", "-n", namespace)["items"]
+        ],
+        "secrets": kubectl.json("get", "secrets", "-n", NAMESPACE)["items"],
+    }
+
+
+def declaration(mac: str) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "kubemacpool.io/v1beta1",
+            "kind": "MacAllocation",
+            "metadata": {"name": mac.replace(":", "-")},
+            "spec": {"mac": mac},
+        }
+    )
+
+
+@WAYS
+def test_an_upgrade_leaves_what_users_have_and_serves_on(way: list[str], tmp_path: Path) -> None:
+    with ephemeral() as cluster:
+        before = in_use(cluster, their_copy(PREVIOUS, tmp_path), way)
+        kubectl, shop = cluster.kubectl, before.shop
+        try:
+            new = their_copy(MANIFEST, tmp_path)
+            kubectl("apply", "-f", new, *way)
+
+            assert kept(kubectl, shop.namespace) == before.kept
+            assert kubectl("diff", "-f", new, *way) == ""
+            roles = kubectl("get", "role,rolebinding", "-n", NAMESPACE, "-o", "name")
+            assert "role.rbac.authorization.k8s.io/kubemacpool-certificates" in roles.split()
+            start(cluster, replicas=2, quiet_s=5)
+            [element] = shop.create("after", [{"name": "a"}])
+            shop.bound(element["mac"], "after")
+            known = before.kept["allocations"]
+            assert known.items() <= kept(kubectl, shop.namespace)["allocations"].items()
+            shop.delete("claimant")
+            eventually(lambda: shop.spec(CLAIMED).get("state") == "Declared", "Declared again")
+        finally:
+            stop(cluster)
+
+
+def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Before:
+    """The previous release on a cluster, whose users have done what they may."""
+    kubectl = cluster.kubectl
+    kubectl("apply", "-f", file, *way)
+    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    pool.edit(kubectl, COLLISION_POLICY="Warn")
+    programs = start(cluster, replicas=2, quiet_s=5)
+    kubectl("create", "namespace", "shop")
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", "shop", "--timeout=60s")
+    kubectl("label", "namespace", "shop", OPT_IN, "team=network")
+    patch = json.dumps({"spec": {"reserved": [RESERVED]}})
+    kubectl("patch", "macpool", "default", "--type=merge", "-p", patch)
+    for mac in (DECLARED, CLAIMED):
+        kubectl.apply(declaration(mac))
+    shop = Shop(kubectl, "shop")
+    [element] = eventually(lambda: served(shop, "samplepod"), "a pod with an address")
+    shop.bound(element["mac"], "samplepod")
+    shop.create("claimant", [{"name": "a", "mac": CLAIMED}])
+    shop.bound(CLAIMED, "claimant")
+    return Before(cluster, programs, shop, kept(kubectl, "shop"))
+
+
+def served(shop: Shop, name: str) -> list[dict[str, Any]]:
+    """Create a pod where there is none yet; return its elements once it has addresses."""
+    if any("mac" not in element for element in shop.create(name, [{"name": "a"}])):
+        shop.delete(name)
+        return []
+    return shop.elements(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A change by hand of something that stands in the manifest."""
+
+    what: tuple[str, ...]
+    path: str  # a JSON pointer
+    value: object
+    shown: str  # the same place as JSONPath
+
+
+EDITED = {
+    "the label's value": Edit(
+        (MUTATOR,),
+        "/webhooks/0/namespaceSelector/matchLabels",
+        {"mutatepods.kubemacpool.io": "production"},
+        ".webhooks[0].namespaceSelector.matchLabels",
+    ),
+    "the number of webhooks": Edit(
+        ("deployment/kubemacpool-mac-controller-manager", "-n", NAMESPACE),
+        "/spec/replicas",
+        3,
+        ".spec.replicas",
+    ),
+    "the life of certificates": Edit(
+        ("deployment/kubemacpool-controller", "-n", NAMESPACE),
+        "/spec/template/spec/containers/0/env/1/value",
+        "720h0m0s",
+        ".spec.template.spec.containers[0].env[1].value",
+    ),
+    "who reaches the webhook": Edit(
+        ("networkpolicy/kubemacpool-webhook", "-n", NAMESPACE),
+        "/spec/ingress",
+        [{"from": [{"ipBlock": {"cidr": "192.0.2.10/32"}}], "ports": [{"port": 8000}]}],
+        ".spec.ingress",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def own_kubectl() -> Iterator[Kubectl]:
+    with ephemeral() as cluster:
+        yield cluster.kubectl
+
+
+@WAYS
+@pytest.mark.parametrize("edited", EDITED)
+def test_what_stands_in_the_manifest_is_brought_back_by_an_apply(
+    own_kubectl: Kubectl, edited: str, way: list[str]
+) -> None:
+    kubectl, edit = own_kubectl, EDITED[edited]
+    file, force = ("apply", "-f", str(MANIFEST)), (*way, "--force-conflicts") if way else ()
+    kubectl(*file, *force)
+    shown = ("get", *edit.what, "-o", f"jsonpath={{{edit.shown}}}")
+    original = kubectl(*shown)
+    patch = json.dumps([{"op": "replace", "path": edit.path, "value": edit.value}])
+    kubectl("patch", *edit.what, "--type=json", "-p", patch)
+    assert kubectl(*shown) != original
+
+    if way:  # it says so first
+        assert "conflict" in kubectl.fails(*file, *way)
+        assert kubectl(*shown) != original
+    kubectl(*file, *force)
+
+    assert kubectl(*shown) == original
+
+
+def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows_it() -> None:
+    with ephemeral() as cluster:
+        kubectl = cluster.kubectl
+        apply_machine_crds(kubectl)
+        apply_release(kubectl)
+        start(cluster, replicas=2, quiet_s=5)
+        try:
+            shop, machine = _served_both(kubectl)
+            [pod] = shop.elements("samplepod")
+            labels = kubectl.json("get", "namespace", "shop")["metadata"]["labels"]
+
+            kubectl("delete", "-f", str(MANIFEST))
+
+            stop(cluster)
+            assert "NotFound" in kubectl.fails("get", "namespace", NAMESPACE)
+            assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
+            assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
+            assert kubectl.json("get", "namespace", "shop")["metadata"]["labels"] == labels
+            assert shop.elements("samplepod") == [pod]
+            assert Pasture(kubectl, "shop").addresses("db") == {"lan": machine}
+            [unserved] = shop.create("meanwhile", [{"name": "a"}])
+            assert "mac" not in unserved
+            assert Pasture(kubectl, "shop").create("later", LAN) == {"lan": ""}
+
+            apply_release(kubectl)
+            start(cluster, replicas=2, quiet_s=5)
+
+            assert shop.bound(pod["mac"], "samplepod")["source"] == "Adopted"
+            assert Pasture(kubectl, "shop").bound(machine, "db")["source"] == "Adopted"
+            wait_in_force(kubectl)
+            assert "belongs to" in shop.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
+        finally:
+            stop(cluster)
+
+
+_ALL_OURS = (
+    "clusterrole,clusterrolebinding,mutatingwebhookconfiguration,validatingadmissionpolicy,"
+    "validatingadmissionpolicybinding,flowschema,prioritylevelconfiguration,crd"
+)
+
+
+def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
+    """A namespace with a pod and a VM that have addresses; and the VM's."""
+    kubectl("create", "namespace", "shop")
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", "shop", "--timeout=60s")
+    kubectl("label", "namespace", "shop", OPT_IN, OPT_IN_VMS)
+    shop, pasture = Shop(kubectl, "shop"), Pasture(kubectl, "shop")
+    eventually(lambda: served(shop, "samplepod"), "a pod with an address")
+    eventually(lambda: _serves_vms(pasture), "VMs are served")
+    machine = pasture.create("db", LAN)["lan"]
+    pasture.bound(machine, "db")
+    return shop, machine
+
+
+def _serves_vms(pasture: Pasture) -> bool:
+    """Whether the API server asks the webhook for VMs by now."""
+    mac = pasture.create("probe", LAN)["lan"]
+    pasture("delete", "vm", "probe")
+    return bool(mac)
