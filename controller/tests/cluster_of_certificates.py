@@ -141,7 +141,7 @@ def trusts(bundle: bytes, certificate: bytes, now: datetime) -> bool:
 def _lately(history: list[tuple[int, T]], since_s: int) -> list[tuple[int, T]]:
     """What has been in force at any moment from `since_s` on, with when it began."""
     ends = [*(start for start, _ in history[1:]), since_s + 1]
-    return [one for one, end in zip(history, ends, strict=True) if end > since_s]
+    return [one for one, end in zip(history, ends, strict=False) if end > since_s]
 
 
 @cache

@@ -1,0 +1,347 @@
+"""Certificates that are replaced every few seconds, or spoilt, while requests go on."""
+
+import base64
+import datetime as dt
+import json
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from kubernetes import client, config
+
+from e2e import metrics
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.programs import NAMESPACE, SERVICE, Program, start_controller
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import Installed, installed
+from e2e.pods import OPT_IN, manifest
+
+AUTHORITY = "kubemacpool-mutator-ca"
+MUTATOR = "kubemacpool-mutator"
+CALLED = f"{SERVICE}.{NAMESPACE}.svc"
+SECONDS = {
+    "CA_ROTATE_INTERVAL": "15s",
+    "CA_OVERLAP_INTERVAL": "15s",
+    "CERT_ROTATE_INTERVAL": "3s",
+    "CERT_OVERLAP_INTERVAL": "1s",
+}
+CLIENTS = 4
+# The controller allows API servers 10 s to learn of a caBundle: one that takes most of that.
+BEHIND_S = 8.0
+
+
+@dataclass(slots=True)
+class Requests:
+    """What became of pods that several clients create all the time, as dry runs."""
+
+    allowed: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def requests(cluster: ControlPlane, namespace: str) -> Iterator[Requests]:
+    """Keep asking until the block ends."""
+    seen, over = Requests(), threading.Event()
+    body = json.loads(manifest("steady", [{"name": "a"}]))
+
+    def ask(kubeconfig: Path) -> None:
+        api = client.CoreV1Api(config.new_client_from_config(str(kubeconfig)))  # type: ignore[no-untyped-call] # no types
+        while not over.is_set():
+            try:
+                pod = api.create_namespaced_pod(namespace, body, dry_run="All")
+            except client.ApiException as refusal:
+                seen.refusals.append(str(refusal.body))
+            else:
+                assert '"mac"' in str(pod)
+                seen.allowed += 1
+
+    threads = [threading.Thread(target=ask, args=(cluster.kubeconfig,)) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Sees what is trusted and served, as an API server that is BEHIND_S late; call it often."""
+
+    kubectl: Kubectl
+    webhooks: list[Program]
+    authorities: set[bytes] = field(default_factory=set)
+    pairs: set[bytes] = field(default_factory=set)
+    at_once: int = 0  # as many certificates were in a caBundle
+    distrusted: list[str] = field(default_factory=list)
+    _known: deque[tuple[float, str]] = field(default_factory=deque)
+
+    def look(self) -> None:
+        self.authorities.add(read(self.kubectl, AUTHORITY)["tls.crt"])
+        self.pairs.add(read(self.kubectl, SERVICE)["tls.crt"])
+        now, bundle = time.monotonic(), bundle_of(self.kubectl)
+        self.at_once = max(self.at_once, bundle.count("BEGIN CERTIFICATE"))
+        self._known.append((now, bundle))
+        while len(self._known) > 1 and self._known[1][0] < now - BEHIND_S:
+            self._known.popleft()
+        for webhook in self.webhooks:
+            for late in {self._known[0][1], bundle}:
+                if said := distrust(webhook, late):
+                    self.distrusted.append(said)
+
+
+def read(kubectl: Kubectl, name: str) -> dict[str, bytes]:
+    """Return the data of a Secret, empty while there is none."""
+    found = kubectl("get", "secret", name, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
+    data = json.loads(found)["data"] if found.strip() else {}
+    return {key: base64.b64decode(value) for key, value in data.items()}
+
+
+def bundle_of(kubectl: Kubectl) -> str:
+    """Return the caBundle, which all webhooks have in common."""
+    found = kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)["webhooks"]
+    [one] = {webhook["clientConfig"].get("caBundle", "") for webhook in found}
+    return base64.b64decode(one).decode()
+
+
+def distrust(webhook: Program, bundle: str) -> str:
+    """Shake hands as an API server would; return what it has against it, or nothing."""
+    try:
+        served(webhook, bundle)
+    except ssl.SSLError as error:
+        return str(error)
+    return ""
+
+
+def served(webhook: Program, bundle: str) -> str:
+    """Return the certificate (PEM) that a webhook shows to whoever trusts `bundle`."""
+    where = urlsplit(webhook.ready_url)
+    context = ssl.create_default_context(cadata=bundle)
+    with (
+        socket.create_connection((where.hostname, where.port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=CALLED) as encrypted,
+    ):
+        shown = encrypted.getpeercert(binary_form=True)
+        assert shown is not None
+        return ssl.DER_cert_to_PEM_cert(shown)
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster whose certificates these tests may spoil."""
+    with ephemeral() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
+    """Two webhooks and a controller."""
+    with installed(own_cluster, replicas=2, quiet_s=10) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def namespace(programs: Installed, own_cluster: ControlPlane) -> str:
+    """An opted-in namespace."""
+    assert programs.webhooks
+    name = f"rotation-{secrets.token_hex(4)}"
+    kubectl = own_cluster.kubectl
+    kubectl("create", "namespace", name)
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    kubectl("label", "namespace", name, OPT_IN)
+    return name
+
+
+def test_a_minute_of_rotations_refuses_no_request(
+    own_cluster: ControlPlane, programs: Installed, namespace: str
+) -> None:
+    programs.controller.process.stop()
+    hasty = start_controller(own_cluster, "controller-1", "--quiet-s", "10", env=SECONDS)
+    hasty.wait_ready()
+    watcher = Watcher(own_cluster.kubectl, programs.webhooks)
+    watcher.look()
+    begun = time.monotonic()
+
+    with requests(own_cluster, namespace) as seen:
+
+        def a_minute_is_over() -> bool:
+            watcher.look()
+            return time.monotonic() > begun + 60 and len(watcher.authorities) >= 5
+
+        eventually(a_minute_is_over, "a minute with four CAs after the first", 120)
+    print(f"{seen.allowed} requests, {len(watcher.authorities)} CAs, {len(watcher.pairs)} pairs")
+    hasty.process.stop()
+    programs.controller = start_controller(own_cluster, "controller-1", "--quiet-s", "10")
+    programs.controller.wait_ready()
+
+    assert seen.refusals == []
+    assert watcher.distrusted == []
+    assert seen.allowed > 60 * CLIENTS
+    assert len(watcher.pairs) > len(watcher.authorities)
+    assert watcher.at_once >= 2
+    assert all(webhook.process.alive for webhook in programs.webhooks)
+
+
+def delete(kubectl: Kubectl, name: str) -> None:
+    kubectl("delete", "secret", name, "-n", NAMESPACE)
+
+
+def spoil(kubectl: Kubectl, name: str, **files: bytes) -> None:
+    """Write what a Secret of certificates holds; `tls_key` is tls.key."""
+    data = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in files.items()}
+    patch = json.dumps({"data": data})
+    kubectl("patch", "secret", name, "-n", NAMESPACE, "--type=merge", "-p", patch)
+
+
+UNNOTICED: dict[str, Callable[[Kubectl], None]] = {
+    "the CA's Secret deleted": lambda kubectl: delete(kubectl, AUTHORITY),
+    "the CA's key lost": lambda kubectl: spoil(kubectl, AUTHORITY, tls_key=b"lost"),
+    "the CA's certificate spoilt": lambda kubectl: spoil(kubectl, AUTHORITY, tls_crt=b"spoilt"),
+    "the serving Secret deleted": lambda kubectl: delete(kubectl, SERVICE),
+    "the serving pair spoilt": lambda kubectl: spoil(
+        kubectl, SERVICE, tls_crt=b"spoilt", tls_key=b"spoilt"
+    ),
+}
+
+
+@pytest.mark.parametrize("harm", UNNOTICED.values(), ids=UNNOTICED)
+def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
+    own_cluster: ControlPlane,
+    programs: Installed,
+    namespace: str,
+    harm: Callable[[Kubectl], None],
+) -> None:
+    kubectl = own_cluster.kubectl
+    before = read(kubectl, AUTHORITY), read(kubectl, SERVICE)
+
+    with requests(own_cluster, namespace) as seen:
+        harm(kubectl)
+        eventually(
+            lambda: (
+                (read(kubectl, AUTHORITY), read(kubectl, SERVICE)) != before
+                and is_whole(kubectl, programs.webhooks)
+            ),
+            "new ones, that fit",
+        )
+
+    assert seen.refusals == []
+    assert seen.allowed
+
+
+def is_whole(kubectl: Kubectl, webhooks: list[Program]) -> bool:
+    """Whether all webhooks serve what the CA has signed and its certificate alone verifies."""
+    authority, pair = read(kubectl, AUTHORITY), read(kubectl, SERVICE)
+    if not authority or not pair or authority["tls.crt"].decode() not in bundle_of(kubectl):
+        return False
+    try:
+        shown = {served(webhook, authority["tls.crt"].decode()) for webhook in webhooks}
+    except (ssl.SSLError, ValueError):
+        return False
+    return shown == {pair["tls.crt"].decode()}
+
+
+def signed(kubectl: Kubectl, name: str, begins: dt.timedelta, life: dt.timedelta) -> None:
+    """Replace the serving pair by one for `name` that the CA itself has signed."""
+    authority = read(kubectl, AUTHORITY)
+    signer = serialization.load_pem_private_key(authority["tls.key"], None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    key, begin = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC) + begins
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(x509.load_pem_x509_certificate(authority["tls.crt"]).subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + life)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    spoil(
+        kubectl,
+        SERVICE,
+        tls_crt=certificate.public_bytes(pem),
+        tls_key=key.private_bytes(pem, pkcs8, plain),
+    )
+
+
+def empty_bundles(kubectl: Kubectl) -> None:
+    """Take the caBundle out of every webhook."""
+    count = len(kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)["webhooks"])
+    patch = [
+        {"op": "remove", "path": f"/webhooks/{one}/clientConfig/caBundle"} for one in range(count)
+    ]
+    kubectl(
+        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(patch)
+    )
+
+
+DAY = dt.timedelta(days=1)
+NOTICED: dict[str, Callable[[Kubectl], None]] = {
+    "a wrong name": lambda kubectl: signed(kubectl, "elsewhere.example.com", -DAY, 30 * DAY),
+    "expired, as after a clock that jumped ahead": lambda kubectl: signed(
+        kubectl, CALLED, -30 * DAY, DAY
+    ),
+    "of the future, as after a clock that jumped back": lambda kubectl: signed(
+        kubectl, CALLED, DAY, 30 * DAY
+    ),
+    "an emptied caBundle": empty_bundles,
+}
+
+
+@pytest.mark.parametrize("harm", NOTICED.values(), ids=NOTICED)
+def test_what_stops_admission_is_repaired(
+    own_cluster: ControlPlane,
+    programs: Installed,
+    namespace: str,
+    harm: Callable[[Kubectl], None],
+) -> None:
+    kubectl = own_cluster.kubectl
+    before = read(kubectl, SERVICE)
+
+    harm(kubectl)
+
+    eventually(lambda: is_whole(kubectl, programs.webhooks), "certificates that fit")
+    eventually(lambda: is_served(kubectl, namespace), "pods served again")
+    assert (read(kubectl, SERVICE) == before) == (harm is empty_bundles)
+
+
+def is_served(kubectl: Kubectl, namespace: str) -> bool:
+    """Whether a pod would get an address."""
+    flags = ("-n", namespace, "--dry-run=server", "-o", "json")
+    asked = kubectl.run("create", "-f", "-", *flags, stdin=manifest("probe", [{"name": "a"}]))
+    return asked.returncode == 0 and '\\"mac\\"' in asked.stdout
+
+
+def test_days_left_are_a_metric(own_cluster: ControlPlane, programs: Installed) -> None:
+    kubectl = own_cluster.kubectl
+    scrape = metrics.Scrape(programs.controller.metrics_url, metrics.reader(kubectl))
+    try:
+        said = scrape()
+    finally:
+        metrics.forget_reader(kubectl)
+
+    for label, secret in (("ca", AUTHORITY), ("serving", SERVICE)):
+        end = x509.load_pem_x509_certificate(read(kubectl, secret)["tls.crt"]).not_valid_after_utc
+        left = said[f'kmp_certificate_days_left{{certificate="{label}"}}']
+        assert abs((end - dt.datetime.now(dt.UTC)) / DAY - left) < 0.1
+        expiry = f'kmp_certificate_expiry_timestamp_seconds{{certificate="{label}"}}'
+        assert said[expiry] == end.timestamp()
