@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("mac", help="the address, in any spelling")
     parser.add_argument("--at", metavar="TIME", help="RFC 3339 in UTC: 2026-11-25T10:30:00Z")
     parser.add_argument("log", nargs="*", default=["-"])
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()  # --at may stand before the files
     digits = re.sub("[^0-9a-f]", "", arguments.mac.lower())
     name = "-".join(re.findall("..", digits))
     with fileinput.input(

@@ -1,0 +1,95 @@
+"""What a GitOps tool finds when it compares a manifest with the cluster.
+
+Three ways are in use, each as the tool's own library goes it:
+
+- `by_last_applied`: Argo CD as installed (gitops-engine, ThreeWayDiff). It computes by itself, from
+  the annotation of the last apply, what an apply would make; no webhook is asked.
+- `by_dry_run`: Flux (fluxcd/pkg/ssa, Diff), and Argo CD with ServerSideDiff. A server-side apply,
+  as a dry run, through all webhooks; status and most metadata are not compared.
+- `kubectl diff`, client-side or server-side: `shown`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from e2e.cluster.kubectl import Kubectl
+
+FLUX, ARGO = "kustomize-controller", "argocd-controller"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+_NO_DRIFT, _DRIFT = 0, 1
+
+
+def applies(kubectl: Kubectl, manager: str, manifest: str, *flags: str) -> str:
+    """Apply as the tool called `manager` does: server-side, and by force."""
+    flags = ("--server-side", "--force-conflicts", f"--field-manager={manager}", *flags)
+    return kubectl.apply(manifest, *flags)
+
+
+def by_dry_run(kubectl: Kubectl, manager: str, manifest: str) -> list[str]:
+    """Return the paths that an apply would change, empty where there is no drift."""
+    live = _live(kubectl, manifest)
+    answer = applies(kubectl, manager, manifest, "--dry-run=server", "-o", "json")
+    return sorted(differences(_compared(live), _compared(json.loads(answer))))
+
+
+def by_last_applied(kubectl: Kubectl, manifest: str) -> list[str]:
+    """Return likewise what Argo CD expects of a client-side apply, of an object of a CRD.
+
+    Lists of built-in kinds are merged, which this does not do: of them look at the metadata only.
+    """
+    live = _live(kubectl, manifest)
+    last = json.loads(live["metadata"]["annotations"][LAST_APPLIED])
+    wanted = _expected(_said(last), _said(json.loads(manifest)), live)
+    return sorted(differences(live, wanted))
+
+
+def shown(kubectl: Kubectl, manifest: str, *flags: str) -> str:
+    """Return what `kubectl diff` prints, which is nothing where there is no drift."""
+    done = kubectl.run("diff", "-f", "-", *flags, stdin=manifest)
+    assert done.returncode in {_NO_DRIFT, _DRIFT}, done.stderr
+    return done.stdout
+
+
+def differences(one: object, other: object, path: str = "") -> Iterator[str]:
+    """Every path (RFC 6901) at which they differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one.keys() | other.keys():
+            inner = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
+            yield from differences(one.get(key), other.get(key), inner)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, (left, right) in enumerate(zip(one, other, strict=True)):
+            yield from differences(left, right, f"{path}/{at}")
+    elif one != other:
+        yield path
+
+
+def _live(kubectl: Kubectl, manifest: str) -> dict[str, Any]:
+    answer = json.loads(kubectl("get", "-f", "-", "-o", "json", stdin=manifest))
+    found: dict[str, Any] = answer["items"][0] if answer["kind"] == "List" else answer
+    return found
+
+
+def _compared(found: dict[str, Any]) -> dict[str, Any]:
+    metadata = {part: found["metadata"].get(part) for part in ("labels", "annotations")}
+    return {**found, "metadata": metadata, "status": None}
+
+
+def _said(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what kubectl adds to what was applied: the namespace, and empty annotations."""
+    kept = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+    if not kept.get("annotations"):
+        kept.pop("annotations", None)
+    return {**manifest, "metadata": kept}
+
+
+def _expected(last: Any, wanted: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """Merge three ways (RFC 7386): what Git says, without what it said last and says no more."""
+    last = last if isinstance(last, dict) else {}
+    dropped = last.keys() - wanted.keys()
+    result = {key: value for key, value in live.items() if key not in dropped}
+    for key, value in wanted.items():
+        merged = isinstance(value, dict) and isinstance(live.get(key), dict)
+        result[key] = _expected(last.get(key), value, live[key]) if merged else value
+    return result
