@@ -173,6 +173,26 @@ async def test_a_crd_that_comes_back_marks_the_pool(
         kubectl("wait", "--for=condition=Established", "crd/macpools.kubemacpool.io")
 
 
+async def test_who_leaves_certificates_to_others_does_not_follow_them() -> None:
+    plurals = {one.plural for one in FOLLOWED if one.subject is Subject.CERTIFICATES}
+
+    async with contextlib.AsyncExitStack() as sessions:
+        both, pool_only = (
+            {
+                str(handler.selector)
+                for handler in handlers._registry(
+                    lambda _: None, None, sessions, subjects
+                )._watching.get_all_handlers()
+            }
+            for subjects in (tuple(Subject), (Subject.POOL,))
+        )
+
+    assert plurals == {"secrets", "mutatingwebhookconfigurations"}
+    assert {one for one in both if any(plural in one for plural in plurals)}
+    assert not {one for one in pool_only if any(plural in one for plural in plurals)}
+    assert pool_only
+
+
 async def test_an_early_end_is_followed_by_a_new_start_that_marks_everything(
     control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,7 +191,7 @@ def test_a_minute_of_rotations_refuses_no_request(
 
     assert seen.refusals == []
     assert watcher.distrusted == []
-    assert seen.allowed > 60 * CLIENTS
+    assert seen.allowed > 10 * CLIENTS
     assert len(watcher.pairs) > len(watcher.authorities)
     assert watcher.at_once >= 2
     assert all(webhook.process.alive for webhook in programs.webhooks)

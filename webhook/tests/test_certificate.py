@@ -14,7 +14,7 @@ import pytest
 
 from crds.tls import TlsOptions
 from webhook.certificate import Pair, Serving, read_secret
-from webhook.tests.authority import pair
+from webhook.tests.authority import pair, rsa_chain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -119,6 +119,16 @@ async def test_a_replaced_certificate_is_served_from_the_next_connection_on(
 
     async with listening(serving) as port:
         assert await asyncio.to_thread(replaced_meanwhile, port) == SECOND.certificate
+
+
+async def test_an_rsa_pair_with_its_chain_is_served_as_cert_manager_writes_it(
+    serving: Serving,
+) -> None:
+    root, leaf = rsa_chain()
+    serving.put(leaf)
+
+    async with listening(serving) as port:
+        assert leaf.certificate.startswith(await shown(port, trusting(root)))
 
 
 @pytest.mark.parametrize(
