@@ -91,7 +91,8 @@ def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
 def _kubectl(provider: Provider, arguments: argparse.Namespace) -> int:
     kubectl = provider.kubectl
     env = {**kubectl.env, "KUBECONFIG": str(kubectl.kubeconfig)}
-    argv = [str(kubectl.binary), *arguments.rest]
+    rest = arguments.rest[1:] if arguments.rest[:1] == ["--"] else arguments.rest
+    argv = [str(kubectl.binary), *rest]
     return subprocess.run(argv, env=env, check=False).returncode
 
 

@@ -56,8 +56,13 @@ def _find(
     found = {name: path for name in wanted if (path := _at_hand(name, folders))}
     for folder in sorted({path.parent for path in found.values()}):
         used = [name for name, path in found.items() if path.parent == folder]
-        say(f"Using {', '.join(used)} from {folder}.")
+        _tell(", ".join(used), folder)
     return found
+
+
+@functools.cache  # once is enough
+def _tell(names: str, folder: Path) -> None:
+    say(f"Using {names} from {folder}.")
 
 
 def _assets() -> list[Path]:

@@ -216,6 +216,26 @@ def test_reserved_addresses_in_git_and_the_range_have_an_owner_each(
     assert pool_spec(kubectl) == before
 
 
+def test_a_ca_bundle_that_a_replace_has_wiped_is_written_again(
+    release: Installed, kubectl: Kubectl
+) -> None:
+    assert release.webhooks
+    [file] = [
+        one
+        for one in yaml.safe_load_all(MANIFEST.read_text())
+        if one["kind"] == "MutatingWebhookConfiguration"
+    ]
+
+    kubectl("replace", "-f", "-", stdin=json.dumps(file))
+
+    eventually(lambda: all(bundles(kubectl)), "the caBundle")
+
+
+def bundles(kubectl: Kubectl) -> list[str]:
+    webhooks = kubectl.json("get", "mutatingwebhookconfiguration", "kubemacpool-mutator")
+    return [one["clientConfig"].get("caBundle", "") for one in webhooks["webhooks"]]
+
+
 def range_of(start: str, kubectl: Kubectl) -> None:
     patch = json.dumps({"data": {"RANGE_START": start}})
     config = ("configmap", "kubemacpool-mac-range-config", "-n", "kubemacpool-system")
@@ -235,8 +255,7 @@ def test_a_pool_that_git_brings_before_the_controller_is_refused(
 
 def test_the_installed_release_is_no_drift(release: Installed, kubectl: Kubectl) -> None:
     assert release.webhooks
-    mutator = kubectl.json("get", "mutatingwebhookconfiguration", "kubemacpool-mutator")
-    assert all(one["clientConfig"]["caBundle"] for one in mutator["webhooks"])
+    assert all(bundles(kubectl))
 
     assert drift.shown(kubectl, MANIFEST.read_text()) == ""
     for one in yaml.safe_load_all(MANIFEST.read_text()):
@@ -331,6 +350,19 @@ def test_a_manifest_is_shown_as_its_file_has_it() -> None:
     assert len(named) == 5
     for file, shown in named:
         assert shown == (PROJECT / file).read_text()
+
+
+def test_the_network_of_the_sample_pod_gives_it_the_address_of_its_annotation() -> None:
+    network = yaml.safe_load((PROJECT / "docs/examples/ovs-conf.yaml").read_text())
+    pod = yaml.safe_load((PROJECT / "docs/examples/samplepod.yaml").read_text())
+    config = json.loads(network["spec"]["config"])
+
+    [element] = json.loads(pod["metadata"]["annotations"][NETWORKS])
+
+    assert element == {"name": network["metadata"]["name"]}
+    assert pod["metadata"]["namespace"] == network["metadata"]["namespace"]
+    assert [one["type"] for one in config["plugins"]] == ["ovs", "tuning"]
+    assert config["plugins"][-1]["capabilities"] == {"mac": True}
 
 
 # The audit log

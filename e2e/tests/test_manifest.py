@@ -252,6 +252,16 @@ def test_an_upgrade_and_a_drain_leave_somebody_who_answers() -> None:
             assert one["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
+def test_a_quota_lets_our_pods_have_their_priority_where_that_needs_one() -> None:
+    [quota] = (one for one in documents() if one["kind"] == "ResourceQuota")
+    [scope] = quota["spec"]["scopeSelector"]["matchExpressions"]
+
+    assert (scope["scopeName"], scope["operator"]) == ("PriorityClass", "In")
+    assert quota["spec"]["hard"].keys() == {"pods"}
+    for template in deployments().values():
+        assert template["spec"]["priorityClassName"] in scope["values"]
+
+
 def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> None:
     project = Path(__file__).parents[2]
     lines = [line.split() for line in (project / "Dockerfile").read_text().splitlines()]
@@ -371,7 +381,9 @@ def test_the_namespaces_restricted_level_admits_our_pods(kubectl: Kubectl, deplo
     metadata = template["metadata"] | {"name": "try", "namespace": "kubemacpool-system"}
     manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
-    admitted = kubectl.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
+    def admitted() -> bool:  # not before the quota's controller has looked at the quota
+        tried = kubectl.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
+        assert "PodSecurity" not in tried.stderr
+        return "created" in tried.stdout
 
-    assert admitted.stderr == ""
-    assert "created" in admitted.stdout
+    eventually(admitted, "a pod of the Deployment")

@@ -52,6 +52,12 @@ def kubectl(own_cluster: ControlPlane) -> Iterator[Kubectl]:
     own_cluster.kubectl("apply", "-f", str(MANIFEST))
 
 
+def established(kubectl: Kubectl, *crds: str) -> None:
+    """Wait for CRDs; just created they have no conditions, which kubectl takes for an error."""
+    wait = ("wait", "--for=condition=Established", "crd", *crds, "--timeout=60s")
+    eventually(lambda: not kubectl.run(*wait).returncode, "CRDs established")
+
+
 def overlay(kubectl: Kubectl, name: str) -> None:
     kubectl.apply(built(kubectl, DEPLOY / "overlays" / name))
 
@@ -192,7 +198,7 @@ def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_to
         kubectl = cluster.kubectl
         ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
         kubectl.apply(yaml.safe_dump_all(ours))
-        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        established(kubectl, "--all")
         arguments = controller_of(ours)["args"]
         controller = start_controller(cluster, "controller-1", *arguments, "--quiet-s", "5")
         webhook = start_webhook(cluster, "webhook-1", "--quiet-s", "5")
@@ -314,8 +320,8 @@ def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> No
     crds = sorted(folder.glob("deploy/crds/cert-manager.io_*.yaml"))
     assert crds
     kubectl("apply", "--server-side", *(f"--filename={crd}" for crd in crds))
-    names = [f"crd/{plural}.cert-manager.io" for plural in ("issuers", "certificates")]
-    kubectl("wait", "--for=condition=Established", *names, "--timeout=60s")
+    names = [f"{plural}.cert-manager.io" for plural in ("issuers", "certificates")]
+    established(kubectl, *names)
     text = built(kubectl, DEPLOY / "overlays" / "cert-manager")
     strict = "--validate=strict"
 

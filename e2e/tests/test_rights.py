@@ -27,6 +27,7 @@ from e2e.pods import OPT_IN, Shop, manifest
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
 
 QUIET_S = 5
+ALLOCATIONS = "macallocations"
 SPOILT = "bm9uZQ=="
 DRY = "--dry-run=server"
 OURS = "0a:00:00:00:0b:"
@@ -269,15 +270,19 @@ def _instance(pasture: Pasture, name: str) -> None:
 
 
 def _repair(cluster: ControlPlane, shop: Shop) -> None:
-    """Create pods until a repair finds that its list and the watch are not of one moment."""
+    """Create pods until repairs have found that their lists and the watch are not of one moment."""
+
+    def read() -> set[str]:
+        calls = asked(Audit(cluster).events(), {CONTROLLER})
+        return {call.name for call in calls if call.verb == "get" and call.resource == ALLOCATIONS}
 
     def looked() -> bool:
         [element] = shop.create("passing", [{"name": "a"}])
         shop.bound(element["mac"], "passing")
         shop.delete("passing")
-        return Audit(cluster).calls(CONTROLLER)["get", "macallocations"] > 0
+        return len(read()) > 1
 
-    eventually(looked, "a repair reading an allocation", 120)
+    eventually(looked, "repairs reading allocations", 120)
 
 
 def _allocation(mac: str, **spec: object) -> str:

@@ -107,7 +107,8 @@ def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Before:
     """The previous release on a cluster, whose users have done what they may."""
     kubectl = cluster.kubectl
     kubectl("apply", "-f", file, *way)
-    kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    wait = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    eventually(lambda: not kubectl.run(*wait).returncode, "the CRDs established")
     pool.edit(kubectl, COLLISION_POLICY="Warn")
     programs = start(cluster, replicas=2, quiet_s=5)
     kubectl("create", "namespace", "shop")

@@ -27,6 +27,10 @@ _CGROUPS_V1 = {
     "cgroupRoot": "/kubelet",
     "localStorageCapacityIsolation": False,
 }
+# It survives kill -9, not a power cut: enough for a test bed.
+_NO_FSYNC = {"name": "unsafe-no-fsync", "value": "true"}
+# On two cores that do something else, too, kubeadm's own minute is not enough.
+_PATIENCE = {"kubernetesAPICall": "5m", "controlPlaneComponentHealthCheck": "8m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class KindCluster:
         """Give every node images of the engine."""
         argv = [str(_kind()), "load", "docker-image", "--name", self.name, *images]
         follow(f"Loading {', '.join(images)} into the nodes", argv, self.state, "kind-load.log")
+
+    def on_node(self, node: str, *command: str) -> str:
+        """Run a command on a node and return what it prints."""
+        return docker("exec", node, *command)
 
     def stop_node(self, node: str) -> None:
         """Take the power from a node."""
@@ -117,13 +125,18 @@ def bring_up(state: Path, name: str, nodes: int) -> KindCluster:
 def _config(nodes: int) -> Mapping[str, Any]:
     """Return a Cluster of kind.x-k8s.io/v1alpha4."""
     old = docker("info", "--format={{.CgroupVersion}}") == "1"
-    kubelet = {"kind": "KubeletConfiguration", "failSwapOn": False, **(_CGROUPS_V1 if old else {})}
-    proxy = {"kind": "KubeProxyConfiguration", "conntrack": {"maxPerCore": 0}}
+    patches = [
+        {"kind": "KubeletConfiguration", "failSwapOn": False, **(_CGROUPS_V1 if old else {})},
+        {"kind": "KubeProxyConfiguration", "conntrack": {"maxPerCore": 0}},
+        {"kind": "ClusterConfiguration", "etcd": {"local": {"extraArgs": [_NO_FSYNC]}}},
+        {"kind": "InitConfiguration", "timeouts": _PATIENCE},
+        {"kind": "JoinConfiguration", "timeouts": _PATIENCE},
+    ]
     return {
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "networking": {"disableDefaultCNI": True},  # Multus delegates to a bridge of its own
-        "kubeadmConfigPatches": [json.dumps(kubelet), json.dumps(proxy)],
+        "kubeadmConfigPatches": [json.dumps(patch) for patch in patches],
         "nodes": [{"role": "control-plane"}, *[{"role": "worker"}] * (nodes - 1)],
     }
 

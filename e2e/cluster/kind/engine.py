@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2e.cluster import release
-from e2e.cluster.progress import run
+from e2e.cluster.progress import CommandFailed, run
 
 # A registry that cannot be reached answers within a second or two; one that hangs costs no more.
 _PULL_S = 600.0
@@ -19,10 +19,10 @@ def runs() -> bool:
 
 
 def docker(*arguments: str) -> str:
-    """Return what `docker ARGUMENTS` prints; raise RuntimeError with what it says."""
+    """Return what `docker ARGUMENTS` prints; raise CommandFailed with what it says."""
     done = _docker(*arguments)
     if done.returncode:
-        raise RuntimeError(f"docker {' '.join(arguments[:3])}: {done.stderr.strip()}")
+        raise CommandFailed(f"docker {' '.join(arguments[:3])}: {done.stderr.strip()}")
     return done.stdout.strip()
 
 

@@ -1,0 +1,50 @@
+"""The cluster that stands, with the release on it as `make cluster-sync` installs it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.cluster import install
+from e2e.cluster.kind import KindCluster
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.on_kind import OnKind
+from e2e.cluster.provider import Provider, chosen
+from e2e.cluster.release_up import wait_in_force
+from e2e.functest.town import Town
+from e2e.pods import OPT_IN
+
+_STATE = Path(__file__).parents[2] / ".cluster"
+
+
+@pytest.fixture(scope="session")
+def provider() -> Provider:
+    """Whichever KUBEVIRT_PROVIDER names, or stands."""
+    return chosen(_STATE)
+
+
+@pytest.fixture(scope="session")
+def kubectl(provider: Provider) -> Kubectl:
+    """Kubectl as an administrator of a cluster on which the release serves."""
+    kubectl = provider.kubectl
+    install.rolled_out(kubectl)
+    wait_in_force(kubectl)
+    return kubectl
+
+
+@pytest.fixture
+def kind(provider: Provider) -> KindCluster:
+    """The kind cluster, whose nodes a test may stop."""
+    if not isinstance(provider, OnKind):
+        pytest.skip("stops nodes, which it does on the provider kind only")
+    return provider.cluster
+
+
+@pytest.fixture
+def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
+    """A namespace of the test's own that has opted in, with three networks."""
+    kubectl("label", "namespace", namespace, OPT_IN)
+    own = Town(kubectl, namespace)
+    own.attach("front", "back", "storage")
+    yield own
+    install.rolled_out(kubectl)  # whatever the test did to the programs is over

@@ -1,0 +1,130 @@
+"""The programs as pods: rolled, killed, scaled away; users notice nothing, or are told."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from e2e import pool
+from e2e.cluster import install
+from e2e.cluster.kind import KindCluster
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import wait_in_force
+from e2e.functest.town import Town
+from e2e.load import Crowd
+from e2e.pods import manifest
+
+LAN = [{"name": "front"}]
+INSTALLED = ("-n", install.NAMESPACE)
+WEBHOOK, CONTROLLER = f"deployment/{install.WEBHOOK}", f"deployment/{install.CONTROLLER}"
+WEBHOOK_PODS = ("-l", "control-plane=mac-controller-manager", *INSTALLED)
+REFUSED = 'failed calling webhook "mutatepods.kubemacpool.io"'
+CLIENTS = 4
+
+
+def create_during(town: Town, disturb: Callable[[], object]) -> Crowd:
+    """Let clients create pods without pause while `disturb` runs, and a while longer."""
+    crowd = Crowd(town.kubectl.kubeconfig, CLIENTS)
+    names = iter(f"load-{number}" for number in range(100_000))
+    before = [next(names) for _ in range(40)]
+    crowd.create(town.namespace, before, LAN)
+    with crowd.begin(town.namespace, [next(names) for _ in range(600)], LAN) as answered:
+        eventually(lambda: answered() > len(before), "the load has begun")
+        disturb()
+        eventually(lambda: answered() == len(before) + 600, "the load is over", 300)
+    return crowd
+
+
+def test_a_rolled_webhook_refuses_nobody(town: Town) -> None:
+    def roll() -> None:
+        town.kubectl("rollout", "restart", WEBHOOK, *INSTALLED)
+        town.kubectl("rollout", "status", WEBHOOK, *INSTALLED, "--timeout=110s")
+
+    crowd = create_during(town, roll)
+
+    assert crowd.refusals == []
+    assert len(set(crowd.macs())) == 640
+
+
+def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(town: Town) -> None:
+    victim = town.kubectl("get", "pods", *WEBHOOK_PODS, "-o", "name").split()[0]
+
+    crowd = create_during(town, lambda: town.kubectl("delete", victim, *INSTALLED))
+
+    assert crowd.refusals == []
+    assert len(set(crowd.macs())) == 640
+
+
+def test_without_any_webhook_only_those_who_need_it_are_refused(town: Town) -> None:
+    town.kubectl("scale", WEBHOOK, *INSTALLED, "--replicas=0")
+    try:
+        eventually(lambda: "No resources" in pods_of(town.kubectl), "the webhook is gone", 120)
+
+        refusal = town.shop.refuses("web", LAN)
+        town.run("plain", None)
+        critical = town.kubectl(
+            *("create", "-f", "-", "-n", "kube-system", "--dry-run=server"),
+            stdin=manifest("critical", LAN),
+        )
+    finally:
+        town.kubectl("scale", WEBHOOK, *INSTALLED, "--replicas=2")
+        install.rolled_out(town.kubectl)
+        wait_in_force(town.kubectl)
+    town.run("web", LAN)
+
+    assert REFUSED in refusal
+    assert "kubemacpool-service.kubemacpool-system.svc" in refusal
+    assert "created" in critical
+    assert town.inside("web")["net1"] == town.allocated("web")["net1"]
+
+
+def pods_of(kubectl: Kubectl) -> str:
+    return kubectl.run("get", "pods", *WEBHOOK_PODS).stderr
+
+
+@pytest.fixture
+def range_kept(kubectl: Kubectl) -> Iterator[None]:
+    """Whatever the test does to the range is undone."""
+    before = pool.configured(kubectl)
+    yield
+    pool.configure(kubectl, *before)
+
+
+@pytest.mark.usefixtures("range_kept")
+def test_a_range_that_is_changed_live_counts_for_who_comes_next(town: Town) -> None:
+    town.run("before", LAN)
+    kept = town.allocated("before")
+
+    pool.configure(town.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:ff")
+    town.run("after", LAN)
+
+    assert town.allocated("after")["net1"].startswith("06:00:00:00:00:")
+    assert town.inside("after")["net1"] == town.allocated("after")["net1"]
+    assert town.inside("before")["net1"] == kept["net1"]
+    assert town.allocated("before") == kept
+
+
+@pytest.mark.parametrize("signal", ["KILL", "STOP"])
+def test_when_the_leading_controller_is_killed_or_freezes_addresses_are_bound_again(
+    kind: KindCluster, town: Town, signal: str
+) -> None:
+    leader = holder(town.kubectl)
+    pod = town.kubectl.json("get", "pod", leader, *INSTALLED)
+
+    kind.on_node(pod["spec"]["nodeName"], "pkill", f"-{signal}", "-f", "python -m controller")
+    began = time.monotonic()
+    town.shop.create("orphan", LAN)
+    (mac,) = (one["mac"] for one in town.shop.elements("orphan"))
+    town.shop.bound(mac, "orphan")
+
+    print(f"{mac} was bound {time.monotonic() - began:.1f} s after the leader got SIG{signal}")
+    # A process that is started again in the same pod may go on at once: what it was is dead.
+    assert signal == "KILL" or holder(town.kubectl) != leader
+
+
+def holder(kubectl: Kubectl) -> str:
+    """The pod that holds the Lease."""
+    lease = kubectl.json("get", "lease", install.CONTROLLER, *INSTALLED)
+    name: str = lease["spec"]["holderIdentity"]
+    return name
