@@ -19,6 +19,7 @@ from e2e.cluster.programs import NAMESPACE
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, Installed, apply_release, start, stop, wait_in_force
 from e2e.farm import LAN, OPT_IN_VMS, Pasture
+from e2e.load import Crowd
 from e2e.pods import OPT_IN, Shop
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
@@ -211,16 +212,21 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
             [pod] = shop.elements("samplepod")
             labels = kubectl.json("get", "namespace", "shop")["metadata"]["labels"]
 
-            kubectl("delete", "-f", str(MANIFEST))
+            # One that is under way may meet a program that is losing its rights: then the next try.
+            crowd, names = Crowd(cluster.kubeconfig, 2), [f"meanwhile-{one}" for one in range(200)]
+            with crowd.begin("shop", names, [{"name": "a"}], tries=3) as answered:
+                eventually(lambda: answered() > 0, "somebody creating pods all the while")
+                kubectl("delete", "-f", str(MANIFEST))
 
             stop(cluster)
+            assert crowd.refusals == []
             assert "NotFound" in kubectl.fails("get", "namespace", NAMESPACE)
             assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
             assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
             assert kubectl.json("get", "namespace", "shop")["metadata"]["labels"] == labels
             assert shop.elements("samplepod") == [pod]
             assert Pasture(kubectl, "shop").addresses("db") == {"lan": machine}
-            [unserved] = shop.create("meanwhile", [{"name": "a"}])
+            [unserved] = shop.create("afterwards", [{"name": "a"}])
             assert "mac" not in unserved
             assert Pasture(kubectl, "shop").create("later", LAN) == {"lan": ""}
 
