@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
 # With the shortest intervals a CA comes every PROPAGATION and lasts for LEAST_OVERLAP and a second:
@@ -86,11 +86,12 @@ class Trust:
         self._authority: x509.Certificate | None = None
         self._since_s = 0.0
 
-    def seen(self, authority: bytes, bundles: Iterable[bytes], at_s: float) -> timedelta:
+    def seen(self, authority: bytes, bundles: Collection[bytes], at_s: float) -> timedelta:
         """Take what was read before `at_s`, and say for how long it has been so."""
         certificates, _ = parse(authority)
         now = next(iter(certificates), None)
-        if now is None or not all(now in parse(bundle)[0] for bundle in bundles):
+        everywhere = bool(bundles) and all(now in parse(bundle)[0] for bundle in bundles)
+        if now is None or not everywhere:
             self._authority = None
             return timedelta()
         if now != self._authority:

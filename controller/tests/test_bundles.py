@@ -60,6 +60,13 @@ def test_trust_counts_anew_for_another_ca() -> None:
     assert trust.seen(ONE, [ONE + OTHER], 109.0) == timedelta()
 
 
+def test_without_a_caBundle_nobody_trusts_anything() -> None:  # noqa: N802
+    trust = Trust()
+    trust.seen(ONE, [], 100.0)
+
+    assert trust.seen(ONE, [ONE], 110.0) == timedelta()
+
+
 def test_a_ca_that_cannot_be_read_is_trusted_by_nobody() -> None:
     trust = Trust()
     trust.seen(ONE, [ONE], 100.0)
