@@ -13,12 +13,12 @@ import yaml
 
 from e2e import pool
 from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
-from e2e.cluster.certificates import authority
+from e2e.cluster.certificates import Pair, authority
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, installed, wait_in_force
+from e2e.cluster.release_up import MANIFEST, installed, stop, wait_in_force
 from e2e.pods import OPT_IN, Shop, manifest
 from e2e.rights import asked, granted, idle, missing, refused
 
@@ -209,10 +209,11 @@ def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_to
             wait_in_force(kubectl)
             play_cert_manager(kubectl, tmp_path)
             wait_in_force(kubectl)
-        finally:
-            webhook.process.stop()
             controller.process.stop()
-        events = Audit(cluster).events()
+            events = Audit(cluster).events()
+            take_back(cluster)
+        finally:
+            stop(cluster)
 
     rights, calls = granted(ours), asked(events, {WEBHOOK, CONTROLLER})
     assert refused(events) == []
@@ -235,31 +236,46 @@ def play_cert_manager(kubectl: Kubectl, folder: Path) -> None:
     for name in wanted:
         assert wanted[name]["privateKey"]["algorithm"] == "ECDSA"
     serving = wanted[SERVICE]
+    asked_for = wanted[serving["issuerRef"]["name"]]
+    root = authority(asked_for["commonName"])
+    write_pair(kubectl, folder, root, root, asked_for["secretName"])
+    pair = root.issue(SERVICE, serving["dnsNames"])
+    write_pair(kubectl, folder, root, pair, serving["secretName"])
     injected = kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)
     of = injected["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
     assert of == f"{NAMESPACE}/{SERVICE}"
-    root = authority(wanted[serving["issuerRef"]["name"]]["commonName"])
-    root.issue(SERVICE, serving["dnsNames"]).write(folder)
-    (folder / "ca.crt").write_text(root.pem)
-    secret = (
-        "secret",
-        "generic",
-        serving["secretName"],
-        "-n",
-        NAMESPACE,
-        "--type=kubernetes.io/tls",
-    )
-    files = [f"--from-file={folder / name}" for name in ("tls.crt", "tls.key", "ca.crt")]
-    made = kubectl("create", *secret, *files, "--dry-run=client", "-o", "json")
-    kubectl.apply(made)
     bundle = base64.b64encode(root.pem.encode()).decode()
-    patch = [
-        {"op": "add", "path": f"/webhooks/{at}/clientConfig/caBundle", "value": bundle}
-        for at in range(len(injected["webhooks"]))
-    ]
-    kubectl(
-        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(patch)
+    patch = json.dumps(
+        [
+            {"op": "add", "path": f"/webhooks/{at}/clientConfig/caBundle", "value": bundle}
+            for at in range(len(injected["webhooks"]))
+        ]
     )
+    kubectl("patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", patch)
+
+
+def write_pair(kubectl: Kubectl, folder: Path, root: Pair, pair: Pair, secret: str) -> None:
+    pair.write(folder)
+    (folder / "ca.crt").write_text(root.pem)
+    files = [f"--from-file={folder / name}" for name in ("tls.crt", "tls.key", "ca.crt")]
+    of = ("-n", NAMESPACE, "--type=kubernetes.io/tls")
+    made = kubectl(
+        "create", "secret", "generic", secret, *of, *files, "--dry-run=client", "-o", "json"
+    )
+    kubectl.apply(made)
+
+
+def take_back(cluster: ControlPlane) -> None:
+    """Apply the release again; its controller issues the certificates from now on."""
+    kubectl, service = cluster.kubectl, ("secret", SERVICE, "-n", NAMESPACE)
+    kubectl("apply", "-f", str(MANIFEST))
+    theirs = kubectl.json("get", *service)["metadata"]["uid"]
+    start_controller(cluster, "controller-2", "--quiet-s", "5").wait_ready()
+    wait_in_force(kubectl)
+    kubectl("delete", *service)
+    kubectl("wait", "--for=create", *service, "--timeout=60s")
+    assert kubectl.json("get", *service)["metadata"]["uid"] != theirs
+    wait_in_force(kubectl)
 
 
 def certificates(kubectl: Kubectl) -> dict[str, dict[str, Any]]:
