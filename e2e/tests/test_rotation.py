@@ -8,7 +8,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -89,19 +88,19 @@ class Watcher:
     pairs: set[bytes] = field(default_factory=set)
     at_once: int = 0  # as many certificates were in a caBundle
     distrusted: list[str] = field(default_factory=list)
-    _known: deque[tuple[float, str]] = field(default_factory=deque)
+    _known: list[tuple[float, str]] = field(default_factory=list)
 
     def look(self) -> None:
         self.authorities.add(read(self.kubectl, AUTHORITY)["tls.crt"])
         self.pairs.add(read(self.kubectl, SERVICE)["tls.crt"])
-        now, bundle = time.monotonic(), bundle_of(self.kubectl)
+        asked, bundle = time.monotonic(), bundle_of(self.kubectl)
         self.at_once = max(self.at_once, bundle.count("BEGIN CERTIFICATE"))
-        self._known.append((now, bundle))
-        while len(self._known) > 1 and self._known[1][0] < now - BEHIND_S:
-            self._known.popleft()
+        self._known.append((asked, bundle))
         for webhook in self.webhooks:
-            for late in {self._known[0][1], bundle}:
-                if said := distrust(webhook, late):
+            since = time.monotonic() - BEHIND_S
+            late = next((known for when, known in self._known if when >= since), bundle)
+            for trusted in {late, bundle}:
+                if said := distrust(webhook, trusted):
                     self.distrusted.append(said)
 
 
