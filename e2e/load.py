@@ -1,15 +1,17 @@
 """Many clients that create pods at the same time, each with a connection of its own."""
 
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
+from kubernetes.client import ApiException
 
 from e2e.pods import manifest
 
@@ -20,6 +22,7 @@ class Crowd:
 
     kubeconfig: Path
     clients: int
+    scheduler: str = "default-scheduler"  # one that there is not leaves pods unscheduled
     pods: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     _own: threading.local = field(default_factory=threading.local)
@@ -39,6 +42,26 @@ class Crowd:
                 threads.submit(self._one, namespace, name, networks, tries)
             yield lambda: len(self.pods) + len(self.refusals)
 
+    @contextmanager
+    def steadily(self, namespace: str, networks: object) -> Iterator[Callable[[], int]]:
+        """Create pods without pause until the context ends, and delete each at once."""
+        over, numbers = threading.Event(), itertools.count()
+
+        def client() -> None:
+            while not over.is_set():
+                name = f"steady-{next(numbers)}"
+                self._one(namespace, name, networks, 1)
+                with suppress(ApiException):  # it was refused
+                    self._api().delete_namespaced_pod(name, namespace, grace_period_seconds=0)
+
+        with ThreadPoolExecutor(self.clients) as threads:
+            for _ in range(self.clients):
+                threads.submit(client)
+            try:
+                yield lambda: len(self.pods) + len(self.refusals)
+            finally:
+                over.set()
+
     def macs(self) -> list[str]:
         """Return every address that a created pod was given."""
         key = "k8s.v1.cni.cncf.io/networks"
@@ -47,11 +70,12 @@ class Crowd:
 
     def _one(self, namespace: str, name: str, networks: object, tries: int) -> None:
         body = json.loads(manifest(name, networks))
+        body["spec"]["schedulerName"] = self.scheduler
         said = ""
         for _ in range(tries):
             try:
                 pod = self._api().create_namespaced_pod(namespace, body)
-            except client.ApiException as refusal:
+            except ApiException as refusal:
                 said = json.loads(refusal.body)["message"] if refusal.body else str(refusal)
             except Exception as error:  # noqa: BLE001 # it is a result here, and is asserted on
                 said = repr(error)

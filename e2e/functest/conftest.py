@@ -7,10 +7,13 @@ import pytest
 
 from e2e.cluster import install
 from e2e.cluster.kind import KindCluster
+from e2e.cluster.kind import kubevirt as kubevirt_on_kind
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.on_kind import OnKind
 from e2e.cluster.provider import Provider, chosen
 from e2e.cluster.release_up import wait_in_force
+from e2e.farm import OPT_IN_VMS
+from e2e.functest.ranch import Ranch
 from e2e.functest.town import Town
 from e2e.pods import OPT_IN
 
@@ -48,3 +51,24 @@ def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
     own.attach("front", "back", "storage")
     yield own
     install.rolled_out(kubectl)  # whatever the test did to the programs is over
+
+
+@pytest.fixture(scope="session")
+def kubevirt(provider: Provider, kubectl: Kubectl) -> KindCluster:
+    """The kind cluster with KubeVirt, which comes after the release, and stays with the cluster."""
+    if not isinstance(provider, OnKind):
+        pytest.skip("installs KubeVirt, which it does on the provider kind only")
+    assert kubectl.kubeconfig == provider.kubectl.kubeconfig  # the release serves there
+    kubevirt_on_kind.install(provider.cluster)
+    return provider.cluster
+
+
+@pytest.fixture
+def ranch(kubevirt: KindCluster, kubectl: Kubectl, namespace: str) -> Ranch:
+    """A namespace of the test's own that has opted in for VMs, with a network."""
+    kubevirt_on_kind.take_launchers(kubectl)
+    kubectl("label", "namespace", namespace, OPT_IN_VMS)
+    Town(kubectl, namespace).attach("front")
+    own = Ranch(kubectl, namespace, kubevirt)
+    own.wait_served()
+    return own
