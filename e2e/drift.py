@@ -3,7 +3,8 @@
 Three ways are in use, each as the tool's own library goes it:
 
 - `by_last_applied`: Argo CD as installed (gitops-engine, ThreeWayDiff). It computes by itself, from
-  the annotation of the last apply, what an apply would make; no webhook is asked.
+  the annotation of the last apply, what an apply would make, and leaves out what was not applied
+  last; no webhook is asked.
 - `by_dry_run`: Flux (fluxcd/pkg/ssa, Diff), and Argo CD with ServerSideDiff. A server-side apply,
   as a dry run, through all webhooks; status and most metadata are not compared.
 - `kubectl diff`, client-side or server-side: `shown`.
@@ -90,6 +91,18 @@ def _expected(last: Any, wanted: dict[str, Any], live: dict[str, Any]) -> dict[s
     dropped = last.keys() - wanted.keys()
     result = {key: value for key, value in live.items() if key not in dropped}
     for key, value in wanted.items():
-        merged = isinstance(value, dict) and isinstance(live.get(key), dict)
-        result[key] = _expected(last.get(key), value, live[key]) if merged else value
+        if isinstance(value, dict) and isinstance(live.get(key), dict):
+            result[key] = _expected(last.get(key), value, live[key])
+        elif _applied(last.get(key), live.get(key)) != value:
+            result[key] = value
     return result
+
+
+def _applied(last: object, live: object) -> object:
+    """Leave out of `live` what was not applied last: defaults, and what others have added."""
+    if isinstance(last, dict) and isinstance(live, dict):
+        return {key: _applied(value, live[key]) for key, value in last.items() if key in live}
+    if isinstance(last, list) and isinstance(live, list):
+        known = [_applied(one, other) for one, other in zip(last, live, strict=False)]
+        return known + live[len(known) :]
+    return live

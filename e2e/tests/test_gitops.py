@@ -34,7 +34,7 @@ PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/gitops.md").read_text()
 WORDS = " ".join(PAGE.split())
 SCRIPT = PROJECT / "docs/examples/held.py"
-ADDRESSES = re.compile(r"/spec/template/spec/domain/devices/interfaces/\d+/macAddress")
+INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
 Apply = Callable[[Kubectl, str], str]
 
@@ -301,31 +301,50 @@ def test_a_bare_pod_is_drift_for_who_asks_no_webhook(shop: Shop) -> None:
 
 
 @WAYS
-def test_a_machine_without_addresses_in_git_is_drift_for_who_asks_no_webhook(
+def test_a_machine_without_addresses_in_git_is_no_drift_and_keeps_them(
     shop: Shop, machines: str, apply: Apply
 ) -> None:
-    name = "web" if apply is client_side else "db"
-    vm = manifest(name, [Interface("default"), Interface("front", "front")])
-    vm["metadata"]["namespace"] = machines
-    text = json.dumps(vm)
+    text = machine("web" if apply is client_side else "db", machines)
     apply(shop.kubectl, text)
-    given = addresses(shop, name)
+    given = addresses(shop, text)
 
     no_drift(shop.kubectl, text)
     apply(shop.kubectl, text)
 
     assert all(given)
-    assert addresses(shop, name) == given
+    assert addresses(shop, text) == given
     if apply is client_side:
-        found = drift.by_last_applied(shop.kubectl, text)
-        assert len(found) == len(given)
-        assert all(ADDRESSES.fullmatch(one) for one in found)
-        [expression] = ignored("jqPathExpressions", "VirtualMachine")
-        assert expression == ".spec.template.spec.domain.devices.interfaces[]?.macAddress"
+        assert drift.by_last_applied(shop.kubectl, text) == []
 
 
-def addresses(shop: Shop, name: str) -> list[str]:
-    vm = shop.kubectl.json("get", "vm", name, "-n", shop.namespace)
+def test_an_address_written_on_one_interface_leaves_the_other_its_own(
+    shop: Shop, machines: str
+) -> None:
+    shop.kubectl.apply(machine("web", machines))
+    first, second = addresses(shop, machine("web", machines))
+    text = machine("web", machines, "0a:00:00:00:05:10")
+
+    expected = drift.by_last_applied(shop.kubectl, text)
+    found = drift.by_dry_run(shop.kubectl, drift.FLUX, text)
+    shop.kubectl.apply(text)
+
+    assert expected == [f"{INTERFACES}/0/macAddress", f"{INTERFACES}/1/macAddress"]
+    assert found == [f"{INTERFACES}/1/macAddress"]
+    assert addresses(shop, text) == [first, "0a:00:00:00:05:10"]
+    assert second != "0a:00:00:00:05:10"
+    [expression] = ignored("jqPathExpressions", "VirtualMachine")
+    assert expression == INTERFACES.replace("/", ".") + "[]?.macAddress"
+
+
+def machine(name: str, namespace: str, mac: str = "") -> str:
+    vm = manifest(name, [Interface("default"), Interface("front", "front", mac)])
+    vm["metadata"]["namespace"] = namespace
+    return json.dumps(vm)
+
+
+def addresses(shop: Shop, text: str) -> list[str]:
+    named = json.loads(text)["metadata"]
+    vm = shop.kubectl.json("get", "vm", named["name"], "-n", named["namespace"])
     interfaces = vm["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"]
     return [one.get("macAddress", "") for one in interfaces]
 
