@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 from e2e.cluster import accounts, certificates, processes
@@ -41,12 +42,7 @@ _DRY_RUN = ("create", "-f", "-", "-n", "default", "--dry-run=server", "-o", "jso
 def launch(cluster: ControlPlane) -> Program:
     """Start it on its Service's ClusterIP; it is not ready yet."""
     address = _service_address(cluster.kubectl)
-    folder = cluster.state / NAME
-    if not (folder / "ca.crt").exists():
-        signer = certificates.authority(f"{NAME}-ca")
-        signer.write(folder, "ca")
-        signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc", address]).write(folder)
-        signer.issue("kubevirt.io:system:client:virt-handler").write(folder, "handler")
+    folder = write_certificates(cluster.state / NAME, address)
     process = processes.start(
         NAME,
         [
@@ -67,16 +63,36 @@ def launch(cluster: ControlPlane) -> Program:
     return Program(process, f"https://{address}:{_PORT}/apis/subresources.kubevirt.io/v1/healthz")
 
 
+def write_certificates(folder: Path, *addresses: str) -> Path:
+    """Write what it serves with and what it shows to virt-handler, if that is not there yet."""
+    if not (folder / "ca.crt").exists():
+        signer = certificates.authority(f"{NAME}-ca")
+        signer.write(folder, "ca")
+        signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc", *addresses]).write(folder)
+        signer.issue("kubevirt.io:system:client:virt-handler").write(folder, "handler")
+    return folder
+
+
+def service() -> dict[str, Any]:
+    """Return its Service, as virt-operator makes it."""
+    return next(one for one in printed("api") if one["kind"] == "Service")
+
+
 def register(cluster: ControlPlane) -> None:
-    """Let the API server ask virt-api; return when it does."""
-    kubectl = cluster.kubectl
-    authority = base64.b64encode((cluster.state / NAME / "ca.crt").read_bytes()).decode()
+    """Let the API server ask the process; return when it does."""
+    cluster.kubectl.apply(json.dumps(_ENDPOINTS))
+    ask(cluster.kubectl, cluster.state / NAME, _PORT)
+
+
+def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
+    """Let the API server ask virt-api, whose certificates are in `folder`; return when it does."""
+    authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
     asking = [one for one in printed("api") if one["kind"] in _ASKED]
     for one in asking:
         for client in _clients(one):
             client["caBundle"] = authority
-            client["service"]["port"] = _PORT
-    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": [_ENDPOINTS, *asking]}))
+            client["service"]["port"] = port
+    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": asking}))
     services = [f"apiservice/{o['metadata']['name']}" for o in asking if o["kind"] == _ASKED[2]]
     kubectl("wait", "--for=condition=Available", *services, "--timeout=60s")
     eventually(lambda: _defaults(kubectl), "virt-api fills in what a machine lacks")
@@ -98,9 +114,9 @@ def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _service_address(kubectl: Kubectl) -> str:
-    service = next(one for one in printed("api") if one["kind"] == "Service")
-    service["spec"]["ports"][0]["port"] = _PORT
-    kubectl.apply(json.dumps(service))
+    ours = service()
+    ours["spec"]["ports"][0]["port"] = _PORT
+    kubectl.apply(json.dumps(ours))
     named = ("get", "service", NAME, "-n", NAMESPACE)
     return kubectl(*named, "-o", "jsonpath={.spec.clusterIP}")
 

@@ -28,7 +28,7 @@ Create them once as root: mkdir -p {folders}"""
 
 def launch(cluster: ControlPlane) -> Program:
     """Start it; it is not ready yet. A test may call this again after a kill."""
-    folder = _write_certificates(cluster.state / "etc" / NAME)
+    folder = write_certificates(cluster.state / "etc" / NAME) / "certificates"
     address = cluster.plan.address
     port = free_ports(address, 1)[0]
     argv = [
@@ -51,12 +51,12 @@ def launch(cluster: ControlPlane) -> Program:
     return Program(process, f"https://{address}:{port}/healthz")
 
 
-def _write_certificates(folder: Path) -> Path:
+def write_certificates(folder: Path) -> Path:
     """Write what it serves with, and the authorities for exports, which nobody here has."""
     signer = certificates.authority(NAME)
     for name in (*_CONSTANT, "certificates"):
         signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc"]).write(folder / name)
-    return folder / "certificates"
+    return folder
 
 
 def _seeing(state: Path, argv: Sequence[str]) -> list[str]:

@@ -29,9 +29,14 @@ def fetch() -> None:
 
 def apply_crds(kubectl: Kubectl) -> None:
     """Apply all of KubeVirt's CRDs and that of networks; return when they are established."""
+    apply_own_crds(kubectl)
+    apply_networks_crd(kubectl)
+
+
+def apply_own_crds(kubectl: Kubectl) -> None:
+    """Apply all of KubeVirt's CRDs; return when they are established."""
     progress = Progress("Applying KubeVirt's CRDs")
     _apply(kubectl, printed("crds"))
-    apply_networks_crd(kubectl)
     progress.done()
 
 

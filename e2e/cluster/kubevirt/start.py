@@ -17,12 +17,14 @@ from e2e.cluster.progress import Progress
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
+# There is no image of virt-launcher, so no node shall ask anybody for one.
+_CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
 # What virt-operator writes; its programs do nothing before its phase is Deployed.
 _DEPLOYED = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "KubeVirt",
     "metadata": {"name": "kubevirt", "namespace": NAMESPACE},
-    "spec": {"configuration": {"developerConfiguration": _FOR_DEVELOPERS}},
+    "spec": {"configuration": _CONFIGURATION},
 }
 _STATUS = {
     "phase": "Deployed",
@@ -54,22 +56,27 @@ def start(cluster: ControlPlane) -> KubeVirt:
     find_kubevirt()  # all at once, or what is to be built is built in two goes
     apply_crds(cluster.kubectl)
     progress = Progress("Starting virt-controller and virt-api")
-    apply_accounts(cluster.kubectl)
-    cluster.kubectl.apply(json.dumps(_DEPLOYED))
-    status = ("patch", "kubevirt", "kubevirt", "-n", NAMESPACE, "--subresource=status")
-    cluster.kubectl(*status, "--type=merge", "-p", json.dumps({"status": _STATUS}))
+    declare(cluster.kubectl)
     virt_controller, virt_api = controller.launch(cluster), api.launch(cluster)
     virt_controller.wait_ready()
     virt_api.wait_ready()
     api.register(cluster)
-    _await_collector(cluster.kubectl)
+    await_collector(cluster.kubectl)
     kubelet = Kubelet(cluster.kubectl)
     kubelet.join()
     progress.done()
     return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
 
 
-def _await_collector(kubectl: Kubectl) -> None:
+def declare(kubectl: Kubectl) -> None:
+    """Say that KubeVirt is deployed, with its accounts: what its programs find when they start."""
+    apply_accounts(kubectl)
+    kubectl.apply(json.dumps(_DEPLOYED))
+    status = ("patch", "kubevirt", "kubevirt", "-n", NAMESPACE, "--subresource=status")
+    kubectl(*status, "--type=merge", "-p", json.dumps({"status": _STATUS}))
+
+
+def await_collector(kubectl: Kubectl) -> None:
     """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
 
     Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
