@@ -14,16 +14,15 @@ import ssl
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 import kopf
-import kubernetes.client
-import kubernetes.config
 
 from controller.certify import AUTHORITY_SECRET, SERVING_SECRET
 from controller.configuration import CONFIG_MAP
 from controller.namespaces import MUTATOR
+from crds.login import configuration as configured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -134,6 +133,8 @@ async def _run(
                 registry=_registry(mark, kubeconfig, sessions, subjects),
                 settings=_settings(namespace),
                 standalone=True,
+                # Else it looks for the user's name, which a pod's user need not have.
+                identity="kubemacpool-controller",  # type: ignore[arg-type] # its NewType is private
                 namespaces=[namespace],
                 # Given the thread-safe one itself, it blocks a thread on it: an early end hangs.
                 stop_flag=asyncio.wrap_future(stop),
@@ -215,11 +216,7 @@ def _login(kubeconfig: str | None) -> kopf.AiohttpSession:
 
     The session is ours to close: kopf does not when it ends early.
     """
-    configuration: Any = kubernetes.client.Configuration()
-    where = {"config_file": kubeconfig} if kubeconfig else {}
-    kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
-        client_configuration=configuration, **where
-    )
+    configuration = configured(kubeconfig)
     token = configuration.get_api_key_with_prefix("authorization") or (
         configuration.get_api_key_with_prefix("BearerToken")
     )

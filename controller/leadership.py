@@ -22,6 +22,8 @@ from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
+from crds.login import in_pod
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
@@ -62,10 +64,11 @@ async def lead(
     is. Cancel it to stop. However it ends, a Lease that is still held is handed back.
     """
     configuration = Configuration()
-    where = {"config_file": kubeconfig} if kubeconfig else {}
-    await config.load_config(  # type: ignore[no-untyped-call] # it ships no types
-        client_configuration=configuration, **where
-    )
+    if in_pod(kubeconfig):
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        where = {"config_file": kubeconfig} if kubeconfig else {}
+        await config.load_config(client_configuration=configuration, **where)  # type: ignore[no-untyped-call]
     async with ApiClient(configuration) as client:
         lock = _Lock(LEASE, namespace, identity, client)
         election = LeaderElection(Config(lock, LEASE_S, RENEW_S, RETRY_S, work, work))

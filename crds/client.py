@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import aiohttp
-import kubernetes.client
 import kubernetes.config
 import msgspec
 import yaml
 from yarl import URL
 
+from crds import login
 from crds.pages import taken_apart
 
 if TYPE_CHECKING:
@@ -233,12 +233,8 @@ class Api:
 
     def _configure(self) -> None:
         """Read it all anew; connections from now on trust the CA that stands there now."""
-        configuration = kubernetes.client.Configuration()
-        where = {"config_file": self.kubeconfig} if self.kubeconfig else {}
         try:
-            kubernetes.config.load_config(  # type: ignore[no-untyped-call] # it ships no types
-                client_configuration=configuration, **where
-            )
+            configuration = login.configuration(self.kubeconfig)
             self._tls = _tls(configuration)
         except _NO_CONFIGURATION as error:
             raise Unreachable(f"the configuration of the API server: {_said(error)}") from error

@@ -18,6 +18,12 @@ def configured(kubectl: Kubectl) -> tuple[str, str]:
     return data["RANGE_START"], data["RANGE_END"]
 
 
+def in_force(kubectl: Kubectl) -> str:
+    """Return where the range of MacPool default begins."""
+    start: str = kubectl.json("get", "macpool", "default")["spec"]["ranges"][0]["start"]
+    return start
+
+
 def edit(kubectl: Kubectl, **data: str | None) -> None:
     """Write into the ConfigMap; None removes."""
     kubectl("patch", *CONFIG_MAP, "--type=merge", "-p", json.dumps({"data": data}))

@@ -274,8 +274,8 @@ def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> Non
     assert {rule.removeprefix("!") for rule in rules[1:]} == copied
 
 
-READ_ONLY = """
-import errno, os, sys
+IN_A_POD = """
+import errno, os, pwd, sys
 
 def refuse(event, args):
     writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -284,13 +284,20 @@ def refuse(event, args):
     if event.startswith("tempfile."):
         raise OSError(errno.EROFS, event)
 
+def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+
 sys.addaudithook(refuse)
+pwd.getpwuid = unknown
+os.environ["HOME"] = "/"
+for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    os.environ.pop(name, None)
 os.write(2, b"nothing can be written\\n")
 """
 
 
-def test_our_programs_need_no_disk_to_write_to(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(READ_ONLY)
+def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(IN_A_POD)
     checkout = Path(__file__).parents[2]
     env = {"PYTHONPATH": f"{tmp_path}:{checkout}", "PYTHONDONTWRITEBYTECODE": "1"}
     with ephemeral() as cluster:
@@ -301,6 +308,12 @@ def test_our_programs_need_no_disk_to_write_to(tmp_path: Path) -> None:
                 program.wait_ready()
                 log = cluster.state / f"{program.process.name}.log"
                 assert log.read_text().startswith("nothing can be written")
+            pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:01")
+            eventually(
+                lambda: pool.in_force(cluster.kubectl) == "02:00:00:00:00:01",
+                "the controller follows what people edit",
+            )
+            assert "kopf ended" not in (cluster.state / "controller-1.log").read_text()
         finally:
             for program in programs:
                 program.process.stop()
