@@ -95,12 +95,14 @@ kubevirt-crds: venv ## Build KubeVirt's CRDs, with which the demo shows a VM (Go
 	@python -m e2e.cluster kubevirt-crds
 
 .PHONY: manifest
-manifest: venv ## Generate deploy/kubemacpool.yaml, the one-file release manifest
+manifest: venv ## Generate deploy/kubemacpool.yaml and its reference, docs/configuration.md
 	@python -m deploy build
+	@python -m docs.generate build
 
 .PHONY: manifest-check
 manifest-check: venv
 	@python -m deploy check
+	@python -m docs.generate check
 
 .PHONY: image
 image: venv ## Build the image of both programs (IMAGE, BASE) and say what it holds
