@@ -5,22 +5,15 @@ FROM ${BASE} AS build
 RUN python3 -m venv --copies /opt/kubemacpool
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/kubemacpool/bin/pip install --no-cache-dir --no-compile --require-hashes -r /tmp/requirements.txt \
- && /opt/kubemacpool/bin/pip uninstall --yes pip \
- && rm -rf /opt/kubemacpool/lib/python3*/site-packages/setuptools*
+ && /opt/kubemacpool/bin/python -m pip uninstall --quiet --yes setuptools pip
+# Compiled here, because nothing can be written where it runs.
+RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kubemacpool/lib
 COPY crds/*.py /app/crds/
 COPY webhook/*.py /app/webhook/
 COPY controller/*.py /app/controller/
-# Compiled here, because nothing can be written where it runs: a start takes half as long.
-RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kubemacpool/lib /app
+RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
-ARG VERSION=0.1.0
-ARG REVISION=
-LABEL org.opencontainers.image.title="kubemacpool" \
-      org.opencontainers.image.description="A MAC-address pool for Kubernetes pods and KubeVirt virtual machines" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.licenses="Apache-2.0"
 # Whoever breaks in finds nothing to install with.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/lib/python3*/site-packages/pip* \
       /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels
@@ -30,3 +23,11 @@ ENV PATH=/opt/kubemacpool/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 USER 107:107
 CMD ["python", "-m", "webhook"]
+# Last, so that what is above need not be built again for another commit.
+ARG VERSION=0.1.0
+ARG REVISION=
+LABEL org.opencontainers.image.title="kubemacpool" \
+      org.opencontainers.image.description="A MAC-address pool for Kubernetes pods and KubeVirt virtual machines" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.licenses="Apache-2.0"

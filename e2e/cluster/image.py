@@ -43,21 +43,22 @@ def build(tag: str = "", base: str = "") -> str:
     builder = _builder()
     name = tag or f"{NAME}:building"
     flags = ["-t", name, "-f", "Dockerfile", "--build-arg", f"BASE={base or _base(builder)}"]
+    flags += ["--build-arg", f"REVISION={_revision()}"]
     engine.follow(
         f"Building {name} with {builder}", [builder, "build", *flags, "."], _CHECKOUT, "image.log"
     )
     if tag:
         return name
-    digest = docker("inspect", "--format={{.Id}}", name).removeprefix("sha256:")[:12]
-    docker("tag", name, f"{NAME}:dev-{digest}")
+    digest = _said(builder, "inspect", "--format={{.Id}}", name).removeprefix("sha256:")[:12]
+    _said(builder, "tag", name, f"{NAME}:dev-{digest}")
     return f"{NAME}:dev-{digest}"
 
 
 def push(image: str, repository: str) -> str:
     """Push `image` to `repository` and return its name there."""
-    name = f"{repository}:{image.rpartition(':')[2]}"
-    docker("tag", image, name)
-    engine.follow(f"Pushing {name}", ["docker", "push", name], _CHECKOUT, "push.log")
+    builder, name = _builder(), f"{repository}:{image.rpartition(':')[2]}"
+    _said(builder, "tag", image, name)
+    engine.follow(f"Pushing {name}", [builder, "push", name], _CHECKOUT, "push.log")
     return name
 
 
@@ -69,6 +70,18 @@ def busybox() -> str:
             dockerfile.write_text(_BUSYBOX_DOCKERFILE.format(packages=bases.packages()))
             docker("build", "-t", _BUSYBOX, folder)
     return _BUSYBOX
+
+
+def _revision() -> str:
+    """The commit that is checked out; nothing where this is no clone."""
+    return _said("git", "rev-parse", "HEAD", check=False)
+
+
+def _said(*argv: str, check: bool = True) -> str:
+    done = subprocess.run(argv, cwd=_CHECKOUT, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise CommandFailed(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
 def _builder() -> str:
@@ -94,7 +107,7 @@ def _report(builder: str, image: str) -> int:
         subprocess.run([builder, "images", image], check=True)
         return 0
     inspect = [builder, "image", "inspect", "--format", "{{.Size}} {{.Config.User}}", image]
-    size, user = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.split()
+    size, user = _said(*inspect).split()
     print(f"{image}: {int(size) / 1e6:.0f} MB, runs as {user}", flush=True)
     run = [builder, "run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL", image]
     return subprocess.run([*run, "python", "-c", _REPORT], check=False).returncode
