@@ -67,7 +67,9 @@ def apply_release(kubectl: Kubectl) -> None:
     """Apply the one-file manifest; return when the API server knows our kinds."""
     kubectl("apply", "-f", str(MANIFEST))
     kinds = ("crd/macallocations.kubemacpool.io", "crd/macpools.kubemacpool.io")
-    kubectl("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+    # Just created, they have no conditions yet, which kubectl takes for an error.
+    wait = ("wait", "--for=condition=Established", *kinds, "--timeout=60s")
+    eventually(lambda: not kubectl.run(*wait).returncode, "our kinds established")
 
 
 def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
