@@ -2,6 +2,7 @@
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
+USER 0
 RUN python3 -m venv --copies /opt/kubemacpool
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/kubemacpool/bin/pip install --no-cache-dir --no-compile --require-hashes -r /tmp/requirements.txt \
@@ -14,6 +15,7 @@ COPY controller/*.py /app/controller/
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
+USER 0
 # Whoever breaks in finds nothing to install with.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/lib/python3*/site-packages/pip* \
       /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels
@@ -24,7 +26,7 @@ WORKDIR /app
 USER 107:107
 CMD ["python", "-m", "webhook"]
 # Last, so that what is above need not be built again for another commit.
-ARG VERSION=0.1.0
+ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="kubemacpool" \
       org.opencontainers.image.description="A MAC-address pool for Kubernetes pods and KubeVirt virtual machines" \

@@ -5,6 +5,12 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 state=${KUBEMACPOOL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubemacpool}/docker-engine
 
+# Whether the process in our pid file is the engine that we started: after a crash, it may be anybody.
+ours() {
+	[ -f "$state/pid" ] || return 1
+	tr '\0' ' ' <"/proc/$(cat "$state/pid")/cmdline" 2>/dev/null | grep -qF -- "--pidfile $state/pid"
+}
+
 up() {
 	if docker info >/dev/null 2>&1; then
 		echo "A Docker Engine runs already: left as it is." >&2
@@ -20,6 +26,7 @@ up() {
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io iptables >/dev/null
 	fi
 	mkdir -p "$state"
+	rm -f "$state/pid" # no engine answers, so it is of one that crashed
 	cp "$here/runc-bounded" "$state/" # it must outlive this checkout
 	local flags=(--data-root "$state/data" --exec-root "$state/exec" --pidfile "$state/pid")
 	# Containers with --privileged ask for every capability there is; some machines lack one.
@@ -34,21 +41,29 @@ up() {
 		fi
 		sleep 0.5
 	done
+	kill "$!" 2>/dev/null || true
 	echo "The Docker Engine did not come up; the end of $state/log:" >&2
 	tail -5 "$state/log" >&2
 	return 1
 }
 
 down() {
-	if ! [ -f "$state/pid" ]; then
+	if ! ours; then
 		echo "No Docker Engine of ours runs." >&2
 		return
 	fi
 	local pid
 	pid=$(cat "$state/pid")
-	kill "$pid" 2>/dev/null || true
-	while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
-	echo "The Docker Engine has ended; its images stay in $state." >&2
+	kill "$pid"
+	for _ in $(seq 150); do # it gives containers 10 s to end
+		if ! kill -0 "$pid" 2>/dev/null; then
+			echo "The Docker Engine has ended; its images stay in $state." >&2
+			return
+		fi
+		sleep 0.2
+	done
+	echo "The Docker Engine (process $pid) does not end." >&2
+	return 1
 }
 
 lacks_capabilities() {

@@ -25,7 +25,15 @@ _DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (no
 on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
 KUBECONFIG, never started or ended). Without it: what stands, else kind where a Docker Engine runs,
 else control-plane."""
-_EXPECTED = (NoCluster, NotReady, CommandFailed, ChecksumMismatch, NoSuchProvider, KubectlFailed)
+_EXPECTED = (
+    NoCluster,
+    NotReady,
+    CommandFailed,
+    ChecksumMismatch,
+    NoSuchProvider,
+    KubectlFailed,
+    AssertionError,  # what `eventually` raises
+)
 
 
 def main() -> int:

@@ -132,8 +132,19 @@ NODE = GoModule(
     },
 )
 
+# cert-manager does not run here: its CRDs say whether our overlay is written as it reads it.
+CERT_MANAGER = GoModule(
+    folder=release.CERT_MANAGER_MODULE,
+    packages={},
+    version_packages={},
+    seconds={},
+    shared_s=0,
+    remedy="It is 4 MB to download.",
+    files={"cert-manager-crds": ("github.com/cert-manager/cert-manager", "deploy/crds")},
+)
+
 
 def of(names: Collection[str]) -> GoModule:
     """The module that all of `names` come from."""
-    modules = (CONTROL_PLANE, KUBEVIRT, NODE)
+    modules = (CONTROL_PLANE, KUBEVIRT, NODE, CERT_MANAGER)
     return next(one for one in modules if set(names) <= set(one.products))

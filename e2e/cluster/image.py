@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from e2e.cluster.kind import bases, engine
@@ -43,7 +44,7 @@ def build(tag: str = "", base: str = "") -> str:
     builder = _builder()
     name = tag or f"{NAME}:building"
     flags = ["-t", name, "-f", "Dockerfile", "--build-arg", f"BASE={base or _base(builder)}"]
-    flags += ["--build-arg", f"REVISION={_revision()}"]
+    flags += ["--build-arg", f"REVISION={_revision()}", "--build-arg", f"VERSION={_version()}"]
     engine.follow(
         f"Building {name} with {builder}", [builder, "build", *flags, "."], _CHECKOUT, "image.log"
     )
@@ -72,9 +73,17 @@ def busybox() -> str:
     return _BUSYBOX
 
 
+def _version() -> str:
+    project = tomllib.loads((_CHECKOUT / "pyproject.toml").read_text())["project"]
+    version: str = project["version"]
+    return version
+
+
 def _revision() -> str:
-    """The commit that is checked out; nothing where this is no clone."""
-    return _said("git", "rev-parse", "HEAD", check=False)
+    """The commit that is checked out, `-dirty` if files differ; nothing where this is no clone."""
+    if not shutil.which("git"):
+        return ""
+    return _said("git", "describe", "--always", "--abbrev=40", "--dirty", check=False)
 
 
 def _said(*argv: str, check: bool = True) -> str:

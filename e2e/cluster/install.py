@@ -14,7 +14,9 @@ _ROLLOUT_S = 110  # kubectl itself is given 120
 
 def manifest(image: str, source: Path = MANIFEST) -> str:
     """The release as users would edit it to run `image`."""
-    return source.read_text().replace(_RELEASED, f"image: {image}")
+    text = source.read_text()
+    assert _RELEASED in text, f"{source} has no {_RELEASED}"
+    return text.replace(_RELEASED, f"image: {image}")
 
 
 def apply(kubectl: Kubectl, image: str) -> None:

@@ -46,12 +46,16 @@ class Kubectl:
 
     def run(self, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         """Return its exit code, stdout and stderr (where warnings stand)."""
-        return subprocess.run(
-            [str(self.binary), *args],
-            input=stdin,
-            env={**self.env, "KUBECONFIG": str(self.kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=_GIVE_UP_S,
-            check=False,
-        )
+        try:
+            return subprocess.run(
+                [str(self.binary), *args],
+                input=stdin,
+                env={**self.env, "KUBECONFIG": str(self.kubeconfig)},
+                capture_output=True,
+                text=True,
+                timeout=_GIVE_UP_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = f"no answer within {late.timeout:.0f} s"
+            raise KubectlFailed(f"kubectl {' '.join(args)}: {said}") from late

@@ -1,7 +1,7 @@
 """Finds the binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
 
 In that order, for each binary by itself: KUBEBUILDER_ASSETS usually has no controller manager.
-KubeVirt's, and kind with what its nodes are made of, are in the cache or built.
+KubeVirt's, cert-manager's, and kind with what its nodes are made of, are in the cache or built.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ from pathlib import Path
 from e2e.cluster import release
 from e2e.cluster.download import Mirrors, Unreachable, download
 from e2e.cluster.gobuild import build
-from e2e.cluster.gomodules import KUBEVIRT, NODE
+from e2e.cluster.gomodules import CERT_MANAGER, KUBEVIRT, NODE
 from e2e.cluster.progress import Progress, say
 
 
@@ -34,6 +34,12 @@ def find_kubevirt(*names: str) -> dict[str, Path]:
 def find_node(*names: str) -> dict[str, Path]:
     """The path of kind and of what its nodes are made of; builds what our cache lacks."""
     return _find(names or NODE.products, release.cached_node(), [], _build)
+
+
+@functools.cache
+def find_cert_manager() -> dict[str, Path]:
+    """The path of cert-manager's CRDs; fetches them where our cache lacks them."""
+    return _find(CERT_MANAGER.products, release.cached_cert_manager(), [], _build)
 
 
 def has_kubevirt(*names: str) -> bool:

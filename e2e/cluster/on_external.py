@@ -38,7 +38,8 @@ class OnExternal:
         say(f"KUBEVIRT_PROVIDER=external: using {external.describe(kubectl)}; nothing was started.")
         if os.environ.get("KUBEVIRT_WITH_MULTUS") == "true":
             kubectl("apply", "-f", str(find_node(_MULTUS)[_MULTUS]))
-            kubectl("rollout", "status", "daemonset/kube-multus-ds", "-n", "kube-system")
+            rollout = ("rollout", "status", "daemonset/kube-multus-ds", "-n", "kube-system")
+            kubectl(*rollout, "--timeout=110s")
             say("Multus was applied, as it is released; the CNI plugins are your nodes' own.")
 
     def sync(self) -> None:

@@ -11,7 +11,7 @@ from e2e.cluster import image, install
 from e2e.cluster.kind import KindCluster, bring_up, engine, name_of, standing
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.progress import say
-from e2e.cluster.readiness import NotReady, eventually
+from e2e.cluster.readiness import NotReady
 
 _NODES = "KUBEVIRT_NUM_NODES"
 
@@ -44,10 +44,7 @@ class OnKind:
         """See Provider. Nodes that were stopped are started."""
         self._need_engine()
         if found := self._standing():
-            for node in found.nodes:
-                found.start_node(node)
-            cluster = found
-            eventually(lambda: _is_ready(cluster), "the API server is ready", 120)
+            found.start_nodes(*found.nodes)
             say(f"The kind cluster {found.name} is already up.")
             return
         made = bring_up(self._folder, name_of(self.state), _nodes())
@@ -81,7 +78,7 @@ class OnKind:
         if found is None:
             say("There is no kind cluster of this checkout.")
             return False
-        ready = _is_ready(found)
+        ready = found.is_ready
         say(f"kind cluster {found.name}: {', '.join(found.nodes)}")
         say(f"The API server is {'' if ready else 'not '}ready.")
         return ready
@@ -114,10 +111,6 @@ class OnKind:
                 "KUBEVIRT_PROVIDER=kind: no Docker Engine answers. Start yours; on a machine to"
                 " throw away, make docker-engine installs and starts one (root, Debian or Ubuntu)."
             )
-
-
-def _is_ready(cluster: KindCluster) -> bool:
-    return cluster.kubectl.run("get", "--raw", "/readyz").returncode == 0
 
 
 def _nodes() -> int:

@@ -1,7 +1,7 @@
 """Which releases the test bed runs, and where their binaries are cached.
 
-The versions stand once, in the go.mod of binaries/, binaries/kubevirt/ and binaries/node/: raising
-them there raises them for downloads, too.
+The versions stand once, in the go.mod of binaries/ and of its folders: raising them there raises
+them for downloads, too.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ from pathlib import Path
 GO_MODULE = Path(__file__).with_name("binaries")
 KUBEVIRT_MODULE = GO_MODULE / "kubevirt"
 NODE_MODULE = GO_MODULE / "node"
+CERT_MANAGER_MODULE = GO_MODULE / "certmanager"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 SCHEDULER = "kube-scheduler"
 
@@ -30,6 +31,7 @@ KUBERNETES = _required("k8s.io/kubernetes", GO_MODULE)
 ETCD = _required("go.etcd.io/etcd/server/v3", GO_MODULE)
 KUBEVIRT = _required("kubevirt.io/kubevirt", KUBEVIRT_MODULE)
 KIND = _required("sigs.k8s.io/kind", NODE_MODULE)
+CERT_MANAGER = _required("github.com/cert-manager/cert-manager", CERT_MANAGER_MODULE)
 OS = platform.system().lower()
 ARCH = _ARCHITECTURES.get(platform.machine(), platform.machine())
 
@@ -55,6 +57,11 @@ def cached_kubevirt() -> Path:
 def cached_node() -> Path:
     """The same for kind and what its nodes are made of."""
     return _cached_module(f"kind-{KIND}", NODE_MODULE)
+
+
+def cached_cert_manager() -> Path:
+    """The same for cert-manager's CRDs."""
+    return _cached_module(f"cert-manager-{CERT_MANAGER}", CERT_MANAGER_MODULE)
 
 
 def _cached_module(name: str, module: Path) -> Path:

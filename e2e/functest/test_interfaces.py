@@ -2,6 +2,7 @@
 
 import json
 
+from e2e.cluster.kind import KindCluster
 from e2e.cluster.readiness import eventually
 from e2e.functest.town import Town
 from e2e.pods import NETWORKS, OPT_IN, Shop, manifest
@@ -38,16 +39,21 @@ def test_an_address_by_hand_is_what_the_interface_carries(town: Town) -> None:
     assert town.inside("manual")["net1"] == "0a:0b:0c:0d:0e:0f"
 
 
-def test_pods_of_two_nodes_reach_each_other_by_the_addresses_of_the_pool(town: Town) -> None:
-    """Not over a bridge, which ends at its node: over the pods' own network, beside it."""
-    town.deploy("Deployment", "web", 2, [{"name": "front"}])
-    first, second = town.all_ready("web", 2)
+def test_pods_of_two_nodes_have_addresses_and_their_own_network_beside_them(
+    kind: KindCluster, town: Town
+) -> None:
+    """The bridges of these networks end at their nodes; the pods' own network does not."""
+    here, there = kind.nodes[:2]
+    for name, node in (("here", here), ("there", there)):
+        town.run(name, [{"name": "front"}], node=node)
+    pod = town.kubectl.json("get", "pod", "there", "-n", town.namespace)
 
-    answer = town(
-        "exec", first["metadata"]["name"], "--", "ping", "-c1", "-W5", second["status"]["podIP"]
-    )
+    answer = town("exec", "here", "--", "ping", "-c1", "-W5", pod["status"]["podIP"])
 
     assert "1 packets received" in answer
+    assert pod["spec"]["nodeName"] == there != here
+    for name in ("here", "there"):
+        assert town.inside(name)["net1"] == town.allocated(name)["net1"]
 
 
 def test_a_namespace_opts_out_and_in_again(town: Town) -> None:

@@ -19,7 +19,7 @@ def test_a_node_that_is_killed_and_started_brings_its_pods_back(
         # until it has noticed, 40 s later, that the node is gone.
         eventually(lambda: "belongs to Pod" in refusal(town, before["net1"]), "thieves refused")
     finally:
-        kind.start_node(node)
+        kind.start_nodes(node)
     eventually(lambda: runs_again(town), "web runs again", START_S)
 
     assert town.inside("web")["net1"] == before["net1"]

@@ -135,7 +135,12 @@ def pod_spec() -> dict[str, Any]:
         "imagePullPolicy": "IfNotPresent",
         "command": ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 1; done"],
     }
-    return {"containers": [container], "terminationGracePeriodSeconds": 5}
+    anywhere = [{"operator": "Exists"}]  # nodes of the control plane, too
+    return {
+        "containers": [container],
+        "terminationGracePeriodSeconds": 5,
+        "tolerations": anywhere,
+    }
 
 
 def annotations(networks: object) -> dict[str, str]:

@@ -17,7 +17,9 @@ from e2e.cluster.kind.nodeimage import node_image
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.locate import find, find_node
 from e2e.cluster.progress import Progress
+from e2e.cluster.readiness import eventually
 
+_READY_S = 180.0  # two idle cores need 20 s
 _LABEL = "io.x-k8s.kind.cluster"
 _OURS = "kubemacpool.test/"  # what the node images begin with that hold no image of CoreDNS
 # Control groups of version 1 need all of these; for version 2 kind's own settings are right.
@@ -59,6 +61,11 @@ class KindCluster:
         """The nodes without a control plane."""
         return [node for node in self.nodes if "-control-plane" not in node]
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its API server says so now."""
+        return not self.kubectl.run("get", "--raw", "/readyz").returncode
+
     def load(self, *images: str) -> None:
         """Give every node images of the engine."""
         argv = [str(_kind()), "load", "docker-image", "--name", self.name, *images]
@@ -72,9 +79,10 @@ class KindCluster:
         """Take the power from a node."""
         docker("kill", node)
 
-    def start_node(self, node: str) -> None:
-        """Start a node that was stopped; the ways between nodes' pods are laid anew."""
-        docker("start", node)
+    def start_nodes(self, *nodes: str) -> None:
+        """Start nodes that were stopped; the ways between nodes' pods are laid anew."""
+        docker("start", *nodes)
+        eventually(lambda: self.is_ready, "the API server is ready", _READY_S)
         network.connect(self.kubectl, self.nodes)
 
     def down(self) -> None:
