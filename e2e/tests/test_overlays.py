@@ -3,7 +3,6 @@
 import base64
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
 from e2e.cluster.certificates import Pair, authority
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.locate import find_cert_manager
 from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, installed, stop, wait_in_force
@@ -27,7 +27,6 @@ OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomiza
 LABEL = "mutatepods.kubemacpool.io"
 VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
 MUTATOR = "kubemacpool-mutator"
-CERT_MANAGER = "github.com/cert-manager/cert-manager@v1.21.2"
 CERT_MANAGERS = ("Issuer", "Certificate")  # kinds that come with cert-manager
 
 
@@ -330,10 +329,9 @@ def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
     assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
 
 
-@pytest.mark.skipif(not shutil.which("go"), reason="cert-manager's CRDs are published as Go code")
 def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> None:
-    folder = cert_managers_module()
-    crds = sorted(folder.glob("deploy/crds/cert-manager.io_*.yaml"))
+    folder = find_cert_manager()["cert-manager-crds"]
+    crds = sorted(folder.glob("cert-manager.io_*.yaml"))
     assert crds
     kubectl("apply", "--server-side", *(f"--filename={crd}" for crd in crds))
     names = [f"{plural}.cert-manager.io" for plural in ("issuers", "certificates")]
@@ -350,17 +348,3 @@ def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> No
     assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
     kubectl("delete", "issuers,certificates", "--all", "-n", NAMESPACE)
     kubectl("delete", *(f"--filename={crd}" for crd in crds))
-
-
-def cert_managers_module() -> Path:
-    """Where the published Go module lies: 4 MB, downloaded once."""
-    done = subprocess.run(
-        ["go", "mod", "download", "-json", CERT_MANAGER],
-        cwd="/",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        pytest.skip(f"{CERT_MANAGER} is not to be had: {done.stdout} {done.stderr}")
-    return Path(json.loads(done.stdout)["Dir"])
