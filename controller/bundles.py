@@ -24,14 +24,41 @@ MOST = 8
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
+class Unreadable(ValueError):
+    """It is no certificate, or one of which nobody can tell what it certifies."""
+
+
+def load(pem: bytes) -> x509.Certificate:
+    """Read the first certificate in `pem` as a whole; Unreadable where that cannot be done.
+
+    The library reads a key, the extensions and the algorithm when they are asked for: so a damaged
+    certificate would fail in whoever asks.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(pem)
+        certificate.public_key()
+        _ = certificate.extensions, certificate.signature_hash_algorithm
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as error:
+        raise Unreadable(str(error)) from error
+    if certificate.serial_number < 0:  # RFC 5280, 4.1.2.2; API servers refuse it, too (Go 1.23)
+        raise Unreadable("its serial number is negative")
+    return certificate
+
+
 def parse(bundle: bytes) -> tuple[set[x509.Certificate], bool]:
     """Return the certificates, and whether it holds nothing unreadable between them."""
     found: set[x509.Certificate] = set()
     is_whole = True
     for piece in bundle.split(_BEGIN)[1:]:
         try:
-            found.add(x509.load_pem_x509_certificate(_BEGIN + piece))
-        except ValueError:
+            found.add(load(_BEGIN + piece))
+        except Unreadable:
             is_whole = False
     return found, is_whole
 

@@ -251,7 +251,7 @@ def _is_no_authority(look: _Look) -> bool:
     try:
         extensions = look.opened.certificate.extensions
         return not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return True
 
 
@@ -291,6 +291,7 @@ def _first(checks: _Checks, look: _Look) -> Reason | None:
 
 def _open(pair: Pair) -> Opened | Reason:
     try:
+        bundles.load(pair.certificate)
         return opened(pair)
     except ForeignKey:
         return Reason.FOREIGN_KEY
@@ -300,8 +301,8 @@ def _open(pair: Pair) -> Opened | Reason:
 
 def _certificate(pair: Pair | None) -> x509.Certificate | None:
     try:
-        return x509.load_pem_x509_certificate(pair.certificate) if pair else None
-    except ValueError:
+        return bundles.load(pair.certificate) if pair else None
+    except bundles.Unreadable:
         return None
 
 
@@ -314,6 +315,6 @@ def _due(certificate: x509.Certificate, rotate: timedelta, life: timedelta) -> d
 def _names(certificate: x509.Certificate) -> set[str]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         return set()
     return set(names.get_values_for_type(x509.DNSName))

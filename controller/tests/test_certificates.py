@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -27,6 +29,9 @@ from controller.certificates import (
 )
 from controller.intervals import PROPAGATION, Intervals
 from controller.issuing import BACKDATE, Pair, issue_authority, issue_serving, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 NAMESPACE = "kubemacpool-system"
 INTERVALS = Intervals()
@@ -121,6 +126,61 @@ def test_a_broken_serving_pair_is_issued_again(serving: Pair | None, reason: Rea
     found = replace(GOOD, serving=serving)
 
     assert decide(found, NOW, INTERVALS, NEVER) == IssueServing(reason, CA)
+
+
+def as_pem(der: bytes) -> bytes:
+    lines = base64.encodebytes(der)
+    return b"-----BEGIN CERTIFICATE-----\n" + lines + b"-----END CERTIFICATE-----\n"
+
+
+def damaged(certificate: bytes) -> Iterator[bytes]:
+    """Every byte wrong, one at a time, by one bit or by all: most of them can still be loaded."""
+    der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
+    for where, byte in enumerate(der):
+        for bits in (0x01, 0x80, 0xFF):
+            spoilt = der[:where] + bytes([byte ^ bits]) + der[where + 1 :]
+            yield as_pem(spoilt)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number which wasn't positive")
+@pytest.mark.parametrize(
+    ("certificate", "world"),
+    [
+        (CA.certificate, lambda spoilt: replace(GOOD, authority=Pair(spoilt, CA.key))),
+        (SERVING.certificate, lambda spoilt: replace(GOOD, serving=Pair(spoilt, SERVING.key))),
+        (
+            OTHER_CA.certificate,
+            lambda spoilt: replace(GOOD, bundles={"pods": CA.certificate + spoilt}, signer=spoilt),
+        ),
+    ],
+    ids=["CA", "serving", "caBundle"],
+)
+def test_no_damaged_certificate_keeps_it_from_deciding(
+    certificate: bytes, world: Callable[[bytes], Found]
+) -> None:
+    for spoilt in damaged(certificate):
+        found = world(spoilt)
+
+        step = decide(found, NOW, INTERVALS, LONG)
+
+        assert isinstance(step, Step)
+        assert ends(found).keys() <= {"ca", "serving"}
+
+
+def of_version_4(certificate: bytes) -> bytes:
+    """The same, but of a version that there is not: its version 3 is written a0 03 02 01 02."""
+    der = x509.load_pem_x509_certificate(certificate).public_bytes(serialization.Encoding.DER)
+    return as_pem(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x03", 1))
+
+
+def test_a_certificate_of_no_known_version_is_repaired_wherever_it_stands() -> None:
+    authority = replace(GOOD, authority=Pair(of_version_4(CA.certificate), CA.key))
+    serving = replace(GOOD, serving=Pair(of_version_4(SERVING.certificate), SERVING.key))
+    bundle = replace(GOOD, bundles={"pods": of_version_4(OTHER_CA.certificate) + CA.certificate})
+
+    assert decide(authority, NOW, INTERVALS, LONG) == IssueAuthority(Reason.CORRUPTED)
+    assert decide(serving, NOW, INTERVALS, LONG) == IssueServing(Reason.CORRUPTED, CA)
+    assert decide(bundle, NOW, INTERVALS, LONG) == WriteBundle(CA.certificate)
 
 
 @pytest.mark.parametrize("bundle", [b"", b"nonsense", CA.certificate[:-40], b"\xff", RSA.key])
