@@ -16,6 +16,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,18 +26,24 @@ STILL = "-"
 DONE = range(200, 300)
 
 
+class WithoutBody(Exception):
+    """The log has the event, and not what was written."""
+
+
 @dataclass
 class Held:
-    """One line of the history. Times are RFC 3339 in UTC, whose order is that of their text."""
+    """One line of the history, with times as the log has them."""
 
     since: str
     owner: dict[str, str]
     until: str = STILL
     note: str = ""
 
-    def spans(self, moment: str) -> bool:
+    def spans(self, moment: datetime) -> bool:
         """Whether it was held at that moment."""
-        return self.since <= moment and (self.until == STILL or moment < self.until)
+        if moment < instant(self.since):
+            return False
+        return self.until == STILL or moment < instant(self.until)
 
     def cells(self) -> tuple[str, ...]:
         """What is printed."""
@@ -58,11 +65,14 @@ class History:
     def take(self, event: dict[str, Any]) -> None:
         """Read one write that succeeded."""
         when: str = event["stageTimestamp"]
-        body = event.get("requestObject") or {}
-        if event["objectRef"].get("subresource") == "status":
-            self._conflicts(when, body["status"].get("conflicts") or [])
-        elif event["verb"] == "delete":
+        if event["verb"] == "delete":
             self._close(when)
+            return
+        if "requestObject" not in event:
+            raise WithoutBody(when)
+        body = event["requestObject"] or {}
+        if event["objectRef"].get("subresource") == "status":
+            self._conflicts(when, (body.get("status") or {}).get("conflicts") or [])
         else:
             spec = body.get("spec") or {}
             if "state" in spec:  # null is its default; whoever leaves it out changes nothing of it
@@ -103,13 +113,25 @@ class History:
         self._open, self._claimed, self._others = None, "", {}
 
 
+def instant(text: str) -> datetime:
+    """Parse RFC 3339. As text ":00Z" would come after ":00.4Z", and other zones anywhere."""
+    # Python has six digits of a second at most; 3.10 wants three or six of them, and no Z.
+    found = re.fullmatch(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text.upper())
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-11-25T10:30:00Z")
+    whole, fraction, zone = found.groups()
+    digits = (fraction or "")[:6].ljust(6, "0")
+    moment = f"{whole}.{digits}{'+00:00' if zone == 'Z' else zone}"
+    return datetime.fromisoformat(moment)
+
+
 def main() -> None:
     """Print the history, or the part of it that a moment belongs to."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("mac", help="the address, in any spelling")
-    parser.add_argument("--at", metavar="TIME", help="RFC 3339 in UTC: 2026-11-25T10:30:00Z")
+    parser.add_argument("--at", metavar="TIME", type=instant, help="RFC 3339: 2026-11-25T10:30:00Z")
     parser.add_argument("log", nargs="*", default=["-"])
     arguments = parser.parse_intermixed_args()  # --at may stand before the files
     digits = re.sub("[^0-9a-f]", "", arguments.mac.lower())
@@ -117,9 +139,17 @@ def main() -> None:
     with fileinput.input(
         arguments.log, openhook=fileinput.hook_compressed, encoding="utf-8"
     ) as lines:
-        history = History()
-        for event in sorted(_writes(lines, name), key=lambda one: str(one["stageTimestamp"])):
+        events = sorted(_writes(lines, name), key=lambda one: instant(one["stageTimestamp"]))
+    history = History()
+    try:
+        for event in events:
             history.take(event)
+    except WithoutBody as when:
+        sys.exit(
+            f"held.py: the write of {name} at {when} is in the log without its body, in which the"
+            f" holder stands: the audit policy needs level Request for macallocations, as in"
+            f" audit-policy.yaml. (If you have its rule, one before it may match first.)"
+        )
     rows = [one for one in history.held if arguments.at is None or one.spans(arguments.at)]
     _print([("FROM", "UNTIL", "HOLDER", "INTERFACE", "UID", ""), *(one.cells() for one in rows)])
 

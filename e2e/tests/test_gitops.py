@@ -6,8 +6,6 @@ the API server answers them is all that counts.
 
 import json
 import re
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +31,6 @@ from e2e.tests.test_declared import declaration
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/gitops.md").read_text()
 WORDS = " ".join(PAGE.split())
-SCRIPT = PROJECT / "docs/examples/held.py"
 INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
 Apply = Callable[[Kubectl, str], str]
@@ -463,51 +460,6 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     assert before in one
     assert uid_of(shop, "again") in other
     assert until(one) <= since(other)
-
-
-def test_a_claim_of_the_holders_own_name_ends_its_hold_if_another_is_bound_by_it() -> None:
-    """What the webhook writes over a Bound allocation, when its pod is made again at once."""
-    pod = {"kind": "Pod", "namespace": "shop", "name": "web"}
-    log = [
-        written("create", 1, "Pending", pod),
-        written("patch", 2, "Bound", {**pod, "uid": "first"}),
-        written("patch", 3, "Pending", pod),  # asked twice, and the first one lived on
-        written("patch", 4, "Bound", {**pod, "uid": "first"}),
-        written("patch", 5, "Pending", pod),
-        written("patch", 6, "Bound", {**pod, "uid": "second"}),
-        written("delete", 7),
-    ]
-
-    done = subprocess.run(
-        [sys.executable, SCRIPT, "0A-00-00-00-06-06"],
-        input="\n".join(map(json.dumps, reversed(log)))
-        + '\n{"objectRef": {"name": "0a-00-00-00-06-06',
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    _, one, other = (line.split() for line in done.stdout.splitlines())
-    assert (one[:2], one[-1]) == ([moment(1), moment(5)], "first")
-    assert (other[:2], other[-1]) == ([moment(5), moment(7)], "second")
-
-
-def written(
-    verb: str, at: int, state: str = "", owner: dict[str, str] | None = None
-) -> dict[str, Any]:
-    """One line of the log, for 0a:00:00:00:06:06."""
-    return {
-        "verb": verb,
-        "requestURI": "/apis/kubemacpool.io/v1beta1/macallocations",
-        "objectRef": {"resource": "macallocations", "name": "0a-00-00-00-06-06"},
-        "responseStatus": {"code": 200},
-        "stageTimestamp": moment(at),
-        "requestObject": {"spec": {"state": state, "owner": owner}} if state else {},
-    }
-
-
-def moment(at: int) -> str:
-    return f"2026-11-25T10:00:0{at}.000000Z"
 
 
 def test_what_was_refused_or_only_tried_is_no_history(
