@@ -52,7 +52,10 @@ def load(pem: bytes) -> x509.Certificate:
 
 
 def parse(bundle: bytes) -> tuple[set[x509.Certificate], bool]:
-    """Return the certificates, and whether it holds nothing unreadable between them."""
+    """Return the certificates, and whether all of them could be read.
+
+    What stands before, between and after them is nobody's: readers pass over it (RFC 7468, 2).
+    """
     found: set[x509.Certificate] = set()
     is_whole = True
     for piece in bundle.split(_BEGIN)[1:]:
@@ -114,9 +117,14 @@ class Trust:
         self._since_s = 0.0
 
     def seen(self, authority: bytes, bundles: Collection[bytes], at_s: float) -> timedelta:
-        """Take what was read before `at_s`, and say for how long it has been so."""
-        certificates, _ = parse(authority)
-        now = next(iter(certificates), None)
+        """Take what was read before `at_s`, and say for how long it has been so.
+
+        Of a chain in `authority` the first certificate counts: it is the one that signs.
+        """
+        try:
+            now = load(authority)
+        except Unreadable:
+            now = None
         everywhere = bool(bundles) and all(now in parse(bundle)[0] for bundle in bundles)
         if now is None or not everywhere:
             self._authority = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from controller import bundles
 from controller.bundles import Trust
 from controller.intervals import Intervals
@@ -14,8 +16,8 @@ ONE, OTHER = (issue_authority(NOW, Intervals()).certificate for _ in range(2))
 SECOND = timedelta(seconds=1)
 
 
-def test_certificates_are_found_whatever_stands_between_them() -> None:
-    found, is_whole = bundles.parse(b"# ours\n" + ONE + b"# theirs\n" + OTHER)
+def test_certificates_are_found_whatever_stands_around_them() -> None:
+    found, is_whole = bundles.parse(b"# ours\n" + ONE + b"# theirs\n" + OTHER + b"garbage")
 
     assert bundles.write(sorted(found, key=lambda one: one.serial_number)) in {
         ONE + OTHER,
@@ -41,6 +43,15 @@ def test_trust_counts_from_the_first_look_that_found_the_ca_everywhere() -> None
 
     assert trust.seen(ONE, [ONE, OTHER + ONE], 100.0) == timedelta()
     assert trust.seen(ONE, [ONE, ONE], 104.0) == 4 * SECOND
+
+
+@pytest.mark.parametrize(("first", "second"), [(ONE, OTHER), (OTHER, ONE)])
+def test_of_a_chain_the_first_is_the_ca(first: bytes, second: bytes) -> None:
+    trust = Trust()
+    trust.seen(first + second, [first], 100.0)
+
+    assert trust.seen(first + second, [first], 104.0) == 4 * SECOND
+    assert trust.seen(first + second, [second], 108.0) == timedelta()
 
 
 def test_trust_counts_anew_after_a_look_that_did_not_find_it() -> None:
