@@ -1,4 +1,4 @@
-"""Upgrade from the previous manifest, uninstall, and install again: what stays users' own.
+"""Upgrade from the previous manifest, roll back, uninstall, install again: what stays users' own.
 
 The programs are today's throughout: only the manifest of the previous release is at hand here.
 """
@@ -100,6 +100,28 @@ def test_an_upgrade_leaves_what_users_have_and_serves_on(way: list[str], tmp_pat
             assert known.items() <= kept(kubectl, shop.namespace)["allocations"].items()
             shop.delete("claimant")
             eventually(lambda: shop.spec(CLAIMED).get("state") == "Declared", "Declared again")
+        finally:
+            stop(cluster)
+
+
+@WAYS
+def test_a_roll_back_of_the_manifest_leaves_what_users_have_and_serves_on(
+    way: list[str], tmp_path: Path
+) -> None:
+    with ephemeral() as cluster:
+        before = in_use(cluster, their_copy(MANIFEST, tmp_path), way)
+        kubectl, shop = cluster.kubectl, before.shop
+        try:
+            old = their_copy(PREVIOUS, tmp_path)
+            kubectl("apply", "-f", old, *way)
+
+            assert kept(kubectl, shop.namespace) == before.kept
+            assert kubectl("diff", "-f", old, *way) == ""
+            start(cluster, replicas=2, quiet_s=5)
+            [element] = shop.create("after", [{"name": "a"}])
+            shop.bound(element["mac"], "after")
+            known = before.kept["allocations"]
+            assert known.items() <= kept(kubectl, shop.namespace)["allocations"].items()
         finally:
             stop(cluster)
 
