@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # With the shortest intervals a CA comes every PROPAGATION and lasts for LEAST_OVERLAP and a second:
 # 7 at once. More come of Secrets deleted again and again, and a configuration has its 1.5 MiB.
 MOST = 8
+# Who undoes it twice will do so again. Each write is an event for every API server; a minute, twice
+# the longest pause, without one ends the quarrel.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _QUARREL_S = 1.0, 30.0, 60.0
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -132,3 +135,25 @@ class Trust:
         if now != self._authority:
             self._authority, self._since_s = now, at_s
         return timedelta(seconds=max(at_s - self._since_s, 0.0))
+
+
+class Reverts:
+    """Whether somebody else keeps undoing the caBundle: then it is written ever more slowly."""
+
+    def __init__(self) -> None:
+        self._written = b""
+        self._at_s = 0.0
+        self._times = 0
+
+    def wrote(self, bundle: bytes, at_s: float) -> None:
+        """Take note that `bundle` was written."""
+        is_again = bundle == self._written and at_s - self._at_s < _QUARREL_S
+        self._times = self._times + 1 if is_again else 1
+        self._written, self._at_s = bundle, at_s
+
+    def left(self, bundle: bytes, at_s: float) -> timedelta:
+        """Return how long `bundle` is not to be written: not at all when it is undone once."""
+        if bundle != self._written or self._times <= 1:
+            return timedelta()
+        pause_s = min(_FIRST_PAUSE_S * 2 ** min(self._times - 2, 9), _LONGEST_PAUSE_S)
+        return timedelta(seconds=max(self._at_s + pause_s - at_s, 0.0))

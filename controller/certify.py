@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
 
-from controller.bundles import Trust
+from controller.bundles import Reverts, Trust
 from controller.certificates import (
     Found,
     IssueAuthority,
@@ -45,6 +45,11 @@ _NOT_FOUND, _CONFLICT = 404, 409
 _MISSING = (
     f"there is no MutatingWebhookConfiguration {MUTATOR}: nobody is served until you apply the"
     " manifest again; its caBundle is written then"
+)
+_REVERTED = (
+    f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle, which is"
+    " written ever more slowly meanwhile, and requests are refused: see who does in"
+    " metadata.managedFields, and stop it"
 )
 _CONFIGURATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATOR}"
 # Three writes make everything, six where the CA is then due at once; the others are for whoever
@@ -112,6 +117,7 @@ class Certifier:
         self._now = now
         self._monotonic_s = monotonic_s
         self._trust = Trust()
+        self._reverts = Reverts()
         self._last_said = ""
 
     async def settle(self) -> float | None:
@@ -145,9 +151,13 @@ class Certifier:
                 pair = issue_authority(self._now(), self._intervals)
                 await self._write(AUTHORITY_SECRET, world.authority, pair)
             case WriteBundle(bundle):
+                if left := self._reverts.left(bundle, self._monotonic_s()):
+                    self._say(_REVERTED)
+                    return left
                 _log.info("writing the caBundle of %s", MUTATOR)
                 assert world.configuration is not None  # noqa: S101 # it has webhooks
                 await self._distribute(world.configuration, bundle)
+                self._reverts.wrote(bundle, self._monotonic_s())
             case IssueServing(reason, authority):
                 _log.info("issuing a certificate (Secret %s): %s", SERVING_SECRET, reason)
                 pair = issue_serving(authority, self._namespace, self._now(), self._intervals)
@@ -168,7 +178,8 @@ class Certifier:
     def _say(self, what: str) -> None:
         """Log what stays as it is, once."""
         if what and what != self._last_said:
-            _log.log(logging.WARNING if what == _MISSING else logging.INFO, "%s", what)
+            is_wrong = what in {_MISSING, _REVERTED}
+            _log.log(logging.WARNING if is_wrong else logging.INFO, "%s", what)
         self._last_said = what
 
     async def _look(self) -> _World:

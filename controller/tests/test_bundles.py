@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller import bundles
-from controller.bundles import Trust
+from controller.bundles import Reverts, Trust
 from controller.intervals import Intervals
 from controller.issuing import issue_authority
 
@@ -85,3 +85,24 @@ def test_a_ca_that_cannot_be_read_is_trusted_by_nobody() -> None:
     assert trust.seen(b"nonsense", [b"nonsense"], 104.0) == timedelta()
     assert trust.seen(b"", [], 104.0) == timedelta()
     assert trust.seen(ONE, [ONE], 108.0) == timedelta()
+
+
+def test_what_is_undone_twice_is_written_ever_more_slowly() -> None:
+    reverts, now_s = Reverts(), 100.0
+    assert reverts.left(ONE, now_s) == timedelta()
+
+    for pause_s in (0, 1, 2, 4, 8, 16, 30, 30):
+        reverts.wrote(ONE, now_s)
+        assert reverts.left(ONE, now_s) == pause_s * SECOND
+        now_s += pause_s
+        assert reverts.left(ONE, now_s) == timedelta()
+
+
+def test_a_quarrel_is_over_after_a_minute_or_with_another_bundle() -> None:
+    reverts = Reverts()
+    for at_s in (100.0, 100.0, 101.0):
+        reverts.wrote(ONE, at_s)
+
+    assert reverts.left(OTHER, 101.0) == timedelta()
+    reverts.wrote(ONE, 161.0)
+    assert reverts.left(ONE, 161.0) == timedelta()

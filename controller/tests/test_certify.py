@@ -89,6 +89,14 @@ def bundle(kubectl: Kubectl) -> bytes:
     return one
 
 
+def empty_bundle(kubectl: Kubectl) -> None:
+    """Take the caBundle out of the first webhook."""
+    empty = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
+    kubectl(
+        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(empty)
+    )
+
+
 def versions(kubectl: Kubectl) -> str:
     both = f"secret/{AUTHORITY_SECRET}", f"secret/{SERVING_SECRET}"
     where = ("-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata.resourceVersion}")
@@ -230,13 +238,29 @@ async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
     kubectl: Kubectl, certifier: Certifier
 ) -> None:
     await certifier.settle()
-    empty = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
-    kubectl(
-        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(empty)
-    )
+    empty_bundle(kubectl)
 
     await certifier.settle()
 
+    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
+
+
+async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loop(  # noqa: N802
+    kubectl: Kubectl, certifier: Certifier, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await certifier.settle()
+    empty_bundle(kubectl)
+    await certifier.settle()
+    empty_bundle(kubectl)
+
+    left_s = [await certifier.settle() for _ in range(3)]
+
+    assert left_s == [1.0] * 3
+    assert b"" in bundles(kubectl)
+    said = f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle"
+    assert caplog.text.count(said) == 1
+    clock.now_s += 1
+    await certifier.settle()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
 
 
