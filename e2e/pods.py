@@ -26,6 +26,18 @@ def manifest(name: str, networks: object = None, **metadata: object) -> str:
     )
 
 
+def declaration(mac: str, **spec: object) -> str:
+    """Return a MacAllocation that declares an address."""
+    return json.dumps(
+        {
+            "apiVersion": "kubemacpool.io/v1beta1",
+            "kind": "MacAllocation",
+            "metadata": {"name": mac.replace(":", "-")},
+            "spec": {"mac": mac, **spec},
+        }
+    )
+
+
 def as_text(networks: object) -> str:
     """Return the annotation's text."""
     return networks if isinstance(networks, str) else json.dumps(networks)

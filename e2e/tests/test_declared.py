@@ -1,22 +1,9 @@
 """Addresses that people declare, through Git or by hand, before and after their users' lives."""
 
-import json
-
 import pytest
 
 from e2e.cluster.readiness import eventually
-from e2e.pods import Shop
-
-
-def declaration(mac: str, **spec: object) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "kubemacpool.io/v1beta1",
-            "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
-            "spec": {"mac": mac, **spec},
-        }
-    )
+from e2e.pods import Shop, declaration
 
 
 def test_a_declared_address_goes_to_whoever_asks_for_it_and_returns(shop: Shop) -> None:

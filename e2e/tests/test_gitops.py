@@ -25,8 +25,7 @@ from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, Installed, installed
 from e2e.cluster.shell import typed
 from e2e.farm import OPT_IN_VMS
-from e2e.pods import NETWORKS, Shop
-from e2e.tests.test_declared import declaration
+from e2e.pods import NETWORKS, Shop, declaration
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/gitops.md").read_text()
@@ -413,7 +412,10 @@ def until(line: str) -> str:
     return line.split()[1]
 
 
-def uid_of(shop: Shop, pod: str) -> str:
+def hold(shop: Shop, pod: str, mac: str) -> str:
+    """Create a pod that comes to hold the address, and return its UID."""
+    shop.create(pod, [{"name": "a", "mac": mac}])
+    shop.bound(mac, pod)
     uid: str = shop.kubectl.json("get", "pod", pod, "-n", shop.namespace)["metadata"]["uid"]
     return uid
 
@@ -422,9 +424,7 @@ def test_the_log_says_who_held_an_address_and_from_when_until_when(
     own_cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:01"
-    shop.create("first", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "first")
-    first = uid_of(shop, "first")
+    first = hold(shop, "first", mac)
     shop.delete("first")
     shop.freed(mac)
 
@@ -448,17 +448,14 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     own_cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:02"
-    shop.create("again", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "again")
-    before = uid_of(shop, "again")
+    before = hold(shop, "again", mac)
 
     shop.delete("again")
-    shop.create("again", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "again")
+    after = hold(shop, "again", mac)
 
     one, other = lines(own_cluster, mac, 2, 0)
     assert before in one
-    assert uid_of(shop, "again") in other
+    assert after in other
     assert until(one) <= since(other)
 
 

@@ -20,7 +20,7 @@ from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, Installed, apply_release, start, stop, wait_in_force
 from e2e.farm import LAN, OPT_IN_VMS, Pasture
 from e2e.load import Crowd
-from e2e.pods import OPT_IN, Shop
+from e2e.pods import OPT_IN, Shop, declaration
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
 MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
@@ -67,17 +67,6 @@ def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
         ],
         "secrets": kubectl.json("get", "secrets", "-n", NAMESPACE)["items"],
     }
-
-
-def declaration(mac: str) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "kubemacpool.io/v1beta1",
-            "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
-            "spec": {"mac": mac},
-        }
-    )
 
 
 @WAYS
