@@ -19,9 +19,9 @@ from e2e.cluster.gomodules import CERT_MANAGER, KUBEVIRT, NODE
 from e2e.cluster.progress import Progress, say
 
 
-def find(names: Iterable[str]) -> dict[str, Path]:
+def find(names: Iterable[str], *, quietly: bool = False) -> dict[str, Path]:
     """The path of each of the control plane's `names`; fetches or builds what is missing."""
-    return _find(list(names), release.cached_binaries(), _assets(), _fill)
+    return _find(list(names), release.cached_binaries(), _assets(), _fill, quietly=quietly)
 
 
 @functools.cache  # asked often
@@ -52,6 +52,8 @@ def _find(
     cache: Path,
     elsewhere: Sequence[Path],
     fill: Callable[[Path, Sequence[str]], None],
+    *,
+    quietly: bool = False,
 ) -> dict[str, Path]:
     folders = [*elsewhere, cache]
     if any(not _at_hand(name, folders) for name in wanted):
@@ -62,7 +64,8 @@ def _find(
     found = {name: path for name in wanted if (path := _at_hand(name, folders))}
     for folder in sorted({path.parent for path in found.values()}):
         used = [name for name, path in found.items() if path.parent == folder]
-        _tell(", ".join(used), folder)
+        if not quietly:
+            _tell(", ".join(used), folder)
     return found
 
 

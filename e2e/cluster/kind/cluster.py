@@ -46,7 +46,7 @@ class KindCluster:
     def kubectl(self) -> Kubectl:
         """Kubectl as the administrator."""
         env = processes.environment(KUBECACHEDIR=str(self.state / "kubectl-cache"))
-        return Kubectl(find(["kubectl"])["kubectl"], self.state / "kubeconfig", env)
+        return Kubectl(find(["kubectl"], quietly=True)["kubectl"], self.state / "kubeconfig", env)
 
     @property
     def nodes(self) -> list[str]:
