@@ -4,7 +4,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,9 +38,9 @@ class Crowd:
     ) -> Iterator[Callable[[], int]]:
         """Begin to create them; gives a function that says how many have an answer so far."""
         with ThreadPoolExecutor(self.clients) as threads:
-            for name in names:
-                threads.submit(self._one, namespace, name, networks, tries)
+            begun = [threads.submit(self._one, namespace, name, networks, tries) for name in names]
             yield lambda: len(self.pods) + len(self.refusals)
+        _raise_what_ended(begun)
 
     @contextmanager
     def steadily(self, namespace: str, networks: object) -> Iterator[Callable[[], int]]:
@@ -55,12 +55,12 @@ class Crowd:
                     self._api().delete_namespaced_pod(name, namespace, grace_period_seconds=0)
 
         with ThreadPoolExecutor(self.clients) as threads:
-            for _ in range(self.clients):
-                threads.submit(client)
+            begun = [threads.submit(client) for _ in range(self.clients)]
             try:
                 yield lambda: len(self.pods) + len(self.refusals)
             finally:
                 over.set()
+        _raise_what_ended(begun)
 
     def macs(self) -> list[str]:
         """Return every address that a created pod was given."""
@@ -92,3 +92,9 @@ class Crowd:
             self._own.api = client.CoreV1Api(self._own.client)
         api: client.CoreV1Api = self._own.api
         return api
+
+
+def _raise_what_ended(clients: list[Future[None]]) -> None:
+    """A client that something unforeseen has ended fails the test: it asked no more."""
+    for one in clients:
+        one.result()
