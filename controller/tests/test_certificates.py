@@ -19,7 +19,6 @@ from controller.certificates import (
     Found,
     IssueAuthority,
     IssueServing,
-    Reason,
     Settled,
     Step,
     Waiting,
@@ -29,6 +28,7 @@ from controller.certificates import (
 )
 from controller.intervals import PROPAGATION, Intervals
 from controller.issuing import BACKDATE, Pair, issue_authority, issue_serving, opened
+from controller.pairs import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
