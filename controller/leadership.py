@@ -71,9 +71,12 @@ async def lead(
         await config.load_config(client_configuration=configuration, **where)  # type: ignore[no-untyped-call]
     async with ApiClient(configuration) as client:
         lock = _Lock(LEASE, namespace, identity, client)
+        stands_by = ""
         election = LeaderElection(Config(lock, LEASE_S, RENEW_S, RETRY_S, work, work))
         try:
-            while not await election.try_acquire_or_renew():  # noqa: ASYNC110 # nobody tells us
+            while not await election.try_acquire_or_renew():
+                if not stands_by and (stands_by := lock.holder or ""):
+                    _log.info("%s stands by: %s leads", identity, stands_by)
                 await asyncio.sleep(RETRY_S)
             _log.info("%s leads", identity)
             await _while_kept(election, lock, work)

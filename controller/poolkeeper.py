@@ -63,7 +63,9 @@ class PoolKeeper:
         """
         config = await self._config()
         wanted = configuration.wanted(config.data if config else None, await self._read())
-        self.seen = await self._apply(wanted)
+        before, self.seen = self.seen, await self._apply(wanted)
+        if before is None or before.pool.ranges != self.seen.pool.ranges:
+            _log.info("in force is pool %s", self.seen.pool)
         self._problems = wanted.problems
         await self.report()
         self._announced.intersection_update(wanted.problems)

@@ -90,7 +90,8 @@ async def run(
         running = [tasks.create_task(follower.run()) for follower in followers]
         app = application(handlers, lacks, stop.is_set)
         runner = await serve(app, arguments.listen_addr, serving.tls)
-        _log.info("listening on %s", arguments.listen_addr)
+        for host, port in arguments.listen_addr:
+            _log.info("listening on %s:%d", host or "", port)
         await stop.wait()
         _log.info("stopping: serving on for %g s, until nobody is sent here", arguments.drain_s)
         await pause(arguments.drain_s)

@@ -42,17 +42,21 @@ sys.exit(bool(found))
 def build(tag: str = "", base: str = "") -> str:
     """Build the image and return its name: `tag`, or one that changes with its content."""
     builder = _builder()
-    name = tag or f"{NAME}:building"
-    flags = ["-t", name, "-f", "Dockerfile", "--build-arg", f"BASE={base or _base(builder)}"]
-    flags += ["--build-arg", f"REVISION={_revision()}", "--build-arg", f"VERSION={_version()}"]
-    engine.follow(
-        f"Building {name} with {builder}", [builder, "build", *flags, "."], _CHECKOUT, "image.log"
-    )
-    if tag:
-        return name
-    digest = _said(builder, "inspect", "--format={{.Id}}", name).removeprefix("sha256:")[:12]
-    _said(builder, "tag", name, f"{NAME}:dev-{digest}")
-    return f"{NAME}:dev-{digest}"
+    arguments = {
+        "BASE": base or _base(builder),
+        "REVISION": _revision(),
+        "VERSION": _version(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "id"
+        command = [builder, "build", "-f", "Dockerfile", "--iidfile", str(written)]
+        command += [f"--build-arg={name}={value}" for name, value in arguments.items()]
+        work = f"Building {tag or NAME} with {builder}"
+        engine.follow(work, [*command, "."], _CHECKOUT, "image.log")
+        made = written.read_text().strip()
+    name = tag or f"{NAME}:dev-{made.removeprefix('sha256:')[:12]}"
+    _said(builder, "tag", made, name)
+    return name
 
 
 def push(image: str, repository: str) -> str:

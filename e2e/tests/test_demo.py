@@ -28,6 +28,16 @@ SHOWN_OF_A_VM = (
 )
 
 
+@pytest.fixture(autouse=True)
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Docker Engine answers, and no cluster of kind's stands: the demo does not mind."""
+    docker = tmp_path / "path" / "docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}{os.pathsep}{os.environ['PATH']}")
+
+
 def demo(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "e2e.demo", *args],

@@ -5,7 +5,7 @@ Its name comes from its folder, so that the clusters of two checkouts do not mee
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,19 @@ class KindCluster:
         return not self.kubectl.run("get", "--raw", "/readyz").returncode
 
     def load(self, *images: str) -> None:
-        """Give every node images of the engine."""
-        argv = [str(_kind()), "load", "docker-image", "--name", self.name, *images]
-        follow(f"Loading {', '.join(images)} into the nodes", argv, self.state, "kind-load.log")
+        """Give every node those images of the engine that it lacks."""
+        missing = [image for image in images if not all(map(self._holder_of(image), self.nodes))]
+        if missing:
+            argv = [str(_kind()), "load", "docker-image", "--name", self.name, *missing]
+            what = f"Loading {', '.join(missing)} into the nodes"
+            follow(what, argv, self.state, "kind-load.log")
+
+    def _holder_of(self, image: str) -> Callable[[str], bool]:
+        def holds(node: str) -> bool:
+            listed = self.on_node(node, "ctr", "-n", "k8s.io", "images", "ls", "-q")
+            return any(line.endswith(f"/{image}") for line in listed.splitlines())
+
+        return holds
 
     def on_node(self, node: str, *command: str) -> str:
         """Run a command on a node and return what it prints."""
