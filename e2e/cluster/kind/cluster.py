@@ -5,7 +5,7 @@ Its name comes from its folder, so that the clusters of two checkouts do not mee
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,18 +68,15 @@ class KindCluster:
 
     def load(self, *images: str) -> None:
         """Give every node those images of the engine that it lacks."""
-        missing = [image for image in images if not all(map(self._holder_of(image), self.nodes))]
+        held = [self._images(node) for node in self.nodes]
+        missing = [image for image in images if not all(_has(one, image) for one in held)]
         if missing:
             argv = [str(_kind()), "load", "docker-image", "--name", self.name, *missing]
             what = f"Loading {', '.join(missing)} into the nodes"
             follow(what, argv, self.state, "kind-load.log")
 
-    def _holder_of(self, image: str) -> Callable[[str], bool]:
-        def holds(node: str) -> bool:
-            listed = self.on_node(node, "ctr", "-n", "k8s.io", "images", "ls", "-q")
-            return any(line.endswith(f"/{image}") for line in listed.splitlines())
-
-        return holds
+    def _images(self, node: str) -> list[str]:
+        return self.on_node(node, "ctr", "--namespace=k8s.io", "images", "list", "-q").split()
 
     def on_node(self, node: str, *command: str) -> str:
         """Run a command on a node and return what it prints."""
@@ -100,6 +97,11 @@ class KindCluster:
         argv = [str(_kind()), "delete", "cluster", "--name", self.name]
         argv += ["--kubeconfig", str(self.state / "kubeconfig")]
         follow(f"Deleting the kind cluster {self.name}", argv, Path("/"), "kind-delete.log")
+
+
+def _has(names: Sequence[str], image: str) -> bool:
+    """Whether it is there, by its name or by that name with a registry before it."""
+    return any(name == image or name.endswith(f"/{image}") for name in names)
 
 
 def name_of(state: Path) -> str:

@@ -80,8 +80,7 @@ def install(cluster: KindCluster) -> None:
     """
     binaries = find_kubevirt()
     image = _image([binaries[_CONTROLLER.name], binaries[_API.name]])
-    if not all(image in _images(cluster, node) for node in cluster.nodes):
-        cluster.load(image)
+    cluster.load(image)
     kubectl = cluster.kubectl
     apply_own_crds(kubectl)  # that of networks came with Multus
     progress = Progress("Starting virt-controller and virt-api as pods")
@@ -131,11 +130,6 @@ def _image(binaries: Sequence[Path]) -> str:
             (context / "Dockerfile").write_text(f"FROM scratch\nCOPY {' '.join(names)} /\n")
             docker("build", "-t", image, folder)
     return image
-
-
-def _images(cluster: KindCluster, node: str) -> list[str]:
-    """Return the images that a node has."""
-    return cluster.on_node(node, "ctr", "--namespace=k8s.io", "images", "list", "-q").split()
 
 
 def _secrets(state: Path, of_api: Path) -> list[dict[str, Any]]:
