@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -22,9 +22,6 @@ from controller.tests.cluster_of_certificates import (
     WEBHOOK_LAG_S,
     Cluster,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 YEARS = Intervals()
 FOREIGN = issue_authority(NOW, YEARS)
@@ -144,19 +141,28 @@ def _stories(
     return st.lists(st.tuples(st.integers(45, 120), some, st.integers(0, 3)), max_size=6)
 
 
+Story = list[tuple[int, list[Callable[[Cluster], None]], int]]  # when, what, how far apart
+
+
+def _lived(intervals: Intervals, pause_s: int, story: Story) -> Cluster:
+    """A cluster that was installed, and to which all of `story` happened."""
+    cluster = Cluster(intervals, pause_s)
+    cluster.install()
+    for after_s, events, apart_s in story:
+        cluster.pass_time(after_s)
+        disturb(cluster, events, apart_s)
+    return cluster
+
+
 @settings(deadline=None, max_examples=40)  # keys are generated
 @given(_INTERVALS, _PAUSES, _stories(*QUIET))
 def test_nobody_meets_a_pair_that_it_does_not_trust(
     intervals: Intervals,
     pause_s: int,
-    story: list[tuple[int, list[Callable[[Cluster], None]], int]],
+    story: Story,
 ) -> None:
-    cluster = Cluster(intervals, pause_s)
-    cluster.install()
+    cluster = _lived(intervals, pause_s, story)
 
-    for after_s, events, apart_s in story:
-        cluster.pass_time(after_s)
-        disturb(cluster, events, apart_s)
     cluster.pass_time(100)
 
 
@@ -165,14 +171,10 @@ def test_nobody_meets_a_pair_that_it_does_not_trust(
 def test_whatever_stops_admission_is_repaired(
     intervals: Intervals,
     pause_s: int,
-    story: list[tuple[int, list[Callable[[Cluster], None]], int]],
+    story: Story,
 ) -> None:
-    cluster = Cluster(intervals, pause_s)
-    cluster.install()
+    cluster = _lived(intervals, pause_s, story)
 
-    for after_s, events, apart_s in story:
-        cluster.pass_time(after_s)
-        disturb(cluster, events, apart_s)
     cluster.pass_time(EVERY_S + _SETTLES_S + WEBHOOK_LAG_S + 100)
 
     assert cluster.checked_from_s < cluster.at_s
