@@ -4,6 +4,7 @@ Law: valid until proven leaked. Nothing is released before a read made *after* t
 read proves that nobody has it; where that read is missing, the decision is to make it (Get, List).
 
     Declared --bind--> Bound --release--> Declared or gone
+    Stock    --bind--> Bound       Stock --expired--> gone
     Pending  --bind--> Bound       Pending --unseen--> Declared or gone
     Bound --edited out of a VM--> Pending
     (none)   --adopt-> Bound
@@ -47,8 +48,9 @@ class World:
 
     `seen` are the carriers that the watch has shown: a hint, never a proof. `live` and `everyone`
     are the reads made since `stored` was read: what exists of a root, and all carriers of the
-    address in every namespace. `quiet`: `stored` has not changed for Q. `pool` is
-    the pool that the address lies in, `now` the time for people (RFC 3339).
+    address in every namespace. `quiet`: `stored` has not changed for Q, and Stock not for as long
+    as a webhook may hand it out and an answer be under way. `pool` is the pool that the address
+    lies in, `now` the time for people (RFC 3339).
     """
 
     mac: MacAddress
@@ -75,7 +77,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Decide again when the allocation has been quiet for Q, or in Q if it has been already."""
+    """Decide again when the allocation is quiet, or as much later if it is already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ def decide(world: World) -> Action:
     match stored.allocation.state:
         case State.DECLARED:
             return _declared(world, stored)
+        case State.STOCK:
+            return _stock(world, stored.allocation)
         case State.PENDING:
             return _pending(world, stored.allocation, _owner(stored))
         case State.BOUND:
@@ -155,6 +159,23 @@ def _declared(world: World, stored: Stored) -> Action:
     if isinstance(proof, Owner):
         return Replace(_bound_to(proof, replace(declared, declared=True)))
     return proof or _noted(world, stored, None)
+
+
+def _stock(world: World, stock: Allocation) -> Action:
+    """Rule 5 for what a webhook has handed out, and the end of what it has not.
+
+    Nobody is on record to get it, so it belongs to whoever carries it.
+    """
+    proof = _first_live(world, by_root(world.seen))
+    if isinstance(proof, Owner):
+        return Replace(_bound_to(proof, stock))
+    if proof is not None:
+        return proof
+    if not world.quiet:
+        return Wait()
+    if world.everyone is None:
+        return List()
+    return _to_anyone(world, stock) or _release(stock)
 
 
 def _pending(world: World, pending: Allocation, owner: Owner) -> Action:

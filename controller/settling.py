@@ -22,7 +22,7 @@ from controller.binding import (
     World,
     decide,
 )
-from crds.allocation import MACHINE, QUIET_S
+from crds.allocation import MACHINE, QUIET_S, STOCK_KEPT_Q, State
 from crds.joined import Joined
 from crds.objects import UnknownKind, members
 from crds.store import AlreadyAllocated, Changed
@@ -30,7 +30,7 @@ from crds.store import AlreadyAllocated, Changed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from controller.views import AllocationView, CarrierView
+    from controller.views import AllocationView, CarrierView, Entry
     from crds.allocation import Carrier, Root
     from crds.mac import MacAddress
     from crds.objects import Objects
@@ -81,11 +81,12 @@ class Settler:
         began_s = self.clock.monotonic_s()
         entry = self.known.get(mac)
         pool = self.pool()
+        quiet_s = self._quiet_s(entry)
         world = World(
             mac=mac,
             stored=entry.stored if entry else None,
             seen=self.carriers.of(mac),
-            quiet=entry is not None and began_s - entry.since_s >= self.quiet_s,
+            quiet=entry is not None and began_s - entry.since_s >= quiet_s,
             pool=pool.name if pool is not None and mac in pool else None,
             now=self.clock.now(),
         )
@@ -95,8 +96,8 @@ class Settler:
                 case Nothing():
                     return
                 case Wait():
-                    left_s = (entry.since_s if entry else began_s) + self.quiet_s - began_s
-                    self.again(mac, left_s if left_s > 0 else self.quiet_s)
+                    left_s = (entry.since_s if entry else began_s) + quiet_s - began_s
+                    self.again(mac, left_s if left_s > 0 else quiet_s)
                     return
                 case Get(root):
                     try:
@@ -117,6 +118,10 @@ class Settler:
                 case _:
                     assert_never(action)
 
+    def _quiet_s(self, entry: Entry | None) -> float:
+        is_stock = entry is not None and entry.stored.allocation.state is State.STOCK
+        return self.quiet_s * (STOCK_KEPT_Q if is_stock else 1)
+
     async def _write(self, world: World, action: Create | Replace | Delete | Note) -> None:
         """Write; the views learn of it from the watch, as they learn of everybody's writes."""
         try:
@@ -129,7 +134,7 @@ class Settler:
                     _log.info("%s is %s: %s", world.mac, by.state, by.owner or "free")
                 case Delete(), stored if stored:
                     await self.allocations.delete(stored)
-                    _log.info("released %s of %s", world.mac, stored.allocation.owner)
+                    _log.info("released %s of %s", world.mac, stored.allocation.owner or "nobody")
                 case Note(conflicts), stored if stored:
                     await self.allocations.note(stored, conflicts)
                     if conflicts:

@@ -17,6 +17,9 @@ API_VERSION = "kubemacpool.io/v1beta1"
 # Q: an admission request is stored, refused or lost at the latest so long after it began.
 # kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
 QUIET_S = 60.0
+# V, in times of Q: so long a webhook hands out what it has created ahead. The controller keeps that
+# for two Q more: in one the last answer is stored or lost, the other is for what is late.
+STOCK_LIVES_Q, STOCK_KEPT_Q = 5, 7
 
 # KubeVirt's kinds. A VirtualMachine, its VirtualMachineInstance and the launcher pods of that are
 # one machine: the API server stores one of each name, so no two guests of one name run at once.
@@ -36,6 +39,7 @@ class State(StrEnum):
     """`spec.state`: who may get the address, and who must not lose it."""
 
     DECLARED = "Declared"
+    STOCK = "Stock"
     PENDING = "Pending"
     BOUND = "Bound"
 

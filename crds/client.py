@@ -153,9 +153,12 @@ class Api:
                     raise
 
     async def watch(
-        self, path: str, version: str, query: Mapping[str, str]
+        self, path: str, version: str, query: Mapping[str, str], opened: Callable[[], None]
     ) -> AsyncIterator[bytes]:
-        """The events since `version`, a JSON text each; ends when the API server ends it."""
+        """The events since `version`, a JSON text each; ends when the API server ends it.
+
+        `opened` is called when the API server has agreed to send them.
+        """
         query = {
             **query,
             "watch": "true",
@@ -179,6 +182,7 @@ class Api:
                     self._configure()  # for the next try
                 if answer.status >= _REFUSED:
                     raise _error(answer.status, await answer.read())
+                opened()
                 async for chunk in answer.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
                     if len(rest) > _LINE_LIMIT:

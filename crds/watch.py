@@ -44,6 +44,28 @@ class View(Protocol[T]):
         """Forget a deleted one."""
 
 
+class Views(Generic[T]):
+    """Several views of one resource; each is told of everything, in their order."""
+
+    def __init__(self, *views: View[T]) -> None:
+        self._views = views
+
+    def reset(self, everything: list[T]) -> None:
+        """See View.reset."""
+        for view in self._views:
+            view.reset(everything)
+
+    def put(self, item: T) -> None:
+        """See View.put."""
+        for view in self._views:
+            view.put(item)
+
+    def drop(self, item: T) -> None:
+        """See View.drop."""
+        for view in self._views:
+            view.drop(item)
+
+
 class _Version(msgspec.Struct):
     version: str = msgspec.field(default="", name="resourceVersion")
 
@@ -96,6 +118,9 @@ class Follower(Generic[T]):
         self.query = query or {}
         # Cleared while the API server knows no such resource; without an optional one all is known.
         self.synced = asyncio.Event()
+        # The number of the watch that is open just now, counted from 1; 0 while none is.
+        self.connection = 0
+        self._connections = 0
         self._is_absent = False
 
     async def run(self) -> None:
@@ -114,9 +139,12 @@ class Follower(Generic[T]):
                     self.view.reset(everything)
                     self.synced.set()
                     self._is_absent = False
-                async for line in self.api.watch(self.path, version, self.query):
-                    wait_s = _FIRST_WAIT_S
-                    version = decoded(self._take, line) or version
+                try:
+                    async for line in self.api.watch(self.path, version, self.query, self._opened):
+                        wait_s = _FIRST_WAIT_S
+                        version = decoded(self._take, line) or version
+                finally:
+                    self.connection = 0
                 await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once
             except (ApiError, Unreachable, ValueError) as error:
                 status = error.status if isinstance(error, ApiError) else None
@@ -132,6 +160,10 @@ class Follower(Generic[T]):
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def _opened(self) -> None:
+        self._connections += 1
+        self.connection = self._connections
 
     async def _miss(self) -> None:
         """The cluster lacks the resource, and so has none of it: said once, asked for again."""

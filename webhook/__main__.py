@@ -13,19 +13,22 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from crds import tls
-from crds.allocation import QUIET_S
+from crds.allocation import QUIET_S, STOCK_LIVES_Q
 from crds.client import Api
 from crds.listen import address, start_log
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, POOLS
 from crds.store import ApiAllocations
-from crds.watch import Follower
+from crds.watch import Follower, Views
 from webhook.certificate import SECRETS, Serving
 from webhook.claims import DryAllocations, Synchronous
+from webhook.demand import Demand
 from webhook.handlers import Handlers
 from webhook.holders import Holders
 from webhook.pools import Pools
 from webhook.server import application, serve
+from webhook.shelf import Instant, Shelf
+from webhook.stock import MOST, Stock, Stocked
 from webhook.taken import Taken
 
 if TYPE_CHECKING:
@@ -62,9 +65,21 @@ async def run(
     async with server as api, asyncio.TaskGroup() as tasks:
         allocations, objects = ApiAllocations(api), ApiObjects(api)
         taken, pools = Taken(allocations.names, _boottime_s, arguments.quiet_s), Pools()
-        followed = Follower(api, ALLOCATED, taken)
+        lives_s = STOCK_LIVES_Q * arguments.quiet_s
+        shelf = Shelf(_instant, lambda: followed.connection, lives_s)
+        followed = Follower(api, ALLOCATED, Views(taken, shelf))
         serving = Serving(tls.options(arguments))
         draw = random.SystemRandom().randrange
+        stock = Stock(
+            allocations,
+            taken,
+            shelf,
+            Demand(lives_s),
+            pools.in_force,
+            draw,
+            _boottime_s,
+            arguments.stock,
+        )
 
         def lacks() -> list[str]:
             missing = [] if followed.synced.is_set() else [_NOT_LISTED]
@@ -75,8 +90,8 @@ async def run(
         handlers = Handlers(
             pools.in_force,
             objects,
-            Synchronous(allocations, taken, holders, draw),
-            Synchronous(DryAllocations(allocations), taken, holders, draw),
+            Stocked(stock, Synchronous(allocations, taken, holders, draw, shelf.withdraw)),
+            Synchronous(DryAllocations(allocations), taken, holders, draw, shelf.__contains__),
             lacks,
         )
         secret = Follower(
@@ -87,18 +102,24 @@ async def run(
             {"fieldSelector": "metadata.name=kubemacpool-service"},
         )
         followers = (followed, Follower(api, POOLS, pools), secret)
-        running = [tasks.create_task(follower.run()) for follower in followers]
+        running = [tasks.create_task(one.run()) for one in (*followers, stock)]
         app = application(handlers, lacks, stop.is_set)
         runner = await serve(app, arguments.listen_addr, serving.tls)
         for host, port in arguments.listen_addr:
             _log.info("listening on %s:%d", host or "", port)
         await stop.wait()
         _log.info("stopping: serving on for %g s, until nobody is sent here", arguments.drain_s)
+        closing = tasks.create_task(stock.close())
         await pause(arguments.drain_s)
         _log.info("stopping: finishing the requests under way")
         await runner.cleanup()
+        await closing
         for task in running:
             task.cancel()
+
+
+def _instant() -> Instant:
+    return Instant(_boottime_s(), time.time())
 
 
 def _boottime_s() -> float:
@@ -118,6 +139,14 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
     tls.add_flags(parser)
+    parser.add_argument(
+        "--stock",
+        type=int,
+        default=MOST,
+        metavar="N",
+        help="how many addresses to create ahead at most, as demand speaks for; 0: none, each is"
+        " created inside the request (default %(default)d)",
+    )
     parser.add_argument(
         "--quiet-s",
         type=float,

@@ -100,6 +100,8 @@ class Synchronous:
     taken: TakenView
     holders: Holders
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
+    # Takes an address out of our own stock, where there is one; whether it was in it.
+    withdraw: Callable[[MacAddress], bool] = lambda _: False
 
     async def take(
         self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
@@ -186,7 +188,7 @@ class Synchronous:
                 found = await self.allocations.get(mac)
             if found is None:
                 continue
-            verdict = judge(found.allocation, want, request)
+            verdict = judge(found.allocation, want, request, self.withdraw)
             warning = ""
             if isinstance(verdict, Taken):
                 verdict, warning = await self.holders.share(found, want, request)

@@ -68,6 +68,11 @@ class Holders:
         where, owner, remedy = _asks(want, found.mac), found.owner, _REMEDY
         if found.state is State.DECLARED:
             return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
+        if found.state is State.STOCK:
+            return (
+                f"{where}, which the pool has just given to somebody, or keeps ready for whoever is"
+                f" next: {remedy}, or retry in 7 minutes"
+            )
         if found.state is State.PENDING:
             return f"{where}, which {owner} is getting or giving back: retry in a minute"
         if owner is not None and await self._seems_gone(owner, found.mac):

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from crds.allocation import Allocation, Source, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
@@ -36,8 +38,19 @@ def fresh(mac: MacAddress, want: Want, pool: Pool, request: str) -> Allocation:
     )
 
 
-def judge(found: Allocation, want: Want, request: str) -> Allocation | Taken:
-    """Return what to write over `found` so that `want` may have its address, or Taken."""
+def judge(
+    found: Allocation,
+    want: Want,
+    request: str,
+    withdraw: Callable[[MacAddress], bool] = lambda _: False,
+) -> Allocation | Taken:
+    """Return what to write over `found` so that `want` may have its address, or Taken.
+
+    `withdraw` takes an address out of our own stock, and says whether it was in it.
+    """
+    if found.state is State.STOCK and withdraw(found.mac):
+        source = Source.REQUESTED
+        return replace(found, state=State.PENDING, source=source, owner=want.owner, request=request)
     if found.is_free_for(want.owner):
         return replace(found, state=State.PENDING, owner=want.owner, request=request, declared=True)
     owner = found.owner

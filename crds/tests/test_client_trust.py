@@ -81,9 +81,9 @@ async def test_a_watch_reads_a_replaced_ca_for_the_next_try(tls_server: Cluster)
         tls_server.tell(tls_server.ca)
 
         with pytest.raises(Unreachable, match="certificate verify failed"):
-            [line async for line in api.watch("/things", "1", {})]
+            [line async for line in api.watch("/things", "1", {}, lambda: None)]
 
-        assert [line async for line in api.watch("/things", "1", {})] == []
+        assert [line async for line in api.watch("/things", "1", {}, lambda: None)] == []
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "clusters: [", "\x00", "{}"])

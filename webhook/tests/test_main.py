@@ -80,6 +80,7 @@ async def main(tmp_path: Path) -> AsyncIterator[tuple[Running, ApiServer, asynci
         tls_min_version="VersionTLS12",
         tls_cipher_suites=None,
         drain_s=7.0,
+        stock=16,
         quiet_s=60.0,
     )
     async with serving(server, tmp_path) as kubeconfig:

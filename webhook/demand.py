@@ -1,0 +1,37 @@
+"""How many addresses are worth creating ahead: pure.
+
+Law: nothing is created ahead that recent demand does not speak for, and in any V no more than was
+asked for in the V before, so what is created in vain is never more than what was used. Of what may
+be free only a small part is ever kept, so that no stock keeps an object waiting for an address.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+# The busiest second that was, so many times: a burst of that length waits for nothing.
+_COVER_S = 2
+# One replica keeps no more than this part of what is free: of a pool with less, nothing.
+SHARE = 64
+
+
+class Demand:
+    """What was asked for, by the second, over the last `lives_s` seconds (V)."""
+
+    def __init__(self, lives_s: float) -> None:
+        self._lives_s = lives_s
+        self._by_second: deque[tuple[int, int]] = deque()
+
+    def note(self, addresses: int, now_s: float) -> None:
+        """So many were asked for; `now_s` is of a clock that never goes back."""
+        second = int(now_s)
+        if self._by_second and self._by_second[-1][0] == second:
+            addresses += self._by_second.pop()[1]
+        self._by_second.append((second, addresses))
+
+    def ahead(self, now_s: float, most: int, free: int) -> int:
+        """Return how many to keep: at most `most`, while so many are `free` in the pool."""
+        while self._by_second and now_s - self._by_second[0][0] > self._lives_s:
+            self._by_second.popleft()
+        asked = [addresses for _, addresses in self._by_second]
+        return min(sum(asked), _COVER_S * max(asked, default=0), most, max(free, 0) // SHARE)

@@ -1,0 +1,155 @@
+"""What was created ahead, and which of it may be handed out at this moment.
+
+Law: every entry is self-dated. It is handed out for V from *before* its create was sent, by two
+clocks that must agree, and only over the very watch connection that has shown it, unchanged: what
+was cut off, paused or restored meanwhile is not handed out any more. What was handed out never
+comes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from crds.allocation import Stored
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from crds.resources import Seen
+
+
+class Instant(NamedTuple):
+    """A moment by two clocks (s): one goes on while the machine sleeps, one is set from outside."""
+
+    boottime_s: float
+    wall_s: float
+
+
+_UNSEEN, _CUT_OFF = 0, -1  # connections of that number there are none
+
+
+@dataclass(slots=True)
+class _Entry:
+    made: Instant  # before the create was sent
+    stored: Stored | None = None  # what the create brought
+    connection: int = _UNSEEN  # which has shown it
+    version: str = ""  # as it was shown
+
+
+class Shelf:
+    """The allocations that this process created ahead (a View for the Follower), oldest first.
+
+    `connection` returns the number of the watch connection that is open now, 0 for none; `lives_s`
+    is V.
+    """
+
+    def __init__(
+        self, clock: Callable[[], Instant], connection: Callable[[], int], lives_s: float
+    ) -> None:
+        self._entries: dict[MacAddress, _Entry] = {}
+        self._clock = clock
+        self._connection = connection
+        self._lives_s = lives_s
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, mac: MacAddress) -> bool:
+        """Whether it is here, of whatever age: given to nobody, or just being created."""
+        return mac in self._entries
+
+    def begin(self, mac: MacAddress) -> None:
+        """Its create is about to be sent."""
+        self._entries[mac] = _Entry(self._clock())
+
+    def made(self, stored: Stored) -> None:
+        """The create has succeeded."""
+        if (entry := self._entries.get(stored.mac)) is not None:
+            entry.stored = stored
+
+    def forget(self, mac: MacAddress) -> None:
+        """It is not ours, or not for sure."""
+        self._entries.pop(mac, None)
+
+    def withdraw(self, mac: MacAddress) -> bool:
+        """Take out this one, of whatever age; whether it was here.
+
+        Whoever takes it has yet to write over it, and so learns whether it is as it was.
+        """
+        entry = self._entries.get(mac)
+        if entry is None or entry.stored is None:
+            return False
+        del self._entries[mac]
+        return True
+
+    def pop(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
+        """Take out `count` of `pool` that may be handed out, or none where there are fewer.
+
+        To be handed out by whoever calls, without an `await`: they are checked now.
+        """
+        found = tuple(islice(self._good(pool), count))
+        if len(found) < count:
+            return ()
+        for mac in found:
+            del self._entries[mac]
+        return found
+
+    def surplus(self, most: int, pool: Pool | None) -> list[Stored]:
+        """Take out what cannot be handed out any more, and what is more than `most`."""
+        now = self._clock()
+        kept = 0
+        out: list[Stored] = []
+        for mac, entry in list(self._entries.items()):
+            if entry.stored is None and kept < most:
+                kept += 1  # being created
+                continue
+            is_waiting = entry.connection == _UNSEEN and self._is_young(entry, now)
+            is_good = is_waiting or self._is_good(mac, entry, now, pool)
+            if is_good and kept < most:
+                kept += 1
+            elif entry.stored is not None:
+                del self._entries[mac]
+                out.append(entry.stored)
+        return out
+
+    def reset(self, _: list[Seen]) -> None:
+        """See View.reset; a list comes after a cut, and no entry outlives one."""
+        for entry in self._entries.values():
+            entry.connection = _CUT_OFF
+
+    def put(self, item: Seen) -> None:
+        """See View.put."""
+        entry = self._entries.get(item.mac)
+        if entry is None:
+            return
+        version = str(item.version)
+        if entry.connection == _UNSEEN:
+            entry.version, entry.connection = version, self._connection()
+        elif version != entry.version:
+            self.forget(item.mac)  # somebody has written to it
+
+    def drop(self, item: Seen) -> None:
+        """See View.drop."""
+        self.forget(item.mac)
+
+    def _good(self, pool: Pool) -> Iterator[MacAddress]:
+        now = self._clock()
+        return (mac for mac, one in self._entries.items() if self._is_good(mac, one, now, pool))
+
+    def _is_good(self, mac: MacAddress, entry: _Entry, now: Instant, pool: Pool | None) -> bool:
+        return (
+            entry.stored is not None
+            and entry.stored.version == entry.version
+            and entry.connection == self._connection() != _UNSEEN
+            and self._is_young(entry, now)
+            and pool is not None
+            and mac in pool
+        )
+
+    def _is_young(self, entry: _Entry, now: Instant) -> bool:
+        return all(
+            0 <= at_s - made_s < self._lives_s for made_s, at_s in zip(entry.made, now, strict=True)
+        )

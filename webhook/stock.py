@@ -1,0 +1,160 @@
+"""Addresses created ahead of the request: kept up in the background, handed out from memory.
+
+Law: an address that is handed out is named by a MacAllocation that exists already (state Stock),
+and no call stands between the request and its answer. What cannot be had from here is had as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crds.allocation import Allocation, Source, State
+from crds.machines import IN_POD_BRIDGE
+from crds.store import AlreadyAllocated, Changed, StoreUnavailable
+from webhook.claims import DEADLINE_S, Claims, Grant
+from webhook.taken import STEP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from webhook.admission import Want
+    from webhook.claims import Locks
+    from webhook.demand import Demand
+    from webhook.shelf import Shelf
+    from webhook.taken import TakenView
+
+_log = logging.getLogger(__name__)
+
+# What a replica keeps ahead at most: the addresses of a burst of 512 interfaces.
+MOST = 512
+# So many creates at once when all is missing. The fuller, the fewer, down to one: a burst that the
+# stock can serve is not to be slowed down by its own refill.
+_CALLS = 8
+# How often it is looked after though nobody asks, and how long after a refusal.
+_TICK_S = 1.0
+# For what a clean stop deletes; it fits into the 10 s for which the webhook serves on.
+_CLOSING_S = 5.0
+
+
+@dataclass(slots=True)
+class Stock:
+    """Keeps the shelf filled; `pool` returns what is in force, or None.
+
+    `clock` is in seconds and never goes back; `most` is how many to keep at most, 0 for none.
+    """
+
+    allocations: Locks
+    taken: TakenView
+    shelf: Shelf
+    demand: Demand
+    pool: Callable[[], Pool | None]
+    draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
+    clock: Callable[[], float]
+    most: int = MOST
+    _creating: set[asyncio.Task[None]] = field(default_factory=set)
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+    _not_before_s: float = 0.0
+
+    def hand_out(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
+        """Return `count` addresses, never to be returned again, or none: there are fewer."""
+        self.demand.note(count, self.clock())
+        self._due.set()
+        return self.shelf.pop(count, pool)
+
+    async def run(self) -> None:
+        """Keep it filled until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_after())
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                for _ in range(self._places()):
+                    if (allocation := self.begin()) is not None:
+                        task = tasks.create_task(self.create(allocation))
+                        self._creating.add(task)
+                        task.add_done_callback(self._creating.discard)
+
+    async def close(self) -> None:
+        """Create no more, and delete what was given to nobody."""
+        self.most = 0
+        try:
+            async with asyncio.timeout(_CLOSING_S):
+                if self._creating:
+                    await asyncio.wait(self._creating)
+                await self.tidy()
+        except TimeoutError:
+            _log.info("no time was left to delete what was created ahead: the controller does it")
+
+    def begin(self) -> Allocation | None:
+        """Choose one more address, and take note of the time; None where none is at hand."""
+        pool = self.pool()
+        if pool is None or not pool.size:
+            return None
+        for mac in islice(pool.walk(self.draw(pool.size)), STEP):
+            if mac not in self.taken.known and mac not in self.shelf and mac != IN_POD_BRIDGE:
+                self.shelf.begin(mac)
+                return Allocation(mac=mac, state=State.STOCK, source=Source.POOL, pool=pool.name)
+        return None
+
+    async def create(self, allocation: Allocation) -> None:
+        """Create what was begun."""
+        try:
+            self.shelf.made(await self.allocations.create(allocation))
+        except AlreadyAllocated:
+            self.shelf.forget(allocation.mac)
+        except StoreUnavailable as error:  # it may have been carried out: the controller's, then
+            self.shelf.forget(allocation.mac)
+            self._not_before_s = self.clock() + _TICK_S
+            _log.info("nothing is created ahead for a moment: %s", error)
+        self._due.set()
+
+    async def tidy(self) -> None:
+        """Delete what cannot be handed out any more, and what is more than demand speaks for."""
+        for stored in self.shelf.surplus(self._ahead(), self.pool()):
+            try:
+                await self.allocations.delete(stored)
+            except (Changed, StoreUnavailable) as error:
+                _log.info("left for the controller to collect: %s: %s", stored.mac, error)
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self.tidy()
+            self._due.set()
+
+    def _places(self) -> int:
+        """How many creates to begin now."""
+        ahead = self._ahead()
+        missing = ahead - len(self.shelf)
+        if missing <= 0 or self.clock() < self._not_before_s:
+            return 0
+        return min(missing, -(-_CALLS * missing // ahead) - len(self._creating))
+
+    def _ahead(self) -> int:
+        pool = self.pool()
+        free = pool.size - len(self.taken.known) if pool is not None else 0  # at least
+        return self.demand.ahead(self.clock(), self.most, free)
+
+
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """Hands out what was created ahead; all else is claimed `behind` it."""
+
+    stock: Stock
+    behind: Claims
+
+    async def take(
+        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+    ) -> Grant:
+        """See Claims.take."""
+        if all(want.requested is None for want in wants) and (
+            macs := self.stock.hand_out(len(wants), pool)
+        ):
+            return Grant(macs)
+        return await self.behind.take(wants, pool, request, within_s)
