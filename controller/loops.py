@@ -1,5 +1,8 @@
 """The controller's loop over addresses: marked ones are settled, many at once, each by one task.
 
+Nothing of it is urgent, and requests for the API server's time are: so what is marked waits for a
+lull, and not for long.
+
 Law: an address that is marked while it is being settled is settled once more, and one that could
 not be settled (the API server away, or a fault of ours) is tried again, ever more slowly, and never
 forgotten.
@@ -26,12 +29,17 @@ _log = logging.getLogger(__name__)
 # that they share, and those must not keep the others from being bound.
 _AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
+# A lull: so long nothing is marked. Pods that are created one after the other come within that. And
+# how long to wait for one at the latest, for people who look.
+LULL_S, WITHIN_S = 0.2, 1.0
 
 
 class Marks:
     """The addresses to look at, each once, in the order of their marking."""
 
-    def __init__(self) -> None:
+    def __init__(self, lull_s: float = LULL_S) -> None:
+        self._lull_s = lull_s
+        self._count = 0
         self._marked: dict[MacAddress, None] = {}
         self._busy: set[MacAddress] = set()
         self._failures: dict[MacAddress, int] = {}
@@ -42,6 +50,7 @@ class Marks:
     def mark(self, mac: MacAddress) -> None:
         """Look at `mac`."""
         self._marked[mac] = None
+        self._count += 1
         self._some.set()
 
     def mark_later(self, mac: MacAddress, in_s: float) -> None:
@@ -65,12 +74,20 @@ class Marks:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._some.wait()
+                await self._lull()
                 self._some.clear()
                 for mac in [mac for mac in self._marked if mac not in self._busy]:
                     await places.acquire()
                     self._marked.pop(mac, None)
                     self._busy.add(mac)
                     tasks.create_task(self._one(mac, settle, places))
+
+    async def _lull(self) -> None:
+        loop = asyncio.get_running_loop()
+        at_latest_s, before = loop.time() + WITHIN_S, -1
+        while before != self._count and loop.time() < at_latest_s:
+            before = self._count
+            await asyncio.sleep(self._lull_s)
 
     def _due(self, mac: MacAddress) -> None:
         del self._later[mac]

@@ -33,11 +33,13 @@ _log = logging.getLogger(__name__)
 
 # What a replica keeps ahead at most: the addresses of a burst of 512 interfaces.
 MOST = 512
-# So many creates at once when all is missing. The fuller, the fewer, down to one: a burst that the
-# stock can serve is not to be slowed down by its own refill.
-_CALLS = 8
+# So many creates at once when all is missing; the fuller, the fewer, down to one.
+_CALLS = 4
 # How often it is looked after though nobody asks, and how long after a refusal.
 _TICK_S = 1.0
+# It is refilled when nobody has asked for so long, or when half of it is gone: a burst that the
+# stock can serve is not to be slowed down by the refill.
+_LULL_S = 0.2
 # For what a clean stop deletes; it fits into the 10 s for which the webhook serves on.
 _CLOSING_S = 5.0
 
@@ -59,11 +61,13 @@ class Stock:
     most: int = MOST
     _creating: set[asyncio.Task[None]] = field(default_factory=set)
     _due: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked_s: float = 0.0
     _not_before_s: float = 0.0
 
     def hand_out(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
         """Return `count` addresses, never to be returned again, or none: there are fewer."""
-        self.demand.note(count, self.clock())
+        self._asked_s = self.clock()
+        self.demand.note(count, self._asked_s)
         self._due.set()
         return self.shelf.pop(count, pool)
 
@@ -130,9 +134,10 @@ class Stock:
 
     def _places(self) -> int:
         """How many creates to begin now."""
-        ahead = self._ahead()
+        ahead, now_s = self._ahead(), self.clock()
         missing = ahead - len(self.shelf)
-        if missing <= 0 or self.clock() < self._not_before_s:
+        can_wait = now_s - self._asked_s < _LULL_S and 2 * missing <= ahead
+        if missing <= 0 or can_wait or now_s < self._not_before_s:
             return 0
         return min(missing, -(-_CALLS * missing // ahead) - len(self._creating))
 

@@ -23,7 +23,7 @@ class Scene:
     """Marks that run, and a settler that ends when the test says so."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
-    marks: Marks = field(default_factory=Marks)
+    marks: Marks = field(default_factory=lambda: Marks(lull_s=0))
     begun: list[MacAddress] = field(default_factory=list)
     under_way: dict[MacAddress, asyncio.Future[None]] = field(default_factory=dict)
 
