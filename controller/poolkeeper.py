@@ -49,8 +49,6 @@ class PoolKeeper:
     seen: SeenPool | None = None
     _problems: tuple[Problem, ...] = field(default=(), init=False)
     _announced: set[Problem] = field(default_factory=set, init=False)
-    _counted: tuple[int, Pool] | None = field(default=None, init=False)
-    _allocated: int = field(default=0, init=False)
 
     def in_force(self) -> Pool | None:
         """Return the pool as it was last read."""
@@ -81,7 +79,7 @@ class PoolKeeper:
             return
         status = configuration.status_of(
             self.seen.pool,
-            self._count(self.seen.pool),
+            self.known.allocated_in(self.seen.pool),
             configuration.conditions(
                 self.seen.status, self._problems, adopted=self.adopted(), now=self.clock.now()
             ),
@@ -130,13 +128,6 @@ class PoolKeeper:
         )
         event = Event(config, problem.reason, "Configure", problem.message)
         await self.api.post(event.path, event.body(self.clock.now()))
-
-    def _count(self, pool: Pool) -> int:
-        """Count the allocations in `pool`, again only where something has changed."""
-        if self._counted != (self.known.changes, pool):
-            self._allocated = sum(mac in pool for mac in self.known.macs())
-            self._counted = self.known.changes, pool
-        return self._allocated
 
 
 def _json(value: object) -> bytes:

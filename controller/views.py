@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from crds.allocation import State
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from crds.allocation import Carrier, Stored
     from crds.mac import MacAddress
+    from crds.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class AllocationView:
         self._clock = clock
         self._mark = mark
         self.lost: Callable[[MacAddress], None] = lambda _: None  # told what has one no longer
-        self.changes = 0
+        self._pool: Pool | None = None
+        self._inside = 0
 
     def get(self, mac: MacAddress) -> Entry | None:
         """Return what is known of `mac`."""
@@ -43,11 +47,19 @@ class AllocationView:
         """All addresses that have an allocation."""
         return self._entries.keys()
 
+    def allocated_in(self, pool: Pool) -> int:
+        """How many of `pool` are somebody's or declared: counted once, and from then on kept."""
+        if self._pool != pool:
+            self._pool = pool
+            self._inside = sum(self._counts(entry) for entry in self._entries.values())
+        return self._inside
+
     def reset(self, everything: list[Stored]) -> None:
         """Take a list for all there is; quiet starts anew, for what went between is unknown."""
         touched = set(self._entries)
         now_s = self._clock()
         self._entries = {stored.mac: Entry(stored, now_s) for stored in everything}
+        self._pool = None
         for mac in touched - self._entries.keys():
             self.lost(mac)
         self._touch(touched | self._entries.keys())
@@ -57,7 +69,8 @@ class AllocationView:
         known = self._entries.get(item.mac)
         if known and (known.stored.uid, known.stored.version) == (item.uid, item.version):
             return
-        self._entries[item.mac] = Entry(item, self._clock())
+        entry = self._entries[item.mac] = Entry(item, self._clock())
+        self._inside += self._counts(entry) - self._counts(known)
         self._touch((item.mac,))
 
     def drop(self, item: Stored) -> None:
@@ -66,12 +79,20 @@ class AllocationView:
 
     def forget(self, mac: MacAddress) -> None:
         """It is known to be gone."""
-        if self._entries.pop(mac, None) is not None:
+        if (entry := self._entries.pop(mac, None)) is not None:
+            self._inside -= self._counts(entry)
             self.lost(mac)
             self._touch((mac,))
 
+    def _counts(self, entry: Entry | None) -> bool:
+        return (
+            entry is not None
+            and self._pool is not None
+            and entry.stored.allocation.state is not State.STOCK
+            and entry.stored.mac in self._pool
+        )
+
     def _touch(self, macs: Iterable[MacAddress]) -> None:
-        self.changes += 1
         for mac in macs:
             self._mark(mac)
 

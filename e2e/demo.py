@@ -192,7 +192,8 @@ def _release(stage: Stage) -> None:
     state = "--for=jsonpath='{.spec.state}'=Declared"
     stage.run(f"kubectl wait {state} {declared} --timeout=60s")
     stage.run("kubectl get macallocations")
-    left = len(stage.cluster.kubectl("get", "macallocations", "-o", "name").split())
+    kept = stage.cluster.kubectl.json("get", "macallocations")["items"]
+    left = sum(one["spec"]["state"] != "Stock" for one in kept)
     tell("   And the pool; its status is counted every few seconds:")
     stage.run(f"kubectl wait --for=jsonpath='{{.status.allocated}}'={left} macpool/default")
     stage.run("kubectl get macpool")

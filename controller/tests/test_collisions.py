@@ -174,6 +174,7 @@ class Scene:
 
     managed: set[str] = field(default_factory=lambda: {"shop"})
     said: list[Event] = field(default_factory=list)
+    versions: int = 0
 
     def __post_init__(self) -> None:
         self.view = AllocationView(lambda: 0.0, lambda _: None)
@@ -186,8 +187,8 @@ class Scene:
 
     def stands(self, *carriers: Carrier) -> list[str]:
         """Let MAC belong to shop/web-0, in conflict with these, and say what was said."""
-        version = str(self.view.changes + 1)
-        self.view.put(replace(stored(MINE, *carriers), version=version))
+        self.versions += 1
+        self.view.put(replace(stored(MINE, *carriers), version=str(self.versions)))
         return self.look()
 
     def look(self) -> list[str]:

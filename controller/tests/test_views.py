@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controller.tests.machines import launcher, vm, vmi, without
 from controller.tests.worlds import MAC, OTHER, bare, bound, ended, pending, pod, stored
 from controller.views import AllocationView, CarrierView
-from crds.allocation import INSTANCE, MACHINE
+from crds.allocation import INSTANCE, MACHINE, Allocation, State, Stored
+from crds.mac import MacAddress, MacRange
+from crds.pool import Pool
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier, Stored
-    from crds.mac import MacAddress
+    from crds.allocation import Carrier
 
 WEB = stored(bound("web-0", "u-1"))
 
@@ -71,7 +74,41 @@ def test_the_same_state_again_is_no_news(watched: Watched) -> None:
 
     assert watched.since_s() == 100
     assert watched.marked() == []
-    assert watched.view.changes == 1
+
+
+_ADDRESSES = [MacAddress(MAC.bits + n) for n in range(4)]
+_INSIDE = Pool("default", (MacRange(_ADDRESSES[0], _ADDRESSES[2]),))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(_ADDRESSES), st.sampled_from([*State, None]), st.integers(0, 30))
+    )
+)
+def test_what_lies_in_the_pool_is_counted_as_it_comes_and_goes(
+    events: list[tuple[MacAddress, State | None, int]],
+) -> None:
+    view = Watched().view
+    now: dict[MacAddress, State] = {}
+    for number, (mac, state, chance) in enumerate(events):
+        if state is None:
+            view.forget(mac)
+            now.pop(mac, None)
+        else:
+            view.put(Stored(Allocation(mac=mac, state=state), f"a-{mac}", str(number)))
+            now[mac] = state
+        if not chance:
+            view.reset([Stored(Allocation(mac=m, state=s), "a", "0") for m, s in now.items()])
+
+        inside = sum(mac in _INSIDE and state is not State.STOCK for mac, state in now.items())
+        assert view.allocated_in(_INSIDE) == inside
+
+
+def test_another_pool_is_counted_anew(watched: Watched) -> None:
+    watched.view.put(WEB)
+    assert watched.view.allocated_in(_INSIDE) == 1
+
+    assert watched.view.allocated_in(Pool("default", ())) == 0
 
 
 @pytest.mark.parametrize(
