@@ -91,7 +91,7 @@ async def run(
             pools.in_force,
             objects,
             Stocked(stock, Synchronous(allocations, taken, holders, draw, shelf.withdraw)),
-            Synchronous(DryAllocations(allocations), taken, holders, draw, shelf.__contains__),
+            Synchronous(DryAllocations(allocations), taken, holders, draw, shelf.holds),
             lacks,
         )
         secret = Follower(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import Allocation, Stored
@@ -100,8 +101,8 @@ class Synchronous:
     taken: TakenView
     holders: Holders
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
-    # Takes an address out of our own stock, where there is one; whether it was in it.
-    withdraw: Callable[[MacAddress], bool] = lambda _: False
+    # Takes what was read out of our own stock; whether it was in it.
+    withdraw: Callable[[Stored], bool] = lambda _: False
 
     async def take(
         self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
@@ -188,7 +189,7 @@ class Synchronous:
                 found = await self.allocations.get(mac)
             if found is None:
                 continue
-            verdict = judge(found.allocation, want, request, self.withdraw)
+            verdict = judge(found.allocation, want, request, partial(self.withdraw, found))
             warning = ""
             if isinstance(verdict, Taken):
                 verdict, warning = await self.holders.share(found, want, request)

@@ -42,13 +42,13 @@ def judge(
     found: Allocation,
     want: Want,
     request: str,
-    withdraw: Callable[[MacAddress], bool] = lambda _: False,
+    withdraw: Callable[[], bool] = lambda: False,
 ) -> Allocation | Taken:
     """Return what to write over `found` so that `want` may have its address, or Taken.
 
-    `withdraw` takes an address out of our own stock, and says whether it was in it.
+    `withdraw` takes it out of our own stock, and says whether it was in it.
     """
-    if found.state is State.STOCK and withdraw(found.mac):
+    if found.state is State.STOCK and withdraw():
         source = Source.REQUESTED
         return replace(found, state=State.PENDING, source=source, owner=want.owner, request=request)
     if found.is_free_for(want.owner):

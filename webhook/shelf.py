@@ -74,15 +74,19 @@ class Shelf:
         """It is not ours, or not for sure."""
         self._entries.pop(mac, None)
 
-    def withdraw(self, mac: MacAddress) -> bool:
-        """Take out this one, of whatever age; whether it was here.
+    def holds(self, found: Stored) -> bool:
+        """Whether `found`, just read, is the very one that was created here and given to nobody.
 
-        Whoever takes it has yet to write over it, and so learns whether it is as it was.
+        Of whatever age; but one of that address may be another replica's, made since ours went.
         """
-        entry = self._entries.get(mac)
-        if entry is None or entry.stored is None:
+        entry = self._entries.get(found.mac)
+        return entry is not None and entry.stored is not None and entry.stored.uid == found.uid
+
+    def withdraw(self, found: Stored) -> bool:
+        """Take `found` out, if it is here; whoever takes it has yet to write over what was read."""
+        if not self.holds(found):
             return False
-        del self._entries[mac]
+        del self._entries[found.mac]
         return True
 
     def pop(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
