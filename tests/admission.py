@@ -15,7 +15,7 @@ from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
 from tests.kubevirt import Key, KubeVirt, vm_with
 from tests.laws import UNSEEN, Laws
-from tests.programs import Replica, Request, networks
+from tests.programs import Request, networks
 from tests.steering import DOING, Calls, Parked, SteeredLoop
 from webhook.admission import Allowed, MachineReview, PodReview, Review
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crds.mac import MacAddress
+    from tests.replica import Replica
 
 NAMESPACE = "shop"
 
@@ -44,10 +45,12 @@ class Admission:
 
     # --- questions ----------------------------------------------------------------------------
 
-    def ask(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Request:
+    def ask(
+        self, name: str | None, *macs: MacAddress | None, replica: int = 0, dry_run: bool = False
+    ) -> Request:
         """A create of a pod (name None: generated) with an element for each of `macs`."""
         review = PodReview(*self._asking("Pod", name), networks(*(macs or (None,))))
-        return self._ask(review, replica)
+        return self._ask(replace(review, dry_run=dry_run), replica)
 
     def ask_update(self, pod: Carrier, *macs: MacAddress | None, replica: int = 0) -> Request:
         """An update of `pod` that adds an element for each of `macs`."""
@@ -122,9 +125,13 @@ class Admission:
 
     def answer(self, request: Request, most: int | None = None) -> Request:
         """Let the calls of `request` through, up to `most`, until it is answered."""
-        name = request.replica.name
+        replica = request.replica
         while (most is None or most > 0) and not request.task.done():
-            shared = [one for one in self.calls.parked if one.call.client == name]
+            shared = [
+                one
+                for one in self.calls.parked
+                if one.call.client == replica.name and one.doing is not replica
+            ]
             most = None if most is None else most - 1
             self.let((self.calls.of(request.review.uid) or shared)[0])
         return request
@@ -240,9 +247,9 @@ class Admission:
         self.step()
         return one
 
-    def let(self, which: Parked) -> None:
-        """Let a parked call through."""
-        self.calls.let(which)
+    def let(self, which: Parked, *, keep_answer: bool = False) -> None:
+        """Let a parked call through; its answer may park, too."""
+        self.calls.let(which, keep_answer=keep_answer)
         self.step()
 
     def step(self) -> None:

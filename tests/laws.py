@@ -1,10 +1,11 @@
 """What must hold, whatever happens when: of what is stored, at every moment and at rest.
 
 I1 nothing admitted carries what a live object of another root carries; I2 nobody can be given what
-a live object carries, or what a pod was bound to and may still have on an interface, and what
-people declared stays; I3 at rest nothing leaks and everything carried is bound to its root. A VM,
-its VMI and its launcher pods are one root; an address that was shared under policy Warn is excused
-from I1, and from belonging to all who carry it.
+a live object carries, by a create or from a stock, or what a pod was bound to and may still have on
+an interface, what a replica would hand out is Stock, and what people declared stays; I3 at rest
+nothing leaks and everything carried is bound to its root. A VM, its VMI and its launcher pods are
+one root; an address that was shared under policy Warn is excused from I1, and from belonging to all
+who carry it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from controller.ownership import one_guest
 from crds.allocation import INSTANCE, MACHINE, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crds.allocation import Allocation, Carrier, Root
     from crds.mac import MacAddress
     from crds.tests.fake import FakeCluster
@@ -34,6 +37,8 @@ class Laws:
         self.generated: set[Root] = set()  # those that were admitted without a name
         self.spoilt: set[MacAddress] = set()  # addresses that a bypassing object has ever carried
         self.shared: set[MacAddress] = set()  # addresses that policy Warn has ever let others have
+        # What the replicas would hand out from stock at this moment.
+        self.ready: Callable[[], set[MacAddress]] = set
 
     def bypass(self, one: Carrier) -> None:
         """`one` was stored without the webhook, or made from what was."""
@@ -79,6 +84,12 @@ class Laws:
         """I2, at every moment."""
         self._hold()
         self._share()
+        ready = self.ready() - self.spoilt
+        for mac in ready:
+            stock = self.cluster.allocated.get(mac)
+            assert stock is not None, f"{mac} would be handed out, and has no allocation"
+            state = stock.allocation.state
+            assert state is State.STOCK, f"{mac} would be handed out, and is {state}"
         for mac, declared in self.declared.items():
             stored = self.cluster.allocated.get(mac)
             assert stored is not None, f"{mac} was declared, and is no more"
@@ -89,6 +100,7 @@ class Laws:
         for one in self.live():
             if one.uid not in self.bypassed:
                 for mac in _macs(one):
+                    assert mac not in ready, f"{_named(one)} carries {mac}, to be handed out"
                     self._check(one, mac)
         for pod in self.cluster.pods.values():
             if pod.uid in self.held and not pod.terminal:
@@ -111,6 +123,8 @@ class Laws:
         stored = self.cluster.allocated.get(mac)
         assert stored is not None, f"{_named(one)} carries {mac}, which has no allocation"
         owner = stored.allocation.owner
+        if stored.allocation.state is State.STOCK:
+            return  # handed out, and not bound yet: nobody is on record
         assert owner is not None, f"{_named(one)} carries {mac}, which is free to take"
         if mac not in self.spoilt | self.shared:
             kind, namespace, name = owner.root
@@ -118,7 +132,7 @@ class Laws:
             assert same, f"{_named(one)} carries {mac}, which is {owner}'s"
 
     def check_rest(self) -> None:
-        """I3: all requests are over, and Q has passed again and again."""
+        """I3: all requests are over, Q has passed again and again, and V since the last create."""
         for mac in {*self.cluster.allocated, *(mac for one in self.live() for mac in _macs(one))}:
             stored = self.cluster.allocated.get(mac)
             groups = self._groups(mac)

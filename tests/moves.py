@@ -12,9 +12,10 @@ from crds.allocation import Allocation, Carrier, Reservation
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from tests.admission import NAMESPACE
-from tests.machine_moves import FEW, MACHINE_WEIGHTS, MachineMoves
+from tests.machine_moves import FEW, MACHINE_WEIGHTS
 from tests.programs import FIRST, OUTSIDE, SECOND, Request
 from tests.simulation import Simulation
+from tests.stock_moves import STOCK_WEIGHTS, StockMoves
 from webhook.admission import Allowed
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _MACS = (FIRST, FIRST, FIRST, SECOND, OUTSIDE)
 _RESERVATION = Reservation(kind="Pod", namespace=NAMESPACE, name="web-1")
 
 
-class Moves(MachineMoves):
+class Moves(StockMoves):
     """The moves of one simulation. Those that are impossible just now do nothing."""
 
     def __init__(self, choose: Choose) -> None:
@@ -225,9 +226,10 @@ COMMON_WEIGHTS = {
     Moves.a_replica_is_killed: 1,
     Moves.the_controller_is_killed: 1,
 }
-# A life is of pods, of machines, or of both.
-LIVES = (
+# A life is of pods, of machines, or of both; and in two of three addresses are created ahead.
+_PLAIN = (
     POD_WEIGHTS | COMMON_WEIGHTS,
     MACHINE_WEIGHTS | COMMON_WEIGHTS,
     POD_WEIGHTS | MACHINE_WEIGHTS | COMMON_WEIGHTS,
 )
+LIVES = (*_PLAIN, *2 * tuple(life | STOCK_WEIGHTS for life in _PLAIN))

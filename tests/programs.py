@@ -1,4 +1,4 @@
-"""The two programs as a test runs them: their own code, on the fake API server."""
+"""The controller as a test runs it, on the fake API server; requests, and the pool of them all."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from controller.repair import repair
 from controller.settling import Settler
 from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
-from crds.pool import CollisionPolicy, Pool
+from crds.pool import Pool
 from crds.resources import KINDS
 from crds.store import StoreUnavailable
-from crds.tests.fake import seen
 from tests.steering import DOING
-from webhook.claims import Synchronous
-from webhook.handlers import Handlers
-from webhook.holders import Holders
-from webhook.taken import Taken
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
-    from crds.resources import Seen
     from crds.tests.fake import FakeCluster
+    from tests.replica import Replica
     from tests.steering import SteeredLoop
     from webhook.admission import Allowed, Denied, Review
 
@@ -37,6 +31,10 @@ POOL = Pool("default", (MacRange(FIRST, SECOND),))
 
 class Watch(Protocol):
     """A FakeWatch of anything."""
+
+    def cut(self) -> None: ...
+
+    def reopen(self) -> None: ...
 
     def relist(self) -> None: ...
 
@@ -57,30 +55,6 @@ class Request:
     def verdict(self) -> Allowed | Denied | None:
         """The answer, once there is one."""
         return self.task.result() if self.task.done() and not self.task.cancelled() else None
-
-
-class Replica:
-    """One webhook process."""
-
-    def __init__(
-        self,
-        cluster: FakeCluster,
-        name: str,
-        draw: Callable[[int], int],
-        loop: SteeredLoop,
-        policy: CollisionPolicy,
-    ) -> None:
-        client = cluster.client(name)
-
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
-
-        self.name = name
-        taken = Taken(relist, lambda: loop.now_s)
-        self.watch = cluster.follow_names(taken, lag=True)
-        holders = Holders(client.objects, taken, lambda: policy)
-        claims = Synchronous(client.allocations, taken, holders, draw)
-        self.handlers = Handlers(lambda: POOL, client.objects, claims, claims)
 
 
 class Controller:

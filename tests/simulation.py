@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crds.allocation import INSTANCE, QUIET_S, Allocation, Carrier, State
-from crds.pool import CollisionPolicy
-from tests.admission import Admission
-from tests.programs import Controller, Replica, Watch
+from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, Carrier, State
+from crds.pool import CollisionPolicy, Pool
+from tests.ahead import Ahead
+from tests.programs import POOL, Controller, Watch
+from tests.replica import Replica, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from tests.steering import Parked
 
 _MOST_TURNS = 500  # far more calls than a whole run leaves to do
-_MOST_QUIETS = 8  # unseen, bound, conflicts noted, released, adopted: each may take one
+# Unseen, bound, conflicts noted, released, adopted: each may take one; and stock what it takes.
+_MOST_QUIETS = 8 + STOCK_KEPT_Q
 
 
-class Simulation(Admission):
+class Simulation(Ahead):
     """The whole system."""
 
     def __init__(
@@ -33,18 +35,19 @@ class Simulation(Admission):
         controllers: int = 1,
         draw: Callable[[int], int] = lambda _: 0,
         policy: CollisionPolicy = CollisionPolicy.REJECT,
+        pool: Pool = POOL,
     ) -> None:
         super().__init__()
         self.late: list[Watch] = []  # they learn of nothing, until they are asked by name
-        self._draw = draw
-        self._policy = policy
+        self._settings = Settings(draw, policy, pool)
         self.replicas = [self._replica(f"webhook-{n}") for n in range(2)]
         self.controllers = [
             Controller(self.cluster, f"controller-{n}", self.loop) for n in range(controllers)
         ]
+        self.laws.ready = lambda: {mac for one in self.replicas for mac in one.ready()}
 
     def _replica(self, name: str) -> Replica:
-        return Replica(self.cluster, name, self._draw, self.loop, self._policy)
+        return Replica(self.cluster, name, self.loop, self._settings)
 
     # --- everybody else -----------------------------------------------------------------------
 
@@ -153,8 +156,11 @@ class Simulation(Admission):
             if request.replica is dead and not request.task.done():
                 request.is_over = True
                 request.task.cancel()
+        for task in dead.tasks:
+            task.cancel()
         self._forget(dead.name, dead.watch)
         self.replicas[number] = self._replica(dead.name)
+        self.replicas[number].demand.keep = dead.demand.keep
         self.step()
 
     def crash_controller(self, number: int = 0) -> None:
@@ -176,7 +182,8 @@ class Simulation(Admission):
     def step(self) -> None:
         """See Admission.step."""
         self.loop.rest()
-        for one in self.controllers:
+        programs: list[Replica | Controller] = [*self.replicas, *self.controllers]
+        for one in programs:
             one.reap()
         self.laws.check()
 
@@ -213,13 +220,16 @@ class Simulation(Admission):
     def quiesce(self, *, repaired: bool = False) -> None:
         """Every request ends and Q passes, again and again: then nothing leaks and all is bound.
 
-        A controller that never saw a pod show its address takes no note when it goes, so a life in
-        which that can happen needs to be `repaired` first.
+        That takes as long as stock is kept, and no replica creates ahead meanwhile. A controller
+        that never saw a pod show its address takes no note when it goes, so a life in which that
+        can happen needs to be `repaired` first.
         """
         self.late.clear()
         for request in self.requests:
             self.answer(request)
             request.is_over = True
+        for replica in self.replicas:
+            self.go_on(replica)
         self.quiet()
         if repaired:
             for number in range(len(self.controllers)):

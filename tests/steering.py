@@ -64,12 +64,17 @@ class SteeredLoop(asyncio.SelectorEventLoop):
 
 @dataclass(slots=True, eq=False)
 class Parked:
-    """A call that has not begun; with `lose_answer` it happens and then fails."""
+    """A call that has not begun, or, `is_done`, one whose answer has not come.
+
+    With `lose_answer` it happens and then fails; with `keep_answer` it happens and parks again.
+    """
 
     call: Call
     doing: object
     go: asyncio.Future[None]
+    is_done: bool = False
     lose_answer: bool = False
+    keep_answer: bool = False
 
     def __str__(self) -> str:
         return str(self.call)
@@ -82,39 +87,49 @@ class Calls:
         self.parked: list[Parked] = []
         self._loop = loop
         self._losing: list[Call] = []
+        self._keeping: list[Call] = []
 
     async def gate(self, call: Call) -> None:
         """Wait for the test (FakeCluster.gate)."""
-        parked = Parked(call, DOING.get(), self._loop.create_future())
+        parked = await self._park(Parked(call, DOING.get(), self._loop.create_future()))
+        if parked.lose_answer:
+            self._losing.append(call)
+        if parked.keep_answer:
+            self._keeping.append(call)
+
+    async def answer(self, call: Call) -> None:
+        """Lose or keep back the answer where the test said so (FakeCluster.answer)."""
+        if call in self._keeping:
+            self._keeping.remove(call)
+            await self._park(Parked(call, DOING.get(), self._loop.create_future(), is_done=True))
+        if call in self._losing:
+            self._losing.remove(call)
+            raise StoreUnavailable(f"the answer was lost: {call}")
+
+    async def _park(self, parked: Parked) -> Parked:
         self.parked.append(parked)
         try:
             await parked.go
         finally:
             if parked in self.parked:  # its program died or gave up
                 self.parked.remove(parked)
-        if parked.lose_answer:
-            self._losing.append(call)
-
-    async def answer(self, call: Call) -> None:
-        """Lose the answer where the test said so (FakeCluster.answer)."""
-        if call in self._losing:
-            self._losing.remove(call)
-            raise StoreUnavailable(f"the answer was lost: {call}")
+        return parked
 
     def of(self, doing: object) -> list[Parked]:
         """Those that are made on behalf of `doing`."""
         return [one for one in self.parked if one.doing == doing]
 
-    def let(self, which: Parked) -> None:
-        """Let a call through."""
+    def let(self, which: Parked, *, keep_answer: bool = False) -> None:
+        """Let a call through; its answer parks, too, where the test wants that."""
         self.parked.remove(which)
+        which.keep_answer = keep_answer and not which.is_done
         which.go.set_result(None)
         self._loop.rest()
 
     def fail(self, which: Parked, *, after: bool) -> None:
         """Fail a call, before its effect or after."""
         self.parked.remove(which)
-        if after:
+        if after and not which.is_done:
             which.lose_answer = True
             which.go.set_result(None)
         else:
