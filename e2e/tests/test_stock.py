@@ -1,0 +1,155 @@
+"""Addresses created ahead, as users see them: who gets them, and when they go."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.programs import start_controller, start_webhook
+from e2e.cluster.readiness import eventually
+from e2e.cluster.release_up import Installed, installed
+from e2e.pods import OPT_IN, Shop, manifest
+
+QUIET_S = 3.0  # V is 15 s, and what nobody came for goes after 21 s
+QUIET = ("--quiet-s", f"{QUIET_S:g}")
+GOES_S = 90.0  # on a busy machine
+NET = [{"name": "a"}]
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster whose programs these tests may stop."""
+    with ephemeral() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
+    """One webhook, so that it is known whose stock there is, and one controller."""
+    with installed(own_cluster, replicas=1, quiet_s=QUIET_S) as started:
+        yield started
+
+
+@pytest.fixture
+def shop(programs: Installed, own_cluster: ControlPlane) -> Shop:
+    """An opted-in namespace, and the webhook has something in stock."""
+    assert programs.webhooks
+    kubectl, name = own_cluster.kubectl, f"shop-{secrets.token_hex(4)}"
+    kubectl("create", "namespace", name)
+    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    kubectl("label", "namespace", name, OPT_IN)
+    eventually(lambda: not stock(kubectl), "nothing left of the last test", GOES_S)
+    shop = Shop(kubectl, name)
+    shop.create("first", NET)
+    eventually(lambda: stock(kubectl), "something in stock")
+    return shop
+
+
+def stock(kubectl: Kubectl) -> set[str]:
+    """Return the addresses in state Stock."""
+    listed = kubectl.json("get", "macs", "--field-selector", "spec.state=Stock")["items"]
+    assert not [one for one in listed if "owner" in one["spec"]]
+    return {one["spec"]["mac"] for one in listed}
+
+
+def test_the_next_pod_gets_what_was_created_ahead(shop: Shop) -> None:
+    ready = stock(shop.kubectl)
+
+    [element] = shop.create("second", NET)
+
+    assert element["mac"] in ready
+    spec = shop.bound(element["mac"], "second")
+    assert (spec["source"], spec["pool"]) == ("Pool", "default")
+    shop.delete("second")
+    shop.freed(element["mac"])
+
+
+def test_it_is_nobody_s_until_then_and_goes_when_nobody_comes(shop: Shop) -> None:
+    [mac] = stock(shop.kubectl)
+
+    refusal = shop.kubectl.fails("delete", "mac", mac.replace(":", "-"))
+    pool = shop.kubectl.json("get", "macpool", "default")["status"]
+
+    assert f"{mac} is Stock, and an allocation goes only after its owner" in refusal
+    assert "kubemacpool frees it by itself within minutes" in refusal
+    assert pool["allocated"] <= 1
+    eventually(lambda: not stock(shop.kubectl), "no stock without demand", GOES_S)
+
+
+def test_who_asks_for_it_by_name_gets_it(shop: Shop) -> None:
+    [mac] = stock(shop.kubectl)
+
+    [element] = shop.create("asking", [{"name": "a", "mac": mac}])
+
+    assert element["mac"] == mac
+    assert shop.bound(mac, "asking")["source"] == "Requested"
+
+
+def test_a_dry_run_leaves_it_where_it_is(shop: Shop) -> None:
+    [mac] = stock(shop.kubectl)
+
+    for asked in (NET, [{"name": "a", "mac": mac}]):
+        shop("create", "-f", "-", "--dry-run=server", stdin=manifest("dry", asked))
+
+    [element] = shop.create("second", NET)
+    assert element["mac"] == mac
+
+
+def test_another_replica_s_is_refused_to_who_asks_by_name(
+    shop: Shop, own_cluster: ControlPlane, programs: Installed
+) -> None:
+    [mac] = stock(shop.kubectl)
+    programs.webhooks[0].process.kill()
+    start_webhook(own_cluster, "webhook-2", *QUIET).wait_ready()
+
+    refusal = shop.refuses("asking", [{"name": "a", "mac": mac}])
+
+    assert f"asks for {mac}, which the pool has just given to somebody, or keeps ready" in refusal
+    assert "leave out the mac and get one from the pool, or retry in 7 minutes" in refusal
+
+
+def test_a_webhook_that_stops_leaves_no_stock_and_one_that_is_killed_for_minutes_only(
+    shop: Shop, own_cluster: ControlPlane, programs: Installed
+) -> None:
+    programs.webhooks[0].process.stop()
+    assert stock(shop.kubectl) == set()
+    again = start_webhook(own_cluster, "webhook-1", *QUIET)
+    again.wait_ready()
+    shop.create("second", NET)
+    [left] = eventually(lambda: stock(shop.kubectl), "something in stock again")
+
+    again.process.kill()
+
+    assert stock(shop.kubectl) == {left}
+    eventually(lambda: not stock(shop.kubectl), "the controller collecting it", GOES_S)
+
+
+def test_a_webhook_that_was_paused_gives_out_nothing_that_went_meanwhile(
+    shop: Shop, programs: Installed
+) -> None:
+    [ready] = stock(shop.kubectl)
+    webhook = programs.webhooks[0].process
+    webhook.pause()
+    eventually(lambda: not stock(shop.kubectl), "the controller collecting it", GOES_S)
+
+    webhook.resume()
+    [element] = shop.create("late", NET)
+
+    assert element["mac"] != ready
+    shop.bound(element["mac"], "late")
+
+
+def test_what_was_given_out_while_no_controller_runs_is_bound_when_one_does(
+    shop: Shop, own_cluster: ControlPlane, programs: Installed
+) -> None:
+    ready = stock(shop.kubectl)
+    programs.controller.process.kill()
+
+    [element] = shop.create("second", NET)
+
+    assert element["mac"] in ready
+    assert shop.spec(element["mac"])["state"] == "Stock"
+    start_controller(own_cluster, "controller-1", *QUIET).wait_ready()
+    shop.bound(element["mac"], "second")
