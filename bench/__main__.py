@@ -8,18 +8,23 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench import adoption
+from bench import adoption, report
+from bench.allocations import NotBound, NotReleased
 from bench.bed import bed
 from bench.cells import FULL, QUICK
 from bench.machine import describe
-from bench.measure import Batch, NotBound, measure
-from bench.report import Report
+from bench.measure import measure
+from bench.results import write
 from crds.client import ApiError, Unreachable
 from e2e.cluster import external
 from e2e.cluster.progress import say
+
+if TYPE_CHECKING:
+    from bench.results import Results
 
 _RESULTS = Path(__file__).parents[1] / ".bench"
 
@@ -38,20 +43,20 @@ def main() -> int:
         effort = replace(effort, turns=arguments.turns, within_s=float("inf"))
     machine = describe()
     say(f"{effort.turns} turns in an order drawn with the seed {arguments.seed}.")
-    batches: list[Batch] = []
+    results: Results | None = None
     try:
-        with bed() as place:
-            batches = uvloop.run(measure(place, effort, arguments.seed))
-    except* (ApiError, Unreachable, NotBound) as failed:
+        with bed(effort.quiet_s) as place:
+            results = uvloop.run(measure(place, effort, arguments.seed, machine))
+    except* (ApiError, Unreachable, NotBound, NotReleased) as failed:
         say(f"The run failed: {failed.exceptions[0]}")
-    if not batches:
+    if results is None:
         return 1
-    report = Report(batches, effort, arguments.seed, machine)
     folder = arguments.output or _RESULTS / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.txt").write_text(report.text())
-    (folder / "results.json").write_bytes(report.json())
-    sys.stdout.write(report.text())
+    write(results, folder)
+    (folder / "report.txt").write_text(report.text(results))
+    (folder / "report.md").write_text(report.markdown(results))
+    sys.stdout.write(report.text(results))
     say(f"This and every single latency are in {folder}.")
     return 0
 

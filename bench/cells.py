@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
-CLIENTS = (1, 8)
-
 
 class Work(StrEnum):
     """What is asked of the API server."""
@@ -30,6 +28,8 @@ class Work(StrEnum):
 
 # Elements in a pod's annotation, or interfaces of a VM, before one is added.
 INTERFACES = {Work.POD: (1, 4), Work.VM: (2,), Work.EDIT: (2,), Work.PLUG: (2,)}
+# What is changed is created first, so a batch of 16 clients would take long to prepare.
+CLIENTS = {Work.POD: (1, 8, 16), Work.VM: (1, 8, 16), Work.EDIT: (1, 8), Work.PLUG: (1, 8)}
 
 
 class Lane(StrEnum):
@@ -41,8 +41,14 @@ class Lane(StrEnum):
     NO_ANNOTATION = "no annotation"
     # A webhook on the same server stack that allows everything and changes nothing.
     NO_OP = "no-op webhook"
-    # The webhook, synchronous: each address is created inside the request.
-    OURS = "ours"
+    # Ours with `--stock 0`: each address is created inside the request.
+    SYNCHRONOUS = "synchronous"
+    # Ours as it is released: addresses created ahead, and handed out from memory.
+    STOCK = "stock"
+
+
+# Both draw from the same pool, and the same controller binds what they give out.
+OURS = (Lane.SYNCHRONOUS, Lane.STOCK)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +61,7 @@ class Shape:
 
     @property
     def addresses(self) -> int:
-        """How many addresses ours gives out in a request."""
+        """How many addresses either of ours gives out in a request."""
         return {Work.EDIT: 0, Work.PLUG: 1}.get(self.work, self.interfaces)
 
     @property
@@ -82,12 +88,17 @@ class Cell:
 class Effort:
     """How often: `turns` times, `requests` of each cell in a row per turn, by number of clients.
 
-    No further turn begins that would end after `within_s`, but ENOUGH_TURNS are made in any case.
+    Before that, `warm_ups` turns are made that do not count. No further turn begins that would end
+    after `within_s`, but ENOUGH_TURNS are made in any case. Then each lane has `sustained_s` of
+    creates and deletes; 0 leaves that out. `quiet_s` is Q of our programs, None their default.
     """
 
     turns: int
     requests: dict[int, int]
-    within_s: float = 480.0
+    warm_ups: int = 1
+    within_s: float = 720.0
+    sustained_s: float = 60.0
+    quiet_s: float | None = None
 
 
 # The fewest from which order statistics give a 95 % interval: 2 x (1/2)^6 < 5 %.
@@ -95,16 +106,17 @@ ENOUGH_TURNS = 6
 
 
 # 20 turns: a 95 % interval from order statistics; 20 x 24 = 480 requests for a p99 at one client.
-# More at 8 clients, so that starting and ending together is a small part. On a busy machine the
-# time ends it earlier.
-FULL = Effort(turns=20, requests={1: 24, 8: 64})
+# More at 8 and 16 clients, so that starting and ending together is a small part. On a busy machine
+# the time ends it earlier: with 6 minutes of sustained load all of it takes less than 20.
+FULL = Effort(turns=20, requests={1: 24, 8: 64, 16: 96})
 # A smoke run: every cell is there, no figure means anything.
-QUICK = Effort(turns=2, requests={1: 2, 8: 8})
+_FEW = {1: 2, 8: 8, 16: 16}
+QUICK = Effort(turns=1, requests=_FEW, warm_ups=0, sustained_s=2.0, quiet_s=2.0)
 
 SHAPES = tuple(
     Shape(work, clients, interfaces)
     for work in Work
-    for clients in CLIENTS
+    for clients in CLIENTS[work]
     for interfaces in INTERFACES[work]
 )
 CELLS = tuple(Cell(shape, lane) for shape in SHAPES for lane in shape.lanes)
@@ -115,3 +127,11 @@ def turn(chance: random.Random) -> Iterator[Cell]:
     for shape in chance.sample(SHAPES, len(SHAPES)):
         for lane in chance.sample(shape.lanes, len(shape.lanes)):
             yield Cell(shape, lane)
+
+
+# The lanes that are put under sustained load, each in a namespace of its own.
+SUSTAINED = {
+    f"bench-sustained-{lane}".replace(" ", "-"): lane
+    for lane in Lane
+    if lane is not Lane.NO_ANNOTATION
+}

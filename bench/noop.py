@@ -1,4 +1,4 @@
-"""A webhook that does nothing, on our server stack: `python -m bench.noop HOST PORT PEM_FILE`.
+"""A webhook that does nothing, on our server stack: `python -m bench.noop HOST PORT CRT KEY`.
 
 Same parser, answer writer, TLS and HTTP server as ours; it allows everything and changes nothing.
 """
@@ -30,12 +30,12 @@ class Indifferent:
         return Allowed()
 
 
-async def run(host: str, port: int, pem: bytes) -> None:
+async def run(host: str, port: int, pair: Pair) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     serving = Serving(TlsOptions())
-    serving.put(Pair(certificate=pem, key=b""))
+    serving.put(pair)
     # The server calls nothing of its handlers but `mutate`.
     app = application(cast("Handlers", Indifferent()), list)
     runner = await serve(app, [(host, port)], serving.tls)
@@ -44,4 +44,5 @@ async def run(host: str, port: int, pem: bytes) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(run(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]).read_bytes()))
+    certificate, key = (Path(file).read_bytes() for file in sys.argv[3:5])
+    uvloop.run(run(sys.argv[1], int(sys.argv[2]), Pair(certificate, key)))

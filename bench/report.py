@@ -1,129 +1,133 @@
-"""The report, for people and for programs."""
+"""The report of a run: which tables there are, and what stands above each."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from bench.cells import SHAPES, Cell, Effort, Lane, Shape
-from bench.summary import Row, ratio, rows
+from bench.cells import SHAPES, Cell, Lane
+from bench.ratios import ratios
+from bench.summary import rows
+from bench.sustained_report import sustained_tables
+from bench.tables import Table
+from bench.targets import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from bench.cells import Shape
+    from bench.results import Results
+    from bench.summary import Interval
+    from bench.summary import Row as Figures
 
-    from bench.measure import Batch
-
-_HEAD = """Requests to the API server, latency in ms.
-"added" is the median over {turns} turns of the difference to "not opted in" in the same turn, with
-its 95 % confidence interval; "per s" is the rate of these clients, one request under way each."""
-_RATIO_HEAD = """How long a request takes behind ours, in times of what it takes behind the no-op
-webhook in the same turn (of a VM that is stopped neither is asked)."""
-_CPU_HEAD = "CPU seconds per 1,000 requests, binding included, releases not (nothing is deleted)."
+_LATENCY = """Latencies in ms, as the client sees them, over {turns} turns. "added" is the median
+over the turns of the difference to "not opted in" in the same turn, with its 95 % confidence
+interval; "per s" is the rate of these clients, one request under way each."""
+_RATIOS = """Ours in times of the no-op webhook, with 95 % confidence intervals: the whole latency,
+turn by turn, and the medians of what is added, from drawing the turns again. What adds nothing that
+can be measured divides nothing: "inf". (Of a VM that is stopped no webhook is asked.)"""
+_TARGETS = """What the stock adds to a pod should be at most so many times what the no-op webhook
+adds, and a pod without the annotation should wait for nothing. It is met or missed where the whole
+interval is on one side, else undecided."""
+_CPU = """CPU seconds per 1,000 requests, binding and refilling the stock included; releases are
+not (nothing is deleted)."""
 _WHICH = ["what", "clients", "interfaces", "lane"]
 
 
-class Report:
-    """All that came out of a run."""
-
-    def __init__(
-        self, batches: Sequence[Batch], effort: Effort, seed: int, machine: dict[str, str]
-    ) -> None:
-        self.batches = batches
-        self.effort = effort
-        self.seed = seed
-        self.machine = machine
-        self.rows = rows(batches)
-
-    def text(self) -> str:
-        """Two tables, and where they come from."""
-        latency = [*_WHICH, "n", "median", "p90", "p99", "added", "95 %", "per s"]
-        cpu = [*_WHICH, *next(iter(self.rows.values())).cpu_s, "all"]
-        return "\n".join(
+def tables(results: Results) -> list[Table]:
+    """Sum up the run."""
+    found = rows(results.batches)
+    compared = ratios(results.batches, results.seed)
+    return [
+        Table(
+            "Requests",
+            _LATENCY.format(turns=results.turns),
+            [*_WHICH, "n", "median", "p90", "p99", "added", "95 %", "per s"],
+            [[_latency(row) for row in _of(found, shape)] for shape in SHAPES],
+        ),
+        Table(
+            "Ours and a webhook that does nothing",
+            _RATIOS,
+            [*_WHICH, "whole", "95 %", "added", "95 %"],
             [
-                _HEAD.format(turns=max(batch.turn for batch in self.batches)),
-                "",
-                *_table(latency, (self._latency(shape) for shape in SHAPES)),
-                "",
-                _RATIO_HEAD,
-                "",
-                *(self._ratio(shape) for shape in SHAPES),
-                "",
-                _CPU_HEAD,
-                "",
-                *_table(cpu, (self._cpu(shape) for shape in SHAPES)),
-                "",
-                *(f"{name}: {value}" for name, value in self.machine.items()),
-                f"seed: {self.seed}",
-                "",
-            ]
-        )
-
-    def json(self) -> bytes:
-        """The same with every single latency."""
-        value: dict[str, Any] = {
-            "machine": self.machine,
-            "seed": self.seed,
-            "effort": self.effort,
-            "cells": list(self.rows.values()),
-            "ours_to_noop": [
-                {"shape": shape, "ratio": ratio(self.batches, shape)} for shape in SHAPES
+                [
+                    [*_which(shape, one.lane), *_times(one.whole), *_times(one.added)]
+                    for one in group
+                ]
+                for shape, group in groupby(compared, lambda one: one.shape)
             ],
-            "batches": self.batches,
-        }
-        return msgspec.json.format(msgspec.json.encode(value), indent=1)
-
-    def _of(self, shape: Shape) -> list[Row]:
-        return [self.rows[Cell(shape, lane)] for lane in shape.lanes]
-
-    def _latency(self, shape: Shape) -> list[list[str]]:
-        return [
+        ),
+        Table(
+            "Targets",
+            _TARGETS,
+            [*_WHICH, "added", "95 %", "target", "is"],
             [
-                *_names(row),
-                str(row.n),
-                *(f"{ms:.2f}" for ms in (row.median_ms, row.p90_ms, row.p99_ms)),
-                *(_added(row) if row.cell.lane is not Lane.NOT_OPTED_IN else ("", "")),
-                f"{row.rate:.0f}",
-            ]
-            for row in self._of(shape)
-        ]
-
-    def _cpu(self, shape: Shape) -> list[list[str]]:
-        return [
-            [
-                *_names(row),
-                *(f"{seconds:.2f}" for seconds in row.cpu_s.values()),
-                f"{sum(row.cpu_s.values()):.2f}",
-            ]
-            for row in self._of(shape)
-        ]
-
-    def _ratio(self, shape: Shape) -> str:
-        times = ratio(self.batches, shape)
-        return (
-            f"{shape.work}, clients: {shape.clients}, interfaces: {shape.interfaces}: behind ours"
-            f" {times.median:.2f} ({times.low:.2f} .. {times.high:.2f}) times"
-        )
+                [
+                    [
+                        *_which(one.shape, one.lane),
+                        *(_signed(one.figure) if one.unit == "ms" else _times(one.figure)),
+                        f"at most {one.most:g} {one.unit}",
+                        one.met,
+                    ]
+                    for one in group
+                ]
+                for _, group in groupby(targets(found, compared), lambda one: one.lane)
+            ],
+        ),
+        Table(
+            "CPU time",
+            _CPU,
+            [*_WHICH, *results.batches[0].cpu_s, "all"],
+            [[_cpu(row) for row in _of(found, shape)] for shape in SHAPES],
+        ),
+        *sustained_tables(results),
+    ]
 
 
-def _names(row: Row) -> list[str]:
-    shape = row.cell.shape
-    return [shape.work, str(shape.clients), str(shape.interfaces), row.cell.lane]
+def text(results: Results) -> str:
+    """Return it for a terminal."""
+    facts = "\n".join(f"{name}: {value}" for name, value in _facts(results).items())
+    return "\n".join([*(table.text() for table in tables(results)), facts, ""])
 
 
-def _added(row: Row) -> tuple[str, str]:
-    added = row.added_ms
-    return f"{added.median:+.2f}", f"{added.low:+.2f} .. {added.high:+.2f}"
+def markdown(results: Results) -> str:
+    """Return it for a page, from headings of the third level on."""
+    facts = "\n".join(f"| {name} | {value} |" for name, value in _facts(results).items())
+    parts = [table.markdown() for table in tables(results)]
+    return "\n".join([*parts, f"### Where\n\n| | |\n|---|---|\n{facts}\n"])
 
 
-def _table(head: list[str], groups: Iterable[list[list[str]]]) -> list[str]:
-    """Lay out in columns, with a blank line between groups; numbers stand to the right."""
-    lines = [head]
-    for group in groups:
-        lines += [[""] * len(head), *group]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    return ["  ".join(map(_cell, line, widths, head)).rstrip() for line in lines]
+def _facts(results: Results) -> dict[str, str]:
+    return {**results.machine, "turns": str(results.turns), "seed": str(results.seed)}
 
 
-def _cell(text: str, width: int, column: str) -> str:
-    return text.ljust(width) if column in ("what", "lane") else text.rjust(width)
+def _of(found: dict[Cell, Figures], shape: Shape) -> list[Figures]:
+    return [found[Cell(shape, lane)] for lane in shape.lanes]
+
+
+def _which(shape: Shape, lane: Lane) -> list[str]:
+    return [shape.work, str(shape.clients), str(shape.interfaces), lane]
+
+
+def _latency(row: Figures) -> list[str]:
+    return [
+        *_which(row.cell.shape, row.cell.lane),
+        str(row.n),
+        *(f"{ms:.2f}" for ms in (row.median_ms, row.p90_ms, row.p99_ms)),
+        *(_signed(row.added_ms) if row.cell.lane is not Lane.NOT_OPTED_IN else ("", "")),
+        f"{row.rate:.0f}",
+    ]
+
+
+def _cpu(row: Figures) -> list[str]:
+    return [
+        *_which(row.cell.shape, row.cell.lane),
+        *(f"{seconds:.2f}" for seconds in row.cpu_s.values()),
+        f"{sum(row.cpu_s.values()):.2f}",
+    ]
+
+
+def _signed(figure: Interval) -> tuple[str, str]:
+    return f"{figure.median:+.2f}", f"{figure.low:+.2f} .. {figure.high:+.2f}"
+
+
+def _times(figure: Interval) -> tuple[str, str]:
+    return f"{figure.median:.2f}", f"{figure.low:.2f} .. {figure.high:.2f}"

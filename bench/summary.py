@@ -8,12 +8,12 @@ from math import comb
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.cells import CELLS, Cell, Lane, Shape
+from bench.cells import CELLS, Cell, Lane
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from bench.measure import Batch
+    from bench.results import Batch
 
 _OUTSIDE = 0.05  # a 95 % interval
 
@@ -56,20 +56,22 @@ def rows(batches: Sequence[Batch]) -> dict[Cell, Row]:
     }
 
 
-def ratio(batches: Sequence[Batch], shape: Shape) -> Interval:
-    """How many times as long as behind the no-op webhook a request takes behind ours, by turns.
+def medians(batches: Iterable[Batch], cell: Cell) -> dict[int, float]:
+    """Return the cell's median latency in ms, by turn."""
+    return {one.turn: median(one.latencies_ms) for one in batches if one.cell == cell}
 
-    Of the whole latency, not of what is added: on a busy machine the no-op webhook adds less than
-    chance does, and nothing can be divided by that.
-    """
-    ours, noop = (_medians(batches, Cell(shape, lane)) for lane in (Lane.OURS, Lane.NO_OP))
-    return interval([ours[turn] / noop[turn] for turn in ours])
+
+def added_ms(batches: Iterable[Batch], cell: Cell) -> dict[int, float]:
+    """Return what the lane adds to the median of the namespace that has not opted in, by turn."""
+    batches = tuple(batches)
+    plain = medians(batches, Cell(cell.shape, Lane.NOT_OPTED_IN))
+    return {turn: ms - plain[turn] for turn, ms in medians(batches, cell).items()}
 
 
 def quantile(values: Iterable[float], share: float) -> float:
     """The smallest value that at least `share` of all values do not exceed (nearest rank)."""
     ranked = sorted(values)
-    rank = -(-len(ranked) * round(share * 100) // 100)
+    rank = -(-len(ranked) * round(share * 1000) // 1000)
     return ranked[max(rank, 1) - 1]
 
 
@@ -88,8 +90,6 @@ def interval(differences: Sequence[float]) -> Interval:
 
 def _row(cell: Cell, own: list[Batch], baseline: list[Batch]) -> Row:
     latencies = [one for batch in own for one in batch.latencies_ms]
-    plain = _medians(baseline, baseline[0].cell)
-    added = [median(batch.latencies_ms) - plain[batch.turn] for batch in own]
     n = len(latencies)
     return Row(
         cell=cell,
@@ -97,11 +97,7 @@ def _row(cell: Cell, own: list[Batch], baseline: list[Batch]) -> Row:
         median_ms=median(latencies),
         p90_ms=quantile(latencies, 0.90),
         p99_ms=quantile(latencies, 0.99),
-        added_ms=interval(added),
+        added_ms=interval([*added_ms([*own, *baseline], cell).values()]),
         rate=n / sum(batch.seconds for batch in own),
         cpu_s={name: sum(batch.cpu_s[name] for batch in own) / n * 1000 for name in own[0].cpu_s},
     )
-
-
-def _medians(batches: Sequence[Batch], cell: Cell) -> dict[int, float]:
-    return {one.turn: median(one.latencies_ms) for one in batches if one.cell == cell}

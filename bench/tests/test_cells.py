@@ -3,7 +3,7 @@
 import random
 from itertools import groupby
 
-from bench.cells import CELLS, SHAPES, Cell, Lane, Work, turn
+from bench.cells import CELLS, SHAPES, SUSTAINED, Cell, Lane, Work, turn
 from bench.machines import machine
 from bench.pods import pod
 
@@ -23,10 +23,22 @@ def test_a_turn_has_every_cell_once_and_the_lanes_of_a_shape_side_by_side() -> N
 
 
 def test_only_pods_have_a_lane_without_the_annotation() -> None:
-    lanes = {shape.work: set(shape.lanes) for shape in SHAPES}
+    pods = {shape.lanes for shape in SHAPES if shape.work is Work.POD}
+    others = {shape.lanes for shape in SHAPES if shape.work is not Work.POD}
 
-    assert lanes.pop(Work.POD) == set(Lane)
-    assert all(own == set(Lane) - {Lane.NO_ANNOTATION} for own in lanes.values())
+    assert pods == {tuple(Lane)}
+    assert others == {tuple(one for one in Lane if one is not Lane.NO_ANNOTATION)}
+
+
+def test_pods_and_vms_are_created_by_1_8_and_16_clients() -> None:
+    for work in (Work.POD, Work.VM):
+        assert {shape.clients for shape in SHAPES if shape.work is work} == {1, 8, 16}
+
+
+def test_no_two_lanes_share_a_namespace() -> None:
+    namespaces = {(cell.namespace, cell.lane) for cell in CELLS} | set(SUSTAINED.items())
+
+    assert len({name for name, _ in namespaces}) == len(namespaces)
 
 
 def test_a_seed_is_an_order() -> None:

@@ -2,21 +2,16 @@
 
 import pytest
 
-from bench.cells import Cell, Lane, Shape, Work
-from bench.measure import Batch
-from bench.summary import interval, quantile, ratio, rows
-
-ONE = Shape(Work.POD, clients=1, interfaces=1)
-
-
-def batch(turn: int, lane: Lane, *latencies_ms: float) -> Batch:
-    return Batch(turn, Cell(ONE, lane), latencies_ms, seconds=0.5, cpu_s={"etcd": 0.01})
+from bench.cells import Cell, Lane
+from bench.summary import interval, quantile, rows
+from bench.tests.made import ONE, batch
 
 
 def test_a_quantile_is_a_value_that_was_measured() -> None:
-    hundred = range(1, 101)
+    thousand = range(1, 1001)
 
-    assert [quantile(hundred, share) for share in (0.90, 0.99)] == [90, 99]
+    shares = (0.025, 0.90, 0.975, 0.99)
+    assert [quantile(thousand, share) for share in shares] == [25, 900, 975, 990]
     assert quantile([7.0], 0.99) == 7.0
 
 
@@ -37,30 +32,14 @@ def test_what_is_added_is_the_difference_within_a_turn_whatever_the_turns_have_i
 
     found = rows(
         [
-            batch(1, Lane.OURS, slow + 5),
+            batch(1, Lane.STOCK, slow + 5),
             batch(1, Lane.NOT_OPTED_IN, slow + 2),
-            batch(2, Lane.OURS, quick + 5),
+            batch(2, Lane.STOCK, quick + 5),
             batch(2, Lane.NOT_OPTED_IN, quick + 2),
         ]
     )
 
-    assert found[Cell(ONE, Lane.OURS)].added_ms.median == 3
-
-
-def test_ours_is_compared_with_the_no_op_webhook_of_the_same_turn() -> None:
-    found = ratio(
-        [
-            batch(1, Lane.OURS, 30.0),
-            batch(1, Lane.NO_OP, 10.0),
-            batch(2, Lane.NO_OP, 100.0),
-            batch(2, Lane.OURS, 200.0),
-            batch(3, Lane.OURS, 40.0),
-            batch(3, Lane.NO_OP, 10.0),
-        ],
-        ONE,
-    )
-
-    assert (found.median, found.low, found.high) == (3.0, 2.0, 4.0)
+    assert found[Cell(ONE, Lane.STOCK)].added_ms.median == 3
 
 
 def test_rates_and_cpu_time_are_those_of_all_batches_together() -> None:

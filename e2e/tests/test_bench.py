@@ -4,21 +4,29 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from e2e.cluster import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
-LANES = ("not opted in", "no annotation", "no-op webhook", "ours")
+PLAIN, NO_OP, SYNCHRONOUS, STOCK = "not opted in", "no-op webhook", "synchronous", "stock"
+LANES = (PLAIN, "no annotation", NO_OP, SYNCHRONOUS, STOCK)
 POD, VM = "create a pod", "create a VM"
 EDIT, PLUG = "stop a VM", "add an interface to a VM"
 SHAPES = [
     (work, clients, interfaces)
-    for work, sizes in {POD: (1, 4), VM: (2,), EDIT: (2,), PLUG: (2,)}.items()
-    for clients in (1, 8)
+    for work, crowds, sizes in (
+        (POD, (1, 8, 16), (1, 4)),
+        (VM, (1, 8, 16), (2,)),
+        (EDIT, (1, 8), (2,)),
+        (PLUG, (1, 8), (2,)),
+    )
+    for clients in crowds
     for interfaces in sizes
 ]
+PROCESSES = {"API server", "etcd", "controller", NO_OP, SYNCHRONOUS, STOCK}
 
 
 @pytest.fixture(scope="module")
@@ -35,34 +43,54 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results
 
 
-def test_every_lane_of_pods_and_vms_is_measured_at_1_and_8_clients(folder: Path) -> None:
-    results = json.loads((folder / "results.json").read_text())
+@pytest.fixture(scope="module")
+def results(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    return found
 
-    cells = {
-        (shape["work"], shape["clients"], shape["interfaces"], row["cell"]["lane"]): row
-        for row in results["cells"]
-        for shape in [row["cell"]["shape"]]
-    }
-    assert set(cells) == {
+
+def test_every_lane_of_pods_and_vms_is_measured_with_every_number_of_clients(
+    results: dict[str, Any],
+) -> None:
+    cells = [
+        (shape["work"], shape["clients"], shape["interfaces"], batch["cell"]["lane"])
+        for batch in results["batches"]
+        for shape in [batch["cell"]["shape"]]
+    ]
+
+    assert sorted(cells) == sorted(
         (*shape, lane)
         for shape in SHAPES
         for lane in LANES
         if shape[0] == POD or lane != "no annotation"
-    }
-    for row in cells.values():
-        assert row["n"] > 0
-        assert 0 < row["median_ms"] <= row["p90_ms"] <= row["p99_ms"]
-        assert set(row["cpu_s"]) == {"API server", "etcd", "webhook", "controller", "no-op"}
-    assert len(results["ours_to_noop"]) == len(SHAPES)
-    assert all(one["ratio"]["median"] > 0 for one in results["ours_to_noop"])
+    )
+    for batch in results["batches"]:
+        assert min(batch["latencies_ms"]) > 0
+        assert set(batch["cpu_s"]) == PROCESSES
 
 
-def test_the_report_names_every_lane_and_the_machine(folder: Path) -> None:
-    text = (folder / "report.txt").read_text()
+def test_every_pod_of_the_sustained_load_is_an_allocation_created_bound_and_deleted(
+    results: dict[str, Any],
+) -> None:
+    runs = {run["lane"]: run for run in results["sustained"]}
 
-    for lane in LANES:
-        assert text.count(f"  {lane}  ") >= 4
-    for work in (POD, VM, EDIT, PLUG):
-        assert f"{work}, clients: 8, interfaces: " in text
-    for fact in ("commit: ", "cores: ", "kernel: ", "Kubernetes: ", "seed: "):
-        assert fact in text
+    assert set(runs) == {PLAIN, NO_OP, SYNCHRONOUS, STOCK}
+    for lane in (PLAIN, NO_OP):
+        assert runs[lane]["writes"] == {}
+    for lane in (SYNCHRONOUS, STOCK):
+        pods, writes = len(runs[lane]["latencies_ms"]), runs[lane]["writes"]
+        # A pod that is deleted at once may be gone before it is bound.
+        assert 0 < writes["updated"] <= pods
+        assert lane == STOCK or writes["created"] == writes["deleted"] == pods
+
+
+def test_both_reports_name_every_lane_and_the_machine(folder: Path) -> None:
+    for report in ("report.txt", "report.md"):
+        text = (folder / report).read_text()
+
+        for lane in LANES:
+            assert text.count(f" {lane} ") >= 4
+        for work in (POD, VM, EDIT, PLUG):
+            assert work in text
+        for fact in ("commit", "cores", "kernel", "Kubernetes", "seed"):
+            assert fact in text

@@ -1,0 +1,43 @@
+"""Tables, laid out for a terminal or in Markdown: pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import fill
+
+Row = list[str]
+
+_WIDTH = 100  # of a terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Groups of rows below one head, with a note for the reader above.
+
+    Columns named in `words` stand to the left, numbers to the right.
+    """
+
+    title: str
+    note: str
+    head: Row
+    groups: list[list[Row]]
+    words: frozenset[str] = frozenset({"what", "lane", "target"})
+
+    def text(self) -> str:
+        """Lay it out in columns, with a blank line between groups."""
+        lines = [self.head]
+        for group in self.groups:
+            lines += [[""] * len(self.head), *group]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
+        rows = ("  ".join(map(self._cell, line, widths, self.head)).rstrip() for line in lines)
+        return "\n".join([self.title.upper(), "", fill(self.note, _WIDTH), "", *rows, ""])
+
+    def markdown(self) -> str:
+        """Write it in Markdown, as GitHub has it."""
+        rule = [":---" if column in self.words else "---:" for column in self.head]
+        rows = [row for group in self.groups for row in group]
+        lines = "\n".join(f"| {' | '.join(row)} |" for row in (self.head, rule, *rows))
+        return f"### {self.title}\n\n{self.note}\n\n{lines}\n"
+
+    def _cell(self, text: str, width: int, column: str) -> str:
+        return text.ljust(width) if column in self.words else text.rjust(width)
