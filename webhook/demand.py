@@ -11,8 +11,9 @@ from collections import deque
 
 # The busiest second that was, so many times: a burst of that length waits for nothing.
 _COVER_S = 2
-# One replica keeps no more than this part of what is free: of a pool with less, nothing.
-SHARE = 64
+# One replica keeps no more than this part of what is free, and nothing where that is little: it
+# notices within a second that a pool fills up, and that many are not taken in a second.
+SHARE, LITTLE = 64, 1024
 
 
 class Demand:
@@ -34,4 +35,5 @@ class Demand:
         while self._by_second and now_s - self._by_second[0][0] > self._lives_s:
             self._by_second.popleft()
         asked = [addresses for _, addresses in self._by_second]
-        return min(sum(asked), _COVER_S * max(asked, default=0), most, max(free, 0) // SHARE)
+        part = free // SHARE if free >= LITTLE else 0
+        return min(sum(asked), _COVER_S * max(asked, default=0), most, part)
