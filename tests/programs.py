@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from webhook.admission import Allowed, Denied, Review
 
 # Few addresses meet often.
-FIRST, SECOND = (MacAddress(0x02_00_00_00_00_00 + n) for n in range(2))
+FIRST, SECOND = (MacAddress(0x02_00_00_00_00_0A + n) for n in range(2))
 OUTSIDE = MacAddress(0x0A_00_00_00_00_01)  # of the pool's range
 POOL = Pool("default", (MacRange(FIRST, SECOND),))
 
