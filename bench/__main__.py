@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench import adoption, report
+from bench import adoption, plot, report
 from bench.allocations import NotBound, NotReleased
 from bench.bed import bed
 from bench.cells import FULL, QUICK
@@ -56,6 +56,7 @@ def main() -> int:
     write(results, folder)
     (folder / "report.txt").write_text(report.text(results))
     (folder / "report.md").write_text(report.markdown(results))
+    (folder / plot.FILE).write_bytes(plot.svg(results))
     sys.stdout.write(report.text(results))
     say(f"This and every single latency are in {folder}.")
     return 0

@@ -94,3 +94,7 @@ def test_both_reports_name_every_lane_and_the_machine(folder: Path) -> None:
             assert work in text
         for fact in ("commit", "cores", "kernel", "Kubernetes", "seed"):
             assert fact in text
+
+
+def test_there_is_a_plot(folder: Path) -> None:
+    assert "What a request waits for" in (folder / "plot.svg").read_text()
