@@ -1,0 +1,151 @@
+"""The place of the measurement: a control plane with the release, whose programs are timed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.scale import noop
+from bench.scale.figures import Lane, Memory, Start
+from crds.client import Api
+from e2e.audit import CONTROLLER
+from e2e.cluster import accounts, processes
+from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.programs import NAMESPACE, Program, start_controller, start_webhook
+from e2e.cluster.progress import Progress
+from e2e.cluster.readiness import NotReady, answers, eventually
+from e2e.cluster.release_up import apply_release, stop, wait_in_force
+from e2e.pods import OPT_IN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# A hundred times what it takes with nothing in the cluster: what is not ready by then never is.
+_WITHIN_S = 600.0
+# What the controller logs after its first full pass. Its /readyz alone is true before it leads.
+_REPAIRED = "every address in use has an allocation"
+_USER = "kubemacpool-bench"
+_AUDIT = f"""
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - {{level: Metadata, users: ["{CONTROLLER}"]}}
+  - {{level: None}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """One controller and one webhook that work, and how their starts went."""
+
+    running: dict[str, Program]
+    starts: dict[str, Start]
+
+    @property
+    def controller_pid(self) -> int:
+        """The controller's process."""
+        return self.running["controller"].process.pid
+
+    def memory(self) -> dict[str, Memory]:
+        """Return what each holds now, by program."""
+        return {name: memory(one.process.pid) for name, one in self.running.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A control plane to which the release was applied; `quiet_s` is Q."""
+
+    cluster: ControlPlane
+    quiet_s: float
+
+    def admin(self) -> Api:
+        """Speak to the API server as its administrator."""
+        return Api(_USER, str(self.cluster.kubeconfig))
+
+    def controller(self) -> Api:
+        """Speak to it as the controller: only that may write allocations that are in use."""
+        config = accounts.kubeconfig_of(self.cluster, "kubemacpool-controller", NAMESPACE)
+        return Api(_USER, str(config))
+
+    def start(self, name: str) -> Programs:
+        """Start the programs, the controller first; return when both work."""
+        flags = ("--quiet-s", f"{self.quiet_s:g}")
+        controller = start_controller(self.cluster, f"controller-{name}", *flags)
+        log = controller.process.log
+        begun = {"controller": _started(controller, lambda: _REPAIRED in log.read_text())}
+        webhook = start_webhook(self.cluster, f"webhook-{name}", *flags)
+        begun["webhook"] = _started(webhook, lambda: answers(webhook.ready_url))
+        return Programs({"controller": controller, "webhook": webhook}, begun)
+
+    def wait_in_force(self) -> None:
+        """Wait until pods get addresses: needed once, after the first start."""
+        wait_in_force(self.cluster.kubectl)
+
+    def stop(self) -> None:
+        """End the programs."""
+        stop(self.cluster)
+
+    def namespace(self, name: str, *labels: str) -> None:
+        """Create a namespace in which pods can be created."""
+        kubectl = self.cluster.kubectl
+        kubectl("create", "namespace", name)
+        if labels:
+            kubectl("label", "namespace", name, *labels)
+        kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+
+    def lanes(self) -> None:
+        """Create a namespace for each lane, and the no-op webhook."""
+        self.namespace(Lane.NOT_OPTED_IN.namespace)
+        self.namespace(Lane.OURS.namespace, OPT_IN)
+        self.namespace(Lane.NO_OP.namespace, f"{noop.LABEL}=yes")
+        noop.start(self.cluster, Lane.NO_OP.namespace)
+
+
+@contextmanager
+def place(quiet_s: float, *, audited: bool = False) -> Iterator[Place]:
+    """Give a place of one's own, and leave nothing of it; `audited`: with the controller's calls.
+
+    No program of ours runs yet.
+    """
+    progress = Progress("Bringing a control plane and the release up")
+    with ephemeral(audit_policy=_AUDIT if audited else "") as cluster:
+        apply_machine_crds(cluster.kubectl)
+        apply_release(cluster.kubectl)
+        progress.done()
+        yield Place(cluster, quiet_s)
+
+
+def memory(pid: int) -> Memory:
+    """Resident set size (proc_pid_status(5), VmRSS and VmHWM)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    kib = {name: int(rest.split()[0]) for name, _, rest in _fields(lines) if name.startswith("Vm")}
+    return Memory(kib["VmRSS"] * 1024 / 1e6, kib["VmHWM"] * 1024 / 1e6)
+
+
+def _fields(lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    return (line.partition(":") for line in lines)
+
+
+def _started(program: Program, works: Callable[[], bool]) -> Start:
+    process = program.process
+    progress = Progress(f"Starting {process.name}")
+
+    def has_ended_or_works() -> bool:
+        progress.tick()
+        return works() or not process.alive
+
+    eventually(has_ended_or_works, f"{process.name} works", _WITHIN_S)
+    seconds = _age_s(process)
+    if not process.alive:
+        raise NotReady(f"{process.name} ended early.\n{processes.tail(process.log)}")
+    return Start(seconds, memory(process.pid))
+
+
+def _age_s(process: processes.Process) -> float:
+    ticks_per_s = 100  # USER_HZ, proc(5)
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.born_ticks / ticks_per_s
