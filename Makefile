@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
 BASE ?=
+HEAD ?= HEAD
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -65,6 +66,14 @@ e2e: venv ## Only the tests that speak to a cluster through kubectl
 .PHONY: bench
 bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run
 	@python -m bench
+
+.PHONY: bench-publish
+bench-publish: venv ## Put the report and the plot of a run into docs/performance.md (RESULTS=.bench/TIME)
+	@python -m bench publish $(RESULTS)
+
+.PHONY: bench-compare
+bench-compare: venv ## Measure two revisions in turn, and say how they differ (BASE, HEAD)
+	@python -m bench compare $(BASE) $(HEAD)
 
 .PHONY: cluster-up
 cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench import adoption, plot, report
+from bench import adoption, compare, plot, publish, report, scale
 from bench.allocations import NotBound, NotReleased
 from bench.bed import bed
 from bench.cells import FULL, QUICK
@@ -24,16 +24,24 @@ from e2e.cluster import external
 from e2e.cluster.progress import say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from bench.results import Results
 
+_OTHERS: dict[str, Callable[[Sequence[str]], int]] = {
+    "adoption": adoption.main,
+    "compare": compare.main,
+    "publish": publish.main,
+    "scale": scale.main,
+}
 _RESULTS = Path(__file__).parents[1] / ".bench"
 
 
 def main() -> int:
     """Measure, print the report, and keep it in a folder."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    if sys.argv[1:2] == ["adoption"]:
-        return adoption.main(sys.argv[2:])
+    if sys.argv[1:] and (other := _OTHERS.get(sys.argv[1])):
+        return other(sys.argv[2:])
     arguments = _arguments()
     if external.chosen():
         say("make bench measures on a control plane of its own: unset KUBEVIRT_PROVIDER.")
@@ -41,6 +49,8 @@ def main() -> int:
     effort = QUICK if arguments.quick else FULL
     if arguments.turns:
         effort = replace(effort, turns=arguments.turns, within_s=float("inf"))
+    if arguments.without_sustained:
+        effort = replace(effort, sustained_s=0.0)
     machine = describe()
     say(f"{effort.turns} turns in an order drawn with the seed {arguments.seed}.")
     results: Results | None = None
@@ -55,7 +65,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write(results, folder)
     (folder / "report.txt").write_text(report.text(results))
-    (folder / "report.md").write_text(report.markdown(results))
+    (folder / publish.REPORT).write_text(report.markdown(results))
     (folder / plot.FILE).write_bytes(plot.svg(results))
     sys.stdout.write(report.text(results))
     say(f"This and every single latency are in {folder}.")
@@ -63,11 +73,14 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    also = "`bench adoption` measures a first start on a cluster full of VMs instead."
+    also = f"Others, each with a --help of its own: bench {', bench '.join(_OTHERS)}."
     parser = argparse.ArgumentParser(prog="bench", description=__doc__, epilog=also)
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures say nothing")
     parser.add_argument(
-        "--turns", type=int, help="how often (default 20, or what fits in 8 minutes)"
+        "--turns", type=int, help="how often (default 20, or what fits in 12 minutes)"
+    )
+    parser.add_argument(
+        "--without-sustained", action="store_true", help="leave out the sustained load (6 minutes)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the order (default %(default)s)")
     parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME)")

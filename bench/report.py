@@ -9,13 +9,12 @@ from bench.cells import SHAPES, Cell, Lane
 from bench.ratios import ratios
 from bench.summary import rows
 from bench.sustained_report import sustained_tables
-from bench.tables import Table
+from bench.tables import Table, signed, times
 from bench.targets import targets
 
 if TYPE_CHECKING:
     from bench.cells import Shape
     from bench.results import Results
-    from bench.summary import Interval
     from bench.summary import Row as Figures
 
 _LATENCY = """Latencies in ms, as the client sees them, over {turns} turns. "added" is the median
@@ -48,10 +47,7 @@ def tables(results: Results) -> list[Table]:
             _RATIOS,
             [*_WHICH, "whole", "95 %", "added", "95 %"],
             [
-                [
-                    [*_which(shape, one.lane), *_times(one.whole), *_times(one.added)]
-                    for one in group
-                ]
+                [[*_which(shape, one.lane), *times(one.whole), *times(one.added)] for one in group]
                 for shape, group in groupby(compared, lambda one: one.shape)
             ],
         ),
@@ -63,7 +59,7 @@ def tables(results: Results) -> list[Table]:
                 [
                     [
                         *_which(one.shape, one.lane),
-                        *(_signed(one.figure) if one.unit == "ms" else _times(one.figure)),
+                        *(signed(one.figure) if one.unit == "ms" else times(one.figure)),
                         f"at most {one.most:g} {one.unit}",
                         one.met,
                     ]
@@ -112,7 +108,7 @@ def _latency(row: Figures) -> list[str]:
         *_which(row.cell.shape, row.cell.lane),
         str(row.n),
         *(f"{ms:.2f}" for ms in (row.median_ms, row.p90_ms, row.p99_ms)),
-        *(_signed(row.added_ms) if row.cell.lane is not Lane.NOT_OPTED_IN else ("", "")),
+        *(signed(row.added_ms) if row.cell.lane is not Lane.NOT_OPTED_IN else ("", "")),
         f"{row.rate:.0f}",
     ]
 
@@ -123,11 +119,3 @@ def _cpu(row: Figures) -> list[str]:
         *(f"{seconds:.2f}" for seconds in row.cpu_s.values()),
         f"{sum(row.cpu_s.values()):.2f}",
     ]
-
-
-def _signed(figure: Interval) -> tuple[str, str]:
-    return f"{figure.median:+.2f}", f"{figure.low:+.2f} .. {figure.high:+.2f}"
-
-
-def _times(figure: Interval) -> tuple[str, str]:
-    return f"{figure.median:.2f}", f"{figure.low:.2f} .. {figure.high:.2f}"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import fill
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.summary import Interval
 
 Row = list[str]
 
@@ -41,3 +45,13 @@ class Table:
 
     def _cell(self, text: str, width: int, column: str) -> str:
         return text.ljust(width) if column in self.words else text.rjust(width)
+
+
+def times(figure: Interval) -> tuple[str, str]:
+    """Return a quotient and its interval."""
+    return f"{figure.median:.2f}", f"{figure.low:.2f} .. {figure.high:.2f}"
+
+
+def signed(figure: Interval) -> tuple[str, str]:
+    """Return a difference and its interval."""
+    return f"{figure.median:+.2f}", f"{figure.low:+.2f} .. {figure.high:+.2f}"

@@ -4,7 +4,7 @@ from dataclasses import astuple
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.cells import SHAPES, Lane, Work
@@ -59,6 +59,7 @@ def test_what_adds_nothing_is_nothing_and_divides_nothing(
     assert times(above, below) == expected
 
 
+@settings(deadline=None)
 @given(by_turn(), st.floats(min_value=0.1, max_value=50))
 def test_what_is_so_many_times_the_other_in_every_turn_is_so_surely(
     below: dict[int, float], factor: float
@@ -70,6 +71,7 @@ def test_what_is_so_many_times_the_other_in_every_turn_is_so_surely(
     assert astuple(found) == pytest.approx((factor, factor, factor))
 
 
+@settings(deadline=None)
 @given(by_turn(), by_turn(), st.floats(min_value=0.1, max_value=50))
 def test_the_unit_of_time_does_not_matter(
     first: dict[int, float], second: dict[int, float], unit: float
@@ -88,6 +90,7 @@ def test_the_unit_of_time_does_not_matter(
     assert astuple(there) == pytest.approx(astuple(here))
 
 
+@settings(deadline=None)
 @given(st.lists(MS, min_size=1, max_size=12), st.integers())
 def test_an_interval_is_ordered_lies_within_the_units_and_a_seed_repeats_it(
     units: list[float], seed: int

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.cells import CELLS, SUSTAINED
@@ -19,6 +19,7 @@ def table(rows: list[list[str]]) -> Table:
     return Table("Title", "A note.", ["what", "n"], [rows])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(WORDS, min_size=2, max_size=2), min_size=1, max_size=5))
 def test_a_number_ends_where_its_head_ends(rows: list[list[str]]) -> None:
     head, _, *body = table(rows).text().splitlines()[4:]
@@ -29,6 +30,7 @@ def test_a_number_ends_where_its_head_ends(rows: list[list[str]]) -> None:
         assert line.endswith(f" {number}")
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(WORDS, min_size=2, max_size=2), max_size=5))
 def test_every_row_of_markdown_has_every_column(rows: list[list[str]]) -> None:
     lines = [line for line in table(rows).markdown().splitlines() if line.startswith("|")]
