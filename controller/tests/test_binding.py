@@ -268,3 +268,60 @@ def test_a_shared_address_goes_on_to_who_remains(of: World, then: Action) -> Non
 )
 def test_others_who_carry_it_are_conflicts(of: World, then: Action) -> None:
     assert decide(of) == then
+
+
+STOCK = Allocation(mac=MAC, state=State.STOCK, source=Source.POOL, pool="default")
+HANDED_OUT = replace(STOCK, state=State.BOUND, owner=owner("web-0", "u-1"))
+
+
+@rows(
+    ("nobody is seen to carry it, and a webhook may hand it out", world(STOCK), Wait()),
+    ("who is seen to carry it is read first", world(STOCK, WEB), Get(WEB.root)),
+    (
+        "and has it, whoever that is",
+        world(STOCK, WEB, live={at("web-0"): WEB}),
+        Replace(HANDED_OUT),
+    ),
+    (
+        "the one known longer, of two",
+        world(STOCK, WEB, ALIEN, live={at("web-0"): WEB}),
+        Replace(HANDED_OUT),
+    ),
+    (
+        "one of any namespace",
+        world(STOCK, ALIEN, live={ALIEN.root: ALIEN}),
+        Replace(replace(HANDED_OUT, owner=ALIEN.as_owner(MAC))),
+    ),
+    (
+        "not one who is gone by then: the next is read",
+        world(STOCK, WEB, ALIEN, live=GONE),
+        Get(ALIEN.root),
+    ),
+    (
+        "nor one who does not carry it any more",
+        world(STOCK, WEB, live={at("web-0"): bare("web-0", "u-1")}),
+        Wait(),
+    ),
+    ("nor one who has ended", world(STOCK, WEB, live={at("web-0"): ended("web-0", "u-1")}), Wait()),
+    ("when nobody can hand it out any more, all are listed", world(STOCK, quiet=True), List()),
+    (
+        "also where a hint was wrong",
+        world(STOCK, WEB, quiet=True, live=GONE),
+        List(),
+    ),
+    (
+        "a list that was made too early is no proof",
+        world(STOCK, everyone=()),
+        Wait(),
+    ),
+    (
+        "who is listed has it",
+        world(STOCK, quiet=True, everyone=(WEB,)),
+        Replace(HANDED_OUT),
+    ),
+    ("and without anybody it goes", world(STOCK, quiet=True, everyone=()), Delete()),
+)
+def test_stock_belongs_to_who_carries_it_or_goes_when_it_is_too_old(
+    of: World, then: Action
+) -> None:
+    assert decide(of) == then

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, Settler
 from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
-from crds.allocation import QUIET_S
+from crds.allocation import QUIET_S, STOCK_KEPT_Q, Allocation, Source, State
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS
@@ -23,8 +23,10 @@ from crds.tests.gates import Call, Fail, Hold
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from crds.allocation import Allocation, Stored
+    from crds.allocation import Stored
 
+STOCK = Allocation(mac=MAC, state=State.STOCK, source=Source.POOL, pool="default")
+STOCK_KEPT_S = STOCK_KEPT_Q * QUIET_S  # V, and two minutes
 NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
 
 
@@ -325,3 +327,67 @@ async def test_an_operator_reads_who_else_carries_an_address_and_when_that_is_ov
     assert (warned.levelname, informed.levelname) == ("WARNING", "INFO")
     assert "Pod other/alien" in warned.getMessage()
     assert informed.getMessage() == f"{MAC} is carried by its owner alone again"
+
+
+def test_stock_is_kept_for_two_minutes_longer_than_it_is_handed_out() -> None:
+    assert STOCK_KEPT_S == 5 * 60 + 120
+
+
+async def test_stock_is_looked_at_again_when_nobody_can_hand_it_out_any_more(scene: Scene) -> None:
+    scene.store(STOCK)
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == []
+    assert scene.later == [(MAC, STOCK_KEPT_S - QUIET_S)]
+
+
+async def test_stock_is_not_collected_a_moment_before(scene: Scene) -> None:
+    scene.store(STOCK)
+    scene.now_s += STOCK_KEPT_S - 0.5
+
+    assert await scene.settle() == []
+    assert scene.now_is("Stock")
+
+
+async def test_stock_that_is_too_old_is_collected_by_a_list(scene: Scene) -> None:
+    scene.store(STOCK)
+    scene.now_s += STOCK_KEPT_S
+
+    assert await scene.settle() == [*["list object"] * len(KINDS), "delete allocation"]
+    assert scene.now_is(None)
+
+
+async def test_stock_whose_user_no_view_shows_is_bound_by_that_list(scene: Scene) -> None:
+    scene.store(STOCK)
+    scene.cluster._carrier_watches.clear()  # no event tells of what comes now
+    scene.cluster.create_pod("shop", "web-0", NETWORKS)
+    scene.now_s += STOCK_KEPT_S
+
+    assert await scene.settle() == [*["list object"] * len(KINDS), "replace allocation"]
+    assert scene.now_is("Bound")
+
+
+async def test_stock_that_was_written_to_is_kept_as_long_again(scene: Scene) -> None:
+    scene.store(STOCK)
+    scene.now_s += STOCK_KEPT_S
+    scene.cluster.label(MAC, "backup", "yes")
+
+    assert await scene.settle() == []
+    assert scene.later == [(MAC, STOCK_KEPT_S)]
+
+
+async def test_what_was_stock_and_is_promised_is_quiet_like_any_other(scene: Scene) -> None:
+    stored = scene.store(STOCK)
+    scene.cluster._replace(stored, pending("web-0"))
+    scene.now_s += QUIET_S
+
+    assert await scene.settle() == ["get object", "delete allocation"]
+
+
+async def test_stock_is_kept_as_many_times_q_where_q_is_shorter(scene: Scene) -> None:
+    scene.settler.quiet_s = 2.0
+    scene.store(STOCK)
+    scene.now_s += 2.0 * STOCK_KEPT_Q - 0.5
+
+    assert await scene.settle() == []
+    assert scene.later == [(MAC, 0.5)]

@@ -14,13 +14,14 @@ from crds import watch
 from crds.resources import ALLOCATED, ALLOCATIONS, Seen
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
 from crds.tests.world import Story
-from crds.watch import Follower
+from crds.watch import Follower, Views
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from aiohttp import web
 
+    from crds.allocation import Stored
     from crds.client import Api
     from crds.resources import Resource
     from crds.tests.api_server import Answer
@@ -288,3 +289,130 @@ async def test_what_is_not_served_though_its_crd_is_there_is_not_known(
         told = await story.until(1)
 
     assert told == [("reset", (f"{A} Declared",))]
+
+
+class _Connections(Story):
+    """A story that writes down over which connection it was told each thing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections: list[int] = []
+        self.now: Callable[[], int] = lambda: -1
+
+    def _tell(self, verb: str, *what: str) -> None:
+        self.connections.append(self.now())
+        super()._tell(verb, *what)
+
+
+@asynccontextmanager
+async def counting(api: Api) -> AsyncIterator[tuple[_Connections, Follower[Stored]]]:
+    story = _Connections()
+    async with following(api, story, ALLOCATIONS) as follower:
+        story.now = lambda: follower.connection
+        yield story, follower
+
+
+async def test_every_watch_that_is_opened_has_a_number_of_its_own(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [
+        page(version="5"),
+        streams(event("ADDED", A, 6), event("MODIFIED", A, 7)),
+        streams(event("ADDED", B, 8)),
+    ]
+
+    async with counting(scripted) as (story, _):
+        await story.until(4)
+
+    assert story.connections == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        streams(event("ADDED", A, 6)),
+        streams(event("ADDED", A, 6), event("MODIFIED", A, 7)[:30], cut=True),
+        streams(event("ADDED", A, 6), b"{\n"),
+        streams(event("ADDED", A, 6), json.dumps(EXPIRED).encode() + b"\n"),
+    ],
+    ids=["ended", "cut", "unreadable", "expired"],
+)
+async def test_while_no_watch_is_open_there_is_no_connection(
+    scripted: Api, server: ApiServer, ends: Answer
+) -> None:
+    meanwhile: list[int] = []
+    again = asyncio.Event()
+
+    async def asked_again(request: web.Request) -> web.StreamResponse:
+        meanwhile.append(follower.connection)
+        again.set()
+        return await hangs_up(request)
+
+    server.script += [page(version="5"), ends, asked_again]
+
+    async with counting(scripted) as (story, follower):
+        await story.until(2)
+        await asyncio.wait_for(again.wait(), 20)
+
+    assert story.connections[:2] == [0, 1]
+    assert meanwhile == [0]
+
+
+@pytest.mark.parametrize("refusal", [refuses(500, "InternalError"), hangs_up])
+async def test_a_watch_that_is_refused_is_no_connection(
+    scripted: Api, server: ApiServer, refusal: Answer
+) -> None:
+    server.script += [page(version="5"), refusal, streams(event("ADDED", A, 6))]
+
+    async with counting(scripted) as (story, _):
+        await story.until(2)
+
+    assert story.connections == [0, 1]
+
+
+async def test_a_list_is_told_over_no_connection(scripted: Api, server: ApiServer) -> None:
+    server.script += [
+        page(version="5"),
+        streams(event("ADDED", A, 6), json.dumps(EXPIRED).encode() + b"\n"),
+        page(version="9"),
+        streams(event("ADDED", B, 10)),
+    ]
+
+    async with counting(scripted) as (story, _):
+        told = await story.until(4)
+
+    assert [verb for verb, _ in told] == ["reset", "put", "reset", "put"]
+    assert story.connections == [0, 1, 0, 2]
+
+
+async def test_several_views_are_told_everything_in_their_order(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [
+        page(allocation(A, 4), version="5"),
+        streams(event("ADDED", B, 6), event("DELETED", B, 7)),
+    ]
+    order: list[str] = []
+
+    class Told(Story):
+        def __init__(self, name: str) -> None:
+            super().__init__()
+            self.name = name
+
+        def _tell(self, verb: str, *what: str) -> None:
+            order.append(f"{self.name} {verb}")
+            super()._tell(verb, *what)
+
+    first, second = Told("first"), Told("second")
+
+    async with following(scripted, Views(first, second), ALLOCATIONS):
+        told = await second.until(3)
+
+    assert (
+        told
+        == first.told
+        == [("reset", (f"{A} Declared",)), ("put", (f"{B} Declared",)), ("drop", (B,))]
+    )
+    assert order == [
+        f"{who} {verb}" for verb in ("reset", "put", "drop") for who in ("first", "second")
+    ]
