@@ -147,6 +147,34 @@ async def test_a_lagging_view_learns_what_is_delivered() -> None:
     assert known == set()
 
 
+@pytest.mark.parametrize("lag", [False, True])
+async def test_a_watch_that_is_cut_shows_nothing_until_it_is_opened_again(*, lag: bool) -> None:
+    cluster = FakeCluster()
+    known: set[MacAddress] = set()
+    watch = cluster.follow_names(_Names(known), lag=lag)
+    watch.cut()
+    await cluster.allocations.create(PENDING)
+
+    watch.deliver()
+    assert (watch.connection, known) == (0, set())
+    watch.reopen()
+    watch.deliver()
+    assert (watch.connection, known) == (2, {MAC})
+
+
+async def test_a_list_opens_a_watch_anew() -> None:
+    cluster = FakeCluster()
+    known: set[MacAddress] = set()
+    watch = cluster.follow_names(_Names(known), lag=True)
+    assert watch.connection == 1
+    await cluster.allocations.create(PENDING)
+
+    watch.relist()
+
+    assert (watch.connection, known) == (2, {MAC})
+    assert not watch.pending
+
+
 class _Names:
     def __init__(self, known: set[MacAddress]) -> None:
         self.known = known

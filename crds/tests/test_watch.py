@@ -408,11 +408,6 @@ async def test_several_views_are_told_everything_in_their_order(
     async with following(scripted, Views(first, second), ALLOCATIONS):
         told = await second.until(3)
 
-    assert (
-        told
-        == first.told
-        == [("reset", (f"{A} Declared",)), ("put", (f"{B} Declared",)), ("drop", (B,))]
-    )
-    assert order == [
-        f"{who} {verb}" for verb in ("reset", "put", "drop") for who in ("first", "second")
-    ]
+    assert [verb for verb, _ in told] == ["reset", "put", "drop"]
+    assert told == first.told
+    assert order == [f"{who} {verb}" for verb, _ in told for who in ("first", "second")]
