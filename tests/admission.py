@@ -142,12 +142,26 @@ class Admission:
         if request.is_over or not isinstance(verdict, Allowed):
             return None
         request.is_over = True
+        self._note_stock(request, verdict)
         if isinstance(review, MachineReview):
             stored = self._store_machine(review, verdict)
         else:
             stored = self._store_pod(review, verdict.networks or review.networks or "[]")
         self.step()
         return stored
+
+    def _note_stock(self, request: Request, verdict: Allowed) -> None:
+        """What came from stock has nobody's name on record: for the laws."""
+        review = request.review
+        kind, name = review.owner.kind, review.owner.name
+        if isinstance(review, PodReview) and review.launched_for is not None:
+            kind, name = MACHINE, review.launched_for.name
+        given = f"{verdict.networks} {verdict.addresses}"
+        self.laws.handed |= {
+            ((kind, NAMESPACE, name), mac)
+            for mac in request.replica.stock.handed
+            if str(mac) in given
+        }
 
     def _store_pod(self, review: PodReview, text: str) -> Carrier | None:
         made_by = review.launched_for

@@ -35,6 +35,7 @@ class Laws:
         self.declared: dict[MacAddress, Allocation] = {}  # as people wrote it, until withdrawn
         self.held: dict[str, set[MacAddress]] = {}  # what was ever bound to an object, by its UID
         self.generated: set[Root] = set()  # those that were admitted without a name
+        self.handed: set[tuple[Root, MacAddress]] = set()  # who was admitted with what from stock
         self.spoilt: set[MacAddress] = set()  # addresses that a bypassing object has ever carried
         self.shared: set[MacAddress] = set()  # addresses that policy Warn has ever let others have
         # What the replicas would hand out from stock at this moment.
@@ -73,12 +74,15 @@ class Laws:
         self.shared |= {mac for mac, one in self.cluster.allocated.items() if one.allocation.shared}
 
     def _excused(self, one: Carrier) -> set[MacAddress]:
-        """A known gap: a name not generated yet fits whatever carries the address in the namespace.
+        """A known gap: where no name is on record, the address fits whatever carries it.
 
-        So an object that came by without us may be bound in the place of `one`; then the address
-        goes its way, until `one` has it by rule 5 or 9.
+        That is so in the namespace while a name is not generated yet, and anywhere for what came
+        from stock. So an object that came by without us may be bound in the place of `one`; then
+        the address goes its way, until `one` has it by rule 5 or 9.
         """
-        return self.spoilt if one.root in self.generated else set()
+        if one.root in self.generated:
+            return self.spoilt
+        return {mac for mac in self.spoilt if (one.root, mac) in self.handed}
 
     def check(self) -> None:
         """I2, at every moment."""

@@ -12,7 +12,6 @@ from tests.replica import V_S
 
 if TYPE_CHECKING:
     from tests.programs import Request
-    from tests.replica import Replica
 
 # V; as long as the controller keeps stock; less, so that a second time brings it over either.
 _LONG_S = (V_S, 420.0, 200.0)
@@ -67,12 +66,12 @@ class StockMoves(MachineMoves):
     # --- requests -----------------------------------------------------------------------------
 
     def a_pod_takes_from_stock(self) -> None:
-        if (number := self._stocked()) is not None:
-            self._store(self.sim.ask(self._pick(_NAMES), *self._any(), replica=number))
+        request = self.sim.ask(self._pick(_NAMES), *self._any(), replica=self._stocked())
+        self._go_on(request)
 
     def a_machine_takes_from_stock(self) -> None:
-        if (number := self._stocked()) is not None:
-            self._store(self.sim.ask_machine(self._pick(_NAMES), *self._any(), replica=number))
+        request = self.sim.ask_machine(self._pick(_NAMES), *self._any(), replica=self._stocked())
+        self._go_on(request)
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -99,22 +98,25 @@ class StockMoves(MachineMoves):
         self.sim.replicas[number].demand.keep = self._pick((1, 1, 2))
         return number
 
-    def _stocked(self) -> int | None:
-        """A replica that has something ready, or perhaps not any more."""
-        found = [number for number, one in enumerate(self.sim.replicas) if _has_some(one)]
-        return self._pick(found) if found else None
+    def _stocked(self) -> int:
+        """A replica that has something ready; where none has, it may be that one has now."""
+        found = [number for number, one in enumerate(self.sim.replicas) if one.ready()]
+        if found:
+            return self._pick(found)
+        number = self._keeping()
+        self.sim.replicas[number].watch.reopen()
+        self.sim.replicas[number].watch.deliver()
+        self.sim.create_ahead(number)
+        self.sim.replicas[number].watch.deliver()
+        return number
 
     def _any(self) -> tuple[None, ...]:
-        return (None, None) if self._one_in(4) else (None,)
+        return (None, None) if self._one_in(6) else (None,)
 
-    def _store(self, request: Request) -> None:
+    def _go_on(self, request: Request) -> None:
         self.sim.answer(request, None if self.choose(2) else self._pick(FEW))
         if self.choose(2):
             self.sim.store(request)
-
-
-def _has_some(one: Replica) -> bool:
-    return len(one.shelf) > 0
 
 
 # How often each is tried, beside those of moves.py: about one of four.
@@ -125,7 +127,7 @@ STOCK_WEIGHTS = {
     StockMoves.a_replica_tidies: 2,
     StockMoves.a_replica_stops: 1,
     StockMoves.a_watch_is_cut: 2,
-    StockMoves.a_watch_comes_back: 3,
+    StockMoves.a_watch_comes_back: 4,
     StockMoves.a_wall_clock_jumps: 1,
     StockMoves.a_pod_takes_from_stock: 5,
     StockMoves.a_machine_takes_from_stock: 2,
