@@ -78,6 +78,9 @@ class Stock:
             while True:
                 await self._due.wait()
                 self._due.clear()
+                if self._can_wait():
+                    asyncio.get_running_loop().call_later(_LULL_S, self._due.set)
+                    continue
                 for _ in range(self._places()):
                     if (allocation := self.begin()) is not None:
                         task = tasks.create_task(self.create(allocation))
@@ -132,12 +135,15 @@ class Stock:
             await self.tidy()
             self._due.set()
 
+    def _can_wait(self) -> bool:
+        is_asked = self.clock() - self._asked_s < _LULL_S
+        return is_asked and 2 * len(self.shelf) >= self._ahead()
+
     def _places(self) -> int:
         """How many creates to begin now."""
         ahead, now_s = self._ahead(), self.clock()
         missing = ahead - len(self.shelf)
-        can_wait = now_s - self._asked_s < _LULL_S and 2 * missing <= ahead
-        if missing <= 0 or can_wait or now_s < self._not_before_s:
+        if missing <= 0 or now_s < self._not_before_s:
             return 0
         return min(missing, -(-_CALLS * missing // ahead) - len(self._creating))
 

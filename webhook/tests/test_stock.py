@@ -106,8 +106,9 @@ async def test_a_refill_waits_for_a_lull_while_half_of_it_is_there() -> None:
 
     scene.stock.hand_out(1, WIDE)
 
-    assert scene.stock._places() == 0
+    assert scene.stock._can_wait()
     scene.now_s += LULL_S
+    assert not scene.stock._can_wait()
     assert scene.stock._places() == 1
 
 
@@ -118,6 +119,7 @@ async def test_a_refill_waits_for_no_lull_when_more_than_half_is_gone() -> None:
 
     scene.stock.hand_out(9, WIDE)
 
+    assert not scene.stock._can_wait()
     assert scene.stock._places() > 0
 
 
