@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
+# Test files run side by side in so many processes, each with a control plane of its own (1 GB).
+PROCESSES ?= 2
 BASE ?=
 HEAD ?= HEAD
 
@@ -52,7 +54,7 @@ layers: venv ## Import Linter: who may import whom
 
 .PHONY: test
 test: venv ## Unit, contract and e2e tests, on a real control plane
-	@coverage run -m pytest
+	@pytest -n $(PROCESSES) --dist loadfile --cov --cov-report=
 	@coverage report --skip-covered --skip-empty | tail -25
 
 .PHONY: unit
@@ -61,7 +63,7 @@ unit: venv ## Only the tests that need no control plane (a minute)
 
 .PHONY: e2e
 e2e: venv ## Only the tests that speak to a cluster through kubectl
-	@pytest e2e/tests
+	@pytest -n $(PROCESSES) --dist loadfile e2e/tests
 
 .PHONY: bench
 bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.bundles import MOST
@@ -402,7 +402,6 @@ _BUNDLES = st.dictionaries(
 _TIMES = st.timedeltas(timedelta(days=-9000), timedelta(days=9000)).map(NOW.__add__)
 
 
-@settings(deadline=None)  # keys are generated
 @given(
     st.builds(Found, st.just(NAMESPACE), _PAIRS, _PAIRS, _BUNDLES),
     _TIMES,
