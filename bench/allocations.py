@@ -19,9 +19,10 @@ _BOUND_WITHIN_S = 60.0
 # Q after it was bound, a short-lived pod's address is released: five times the product's Q.
 _RELEASED_WITHIN_S = 300.0
 # At rest is a cluster in which no allocation has changed for so long: the API server's own echo of
-# a batch (watch events to its controllers) dies away within this, and of the creates that refill
-# the stock the slowest takes no longer.
-_REST_S = 0.1
+# a batch (watch events to its controllers) dies away within this.
+REST_S = 0.1
+# The stock is refilled when nobody has asked for a fifth of a second: only then is it at rest, too.
+REFILLED_S = 0.5
 # A stock that is never at rest is measured as it is.
 _RESTS_WITHIN_S = 10.0
 
@@ -82,8 +83,11 @@ class Allocations:
         """Wait from now on only for what is given out from now on."""
         self.given_out = self._bound_ever
 
-    async def at_rest(self) -> None:
-        """Return when all that was given out is bound, and nothing changes; or raise NotBound."""
+    async def at_rest(self, rest_s: float = REST_S) -> None:
+        """Return when all that was given out is bound, and nothing has changed for `rest_s`.
+
+        Raises NotBound.
+        """
         await self._until(
             lambda: self._bound_ever >= self.given_out,
             _BOUND_WITHIN_S,
@@ -96,7 +100,7 @@ class Allocations:
         while asyncio.get_running_loop().time() < until_s:
             self._changed.clear()
             try:
-                async with asyncio.timeout(_REST_S):
+                async with asyncio.timeout(rest_s):
                     await self._changed.wait()
             except TimeoutError:
                 return

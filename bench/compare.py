@@ -36,7 +36,7 @@ _PAIRS, _TURNS = 4, 3
 _NOTE = """{head} in times of {base}, with 95 % intervals: below 1 it takes less. "whole" is of the
 latency, "added" of what ours adds to a namespace that has not opted in; both were first put in
 times of the no-op webhook's latency in the same block, so nothing is told of what the machine did.
-{blocks} blocks of {turns} turns."""
+{blocks} blocks, turns of each: {turns}."""
 
 
 class BlockFailed(Exception):
@@ -49,6 +49,7 @@ def main(argv: Sequence[str], checkout: Path = _CHECKOUT) -> int:
     if external.chosen():
         say("This measures on control planes of its own: unset KUBEVIRT_PROVIDER.")
         return 1
+    machine = {name: value for name, value in describe().items() if name != "commit"}
     try:
         commits = [commit(checkout, one) for one in (arguments.base, arguments.head)]
         pairs = _measured(checkout, commits, arguments)
@@ -57,9 +58,10 @@ def main(argv: Sequence[str], checkout: Path = _CHECKOUT) -> int:
         return 1
     base, head = (one[:12] for one in commits)
     found = changes(pairs, arguments.seed)
-    note = _NOTE.format(base=base, head=head, blocks=2 * len(pairs), turns=arguments.turns)
-    machine = "\n".join(f"{name}: {value}" for name, value in describe().items())
-    report = f"{_table(found, note).text()}\n{machine}\nseed: {arguments.seed}\n"
+    turns = max(batch.turn for batch in pairs[0].base)
+    note = _NOTE.format(base=base, head=head, blocks=2 * len(pairs), turns=turns)
+    facts = "\n".join(f"{name}: {value}" for name, value in machine.items())
+    report = f"{_table(found, note).text()}\n{facts}\nseed: {arguments.seed}\n"
     time_of_day = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     folder = arguments.output or checkout / ".bench" / f"{time_of_day}-compared"
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import machines
-from bench.allocations import Allocations
+from bench.allocations import REFILLED_S, REST_S, Allocations
 from bench.answers import name_of
 from bench.cells import ENOUGH_TURNS, OURS, Cell, Effort, Lane, Work, turn
 from bench.cpu import all_used_s
@@ -129,7 +129,7 @@ class _Bench:
     async def _at_rest(self, lane: Lane, addresses: int) -> None:
         """Return when what ours has just given out is bound, and the stock is full again."""
         self.allocations.given_out += addresses if lane in OURS else 0
-        await self.allocations.at_rest()
+        await self.allocations.at_rest(REFILLED_S if lane is Lane.STOCK else REST_S)
 
 
 async def _timed(requests: Iterable[Request], clients: int) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 # Percentiles of 2,000 are steady to a few hundredths.
 DRAWS = 2000
+_ENOUGH = 2
 _LOW, _HIGH = 0.025, 0.975
 
 
@@ -73,11 +74,23 @@ def of_medians(
 
 
 def bootstrap(
-    units: Sequence[T], figure: Callable[[Sequence[T]], float], seed: int, draws: int = DRAWS
+    units: Sequence[T],
+    figure: Callable[[Sequence[T]], float],
+    seed: int,
+    draws: int = DRAWS,
+    again: Callable[[random.Random, T], T] = lambda _, unit: unit,
 ) -> Interval:
-    """Return the figure of all units, and between what it lies when they are drawn with return."""
+    """Return the figure of all units, and between what it lies when they are drawn with return.
+
+    `again` draws anew what a unit itself consists of. One unit says nothing of how sure it is.
+    """
+    if len(units) < _ENOUGH:
+        return Interval(figure(units), -inf, inf)
     chance = random.Random(seed)  # noqa: S311 - a sample, no secret
-    drawn = [figure(chance.choices(units, k=len(units))) for _ in range(draws)]
+    drawn = [
+        figure([again(chance, unit) for unit in chance.choices(units, k=len(units))])
+        for _ in range(draws)
+    ]
     return Interval(figure(units), quantile(drawn, _LOW), quantile(drawn, _HIGH))
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bench.allocations import REFILLED_S
 from bench.answers import name_of
 from bench.cells import OURS, SUSTAINED, Effort, Lane
 from bench.cpu import all_used_s
@@ -65,7 +66,7 @@ async def sustain(
         return ()
     runs = []
     for namespace in chance.sample(list(SUSTAINED), len(SUSTAINED)):
-        await allocations.at_rest()
+        await allocations.at_rest(REFILLED_S)
         load = _Load(api, namespace, SUSTAINED[namespace])
         runs.append(await _one(load, bed, allocations, effort.sustained_s))
     return tuple(runs)

@@ -66,5 +66,5 @@ def _life(run: Sustained) -> list[str]:
         run.lane,
         *(f"{used_s:.2f}" for used_s in per_thousand),
         *(f"{run.writes.get(verb, 0) / run.pods:.2f}" for verb in _VERBS),
-        f"{before} .. {after}",
+        f"{before} .. {after}" if run.lane is Lane.STOCK else "",
     ]

@@ -34,7 +34,9 @@ class Table:
             lines += [[""] * len(self.head), *group]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.head))]
         rows = ("  ".join(map(self._cell, line, widths, self.head)).rstrip() for line in lines)
-        return "\n".join([self.title.upper(), "", fill(self.note, _WIDTH), "", *rows, ""])
+        return "\n".join(
+            [self.title.upper(), "", fill(self.note, _WIDTH, break_on_hyphens=False), "", *rows, ""]
+        )
 
     def markdown(self) -> str:
         """Write it in Markdown, as GitHub has it."""

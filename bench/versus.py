@@ -1,8 +1,8 @@
 """One revision in times of another: pure.
 
 Law: nothing is compared across blocks but what was first divided by the same block's no-op lane, so
-that a machine that is slower for a while is slower for both. A pair of blocks, one of each revision
-side by side, is what chance is drawn from.
+that a machine that is slower for a while is slower for both. How sure that is comes from drawing
+again the pairs of blocks, one of each revision side by side, and the turns of each.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from bench.ratios import DRAWS, bootstrap, times
 from bench.summary import added_ms, medians
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterable, Sequence
 
     from bench.results import Batch
@@ -78,7 +79,13 @@ def _quotient(pairs: Sequence[tuple[list[float], list[float]]], seed: int, draws
         heads, bases = zip(*drawn, strict=True)
         return times(_median(heads), _median(bases))
 
-    return bootstrap(pairs, quotient, seed, draws)
+    def again(
+        chance: random.Random, pair: tuple[list[float], list[float]]
+    ) -> tuple[list[float], list[float]]:
+        head, base = (chance.choices(turns, k=len(turns)) for turns in pair)
+        return head, base
+
+    return bootstrap(pairs, quotient, seed, draws, again)
 
 
 def _whole(block: Block, ours: Cell) -> list[float]:
