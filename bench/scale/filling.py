@@ -84,7 +84,7 @@ async def _turns(
     ledger = Ledger()
     progress = Progress(f"Measuring a pool of {effort.size} that gets full")
     async with here.admin() as api, followed(api, ALLOCATIONS, ledger):
-        filling = _Filling(api, ledger, pool, chance)
+        filling = _Filling(api, ledger, pool, chance, progress)
         for number in range(effort.turns + 1):
             for percent in chance.sample(_LEVELS, len(_LEVELS)):
                 progress.tick(f"turn {number} of {effort.turns}, {percent:g} % full")
@@ -103,6 +103,7 @@ class _Filling:
     ledger: Ledger
     pool: list[MacAddress]
     chance: random.Random
+    progress: Progress
 
     async def turn(self, number: int, level: _Found, requests: int) -> Turn:
         """Create pods one after the other, each at this level; then delete them."""
@@ -129,9 +130,7 @@ class _Filling:
                 free = [mac for mac in self.pool if mac not in states]
                 await self._declare(self.chance.sample(free, missing))
             elif declared := sorted(mac for mac, one in states.items() if one is State.DECLARED):
-                gone = self.chance.sample(declared, min(-missing, len(declared)))
-                await by_clients(_CLIENTS, gone, self._remove)
-                await self.ledger.all_gone(gone, _SEEN_S)
+                await self._remove(self.chance.sample(declared, min(-missing, len(declared))))
             else:
                 return
 
@@ -142,11 +141,23 @@ class _Filling:
             with suppress(AlreadyAllocated):  # somebody was given it just now
                 await ApiAllocations(self.api).create(Allocation(mac))
                 declared.append(mac)
+            self.progress.tick(f"{len(declared)} of {len(macs)} addresses are Declared")
 
         await by_clients(_CLIENTS, macs, one)
         seen = f"{len(declared)} addresses are Declared"
         states = self.ledger.states
         await self.ledger.until(lambda: all(mac in states for mac in declared), seen, _SEEN_S)
 
-    async def _remove(self, mac: MacAddress) -> None:
-        await self.api.delete(ALLOCATIONS.one(mac.name), b"{}")
+    async def _remove(self, macs: list[MacAddress]) -> None:
+        async def one(mac: MacAddress) -> None:
+            await self.api.delete(ALLOCATIONS.one(mac.name), b"{}")
+            self.progress.tick(f"{len(macs)} addresses are being freed")
+
+        await by_clients(_CLIENTS, macs, one)
+        states, left = self.ledger.states, set(macs)
+
+        def are_free() -> bool:  # or taken by somebody else: the webhook creates ahead
+            left.difference_update([mac for mac in left if states.get(mac) != State.DECLARED])
+            return not left
+
+        await self.ledger.until(are_free, f"{len(macs)} addresses are free", _SEEN_S)

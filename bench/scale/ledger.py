@@ -37,7 +37,7 @@ class Changing:
 
     async def until(self, holds: Callable[[], bool], what: str, within_s: float) -> None:
         """Return when `holds` does; it is asked after every change. Raises NeverCame."""
-        began_s = time.monotonic()
+        began_s = said_s = time.monotonic()
         try:
             async with asyncio.timeout(within_s):
                 while not holds():
@@ -45,8 +45,9 @@ class Changing:
                     with suppress(TimeoutError):
                         async with asyncio.timeout(PERIOD_S):
                             await self._changed.wait()
-                            continue
-                    say(f"waiting until {what}: {time.monotonic() - began_s:.0f} s")
+                    if (now_s := time.monotonic()) - said_s >= PERIOD_S:
+                        said_s = now_s
+                        say(f"waiting until {what}: {now_s - began_s:.0f} s")
         except TimeoutError:
             raise NeverCame(f"not within {within_s:.0f} s: {what}") from None
 
