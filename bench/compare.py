@@ -94,15 +94,21 @@ def _run_block(revision: Path, into: Path, arguments: argparse.Namespace, seed: 
     """Let a revision measure itself; what it says on stderr is for the same reader."""
     effort = ["--quick"] if arguments.quick else ["--turns", str(arguments.turns)]
     options = ["--without-sustained", "--seed", str(seed), "--output", str(into)]
-    done = subprocess.run(  # noqa: S603 - our own arguments
+    with subprocess.Popen(  # noqa: S603 - our own arguments
         processes.leashed([sys.executable, "-m", "bench", *effort, *options]),
         cwd=revision,
         env=processes.environment(PYTHONPATH=str(revision)),
         stdout=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode:
-        raise BlockFailed(f"the bench in {revision} ended with {done.returncode}")
+        start_new_session=True,  # the terminal's Ctrl-C is for us
+    ) as block:
+        try:
+            code = block.wait()
+        except BaseException:
+            block.terminate()  # it removes its bed
+            block.wait()
+            raise
+    if code:
+        raise BlockFailed(f"the bench in {revision} ended with {code}")
 
 
 def _table(found: Sequence[Change], note: str) -> Table:

@@ -25,6 +25,22 @@ write(results(turns=2), into)
 with Path({notes!r}).open("a") as notes:
     print({revision!r}, *sys.argv[1:-2], file=notes)
 """
+# One that interrupts who started it, and then waits to be asked to end.
+INTERRUPTING = """
+import os
+import signal
+import sys
+from pathlib import Path
+
+def end(*_):
+    Path({notes!r}).write_text("ended in order")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+os.kill(os.getppid(), signal.SIGINT)
+while True:
+    signal.pause()
+"""
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -105,4 +121,18 @@ def test_a_worktree_is_removed_though_measuring_in_it_fails(repository: Path) ->
     with pytest.raises(KeyError):
         fails()
 
+    assert git(repository, "worktree", "list").count("\n") == 0
+
+
+def test_who_is_interrupted_lets_the_block_end_in_order_and_leaves_no_worktree(
+    repository: Path, tmp_path: Path
+) -> None:
+    source = INTERRUPTING.format(notes=str(tmp_path / "notes"))
+    (repository / "bench" / "__main__.py").write_text(source)
+    git(repository, "commit", "--quiet", "-am", "interrupting")
+
+    with pytest.raises(KeyboardInterrupt):
+        compare.main(["HEAD"], repository)
+
+    assert (tmp_path / "notes").read_text() == "ended in order"
     assert git(repository, "worktree", "list").count("\n") == 0
