@@ -24,8 +24,9 @@ _RATIOS = """Ours in times of the no-op webhook, with 95 % confidence intervals:
 turn by turn, and the medians of what is added, from drawing the turns again. What adds nothing that
 can be measured divides nothing: "inf". (Of a VM that is stopped no webhook is asked.)"""
 _TARGETS = """What the stock adds to a pod should be at most so many times what the no-op webhook
-adds, and a pod without the annotation should wait for nothing. It is met or missed where the whole
-interval is on one side, else undecided."""
+adds, and a pod without the annotation should wait for nothing. A target is met
+or missed where the whole interval is on one side, else undecided; of the pod without the annotation
+nothing is seen where the interval reaches down to 0."""
 _CPU = """CPU seconds per 1,000 requests, binding and refilling the stock included; releases are
 not (nothing is deleted)."""
 _WHICH = ["what", "clients", "interfaces", "lane"]

@@ -24,6 +24,8 @@ class Met(StrEnum):
     YES = "met"
     NO = "missed"
     OPEN = "undecided"
+    # Of what should add nothing: no measurement shows that, but one can show the contrary.
+    UNSEEN = "nothing seen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Target:
     @property
     def met(self) -> Met:
         """Whether the whole interval is within it, or beyond."""
+        if not self.most:
+            return Met.UNSEEN if self.figure.low <= 0 else Met.NO
         if self.figure.high <= self.most:
             return Met.YES
         return Met.NO if self.figure.low > self.most else Met.OPEN

@@ -19,6 +19,17 @@ def test_a_target_is_met_or_missed_by_the_whole_interval(low: float, high: float
     assert Target(ONE, Lane.STOCK, figure, 1.4, "times").met is met
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "met"), [(-1.0, 2.0, Met.UNSEEN), (-2.0, -1.0, Met.UNSEEN), (0.5, 2.0, Met.NO)]
+)
+def test_what_should_add_nothing_fails_where_the_whole_interval_is_above_nothing(
+    low: float, high: float, met: Met
+) -> None:
+    figure = Interval(0.0, low, high)
+
+    assert Target(ONE, Lane.NO_ANNOTATION, figure, 0.0, "ms").met is met
+
+
 def test_the_stock_has_targets_at_1_and_8_clients_and_pods_without_the_annotation_at_all() -> None:
     run = results()
 
@@ -33,4 +44,4 @@ def test_the_stock_has_targets_at_1_and_8_clients_and_pods_without_the_annotatio
         (stock, 8, 4, 1.6),
     ]
     assert load[4:] == [(plain, clients, n, 0) for clients in (1, 8, 16) for n in (1, 4)]
-    assert {one.met for one in found} == {Met.YES}
+    assert [one.met for one in found] == [Met.YES] * 4 + [Met.UNSEEN] * 6
