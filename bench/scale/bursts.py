@@ -20,7 +20,6 @@ from bench.scale.place import Place, Programs, memory, place
 from crds.resources import ALLOCATIONS, PODS
 from e2e.audit import CONTROLLER, Audit
 from e2e.cluster.progress import say
-from e2e.pods import OPT_IN
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -58,7 +57,7 @@ def measure(effort: Effort, quiet_s: float) -> tuple[list[Burst], list[Farewell]
         for namespace, pods in (
             ("coming", effort.coming), ("young", effort.leaving), ("old", effort.leaving)
         ):  # fmt: skip
-            here.namespace(namespace, OPT_IN)
+            here.opted_in(namespace)
             age = {"young": YOUNG, "old": OLD}.get(namespace)
             burst, farewell = uvloop.run(_life(here, programs, namespace, pods, age))
             bursts.append(burst)

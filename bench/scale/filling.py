@@ -23,7 +23,6 @@ from crds.mac import MacAddress
 from crds.resources import ALLOCATIONS
 from crds.store import AlreadyAllocated, ApiAllocations
 from e2e.cluster.progress import Progress
-from e2e.pods import OPT_IN
 from e2e.pool import configure
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def measure(effort: Effort, quiet_s: float, chance_seed: int) -> list[Level]:
     chance = random.Random(chance_seed)  # noqa: S311 - an order, no secret
     with place(quiet_s) as here:
         here.start("filling")
-        here.namespace(Lane.OURS.namespace, OPT_IN)
+        here.opted_in(Lane.OURS.namespace)
         pool = [MacAddress(_FIRST + at) for at in range(effort.size)]
         configure(here.cluster.kubectl, str(pool[0]), str(pool[-1]))
         return uvloop.run(_turns(here, effort, pool, chance))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.scale import noop
+from bench.hooks import PORT, create_namespaces, label, prepare
 from bench.scale.figures import Lane, Memory, Start
 from crds.client import Api
 from e2e.audit import CONTROLLER
@@ -17,9 +18,8 @@ from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.programs import NAMESPACE, Program, start_controller, start_webhook
 from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import NotReady, answers, eventually
+from e2e.cluster.readiness import NotReady, answers, eventually, wait_ready
 from e2e.cluster.release_up import apply_release, stop, wait_in_force
-from e2e.pods import OPT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,8 @@ _WITHIN_S = 600.0
 # What the controller logs after its first full pass. Its /readyz alone is true before it leads.
 _REPAIRED = "every address in use has an allocation"
 _USER = "kubemacpool-bench"
+_NOOP = "scale-noop"
+_OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 # 6 kB for the life of a pod: a full run stays below the 100 MB at which the log is rotated.
 _AUDIT = f"""
 apiVersion: audit.k8s.io/v1
@@ -91,20 +93,24 @@ class Place:
         """End the programs."""
         stop(self.cluster)
 
-    def namespace(self, name: str, *labels: str) -> None:
-        """Create a namespace in which pods can be created."""
-        kubectl = self.cluster.kubectl
-        kubectl("create", "namespace", name)
-        if labels:
-            kubectl("label", "namespace", name, *labels)
-        kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    def opted_in(self, name: str) -> None:
+        """Create a namespace whose pods get addresses."""
+        create_namespaces(self.cluster.kubectl, {name: _OPTED_IN})
 
     def lanes(self) -> None:
         """Create a namespace for each lane, and the no-op webhook."""
-        self.namespace(Lane.NOT_OPTED_IN.namespace)
-        self.namespace(Lane.OURS.namespace, OPT_IN)
-        self.namespace(Lane.NO_OP.namespace, f"{noop.LABEL}=yes")
-        noop.start(self.cluster, Lane.NO_OP.namespace)
+        labels = {Lane.NOT_OPTED_IN: {}, Lane.NO_OP: label(_NOOP), Lane.OURS: _OPTED_IN}
+        create_namespaces(self.cluster.kubectl, {lane.namespace: labels[lane] for lane in Lane})
+        hook = prepare(self.cluster, _NOOP)
+        argv = ["-m", "bench.noop", hook.address, str(PORT), str(hook.certificate), str(hook.key)]
+        noop = processes.start(
+            _NOOP,
+            [sys.executable, *argv],
+            state=self.cluster.state,
+            env=processes.environment(PYTHONPATH=str(Path(__file__).parents[2])),
+            lasting=False,
+        )
+        wait_ready(noop, f"https://{hook.address}:{PORT}/readyz")
 
 
 @contextmanager

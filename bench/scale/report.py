@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.scale.figures import Lane, added_ms, merged, ratio, spread
-from bench.scale.tables import Table
 from bench.scale.targets import targets
+from bench.tables import Row, Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def _targets(results: Results) -> Table:
     rows = [
         [one.what, one.wanted, one.measured, "yes" if one.met else "no"] for one in targets(results)
     ]
-    return Table("Targets", about, ["what", "target", "measured", "met"], [rows])
+    return _table("Targets", about, ["what", "target", "measured", "met"], [rows])
 
 
 def _starts(sizes: Sequence[Size]) -> Table:
@@ -83,7 +83,7 @@ def _starts(sizes: Sequence[Size]) -> Table:
             )
         groups.append(rows)
     head = ["program", "in use", "ready, s", "MB", "peak", "MB after", "peak", "each, bytes"]
-    return Table("Starts and memory", about, head, groups)
+    return _table("Starts and memory", about, head, groups)
 
 
 def _requests(sizes: Sequence[Size]) -> int:
@@ -105,7 +105,7 @@ def _latencies(sizes: Sequence[Size]) -> Table:
             rows.append([lane, f"{size.allocations:,}", *_spread(merged(turns)), added, times])
         groups.append(rows)
     head = ["lane", "in use", "n", *_LATENCY, "added", "times"]
-    return Table("Latency by allocations in use", about, head, groups)
+    return _table("Latency by allocations in use", about, head, groups)
 
 
 def _writes(sizes: Sequence[Size]) -> Table:
@@ -130,7 +130,7 @@ def _writes(sizes: Sequence[Size]) -> Table:
         for size in sizes
     ]
     head = ["in use", "pods", "create", "update", "delete", "spare"]
-    return Table("Writes per pod", about, head, [rows])
+    return _table("Writes per pod", about, head, [rows])
 
 
 def _levels(levels: Sequence[Level]) -> Table:
@@ -151,7 +151,7 @@ def _levels(levels: Sequence[Level]) -> Table:
         for level in levels
     ]
     head = ["full", "free", "n", *_LATENCY, "times", "fullest", "refused"]
-    return Table("A pool that gets full", about, head, [rows])
+    return _table("A pool that gets full", about, head, [rows])
 
 
 def _bursts(bursts: Sequence[Burst]) -> Table:
@@ -170,7 +170,7 @@ def _bursts(bursts: Sequence[Burst]) -> Table:
             ]
         )
     head = ["pods", "median", "p99", "max", "all created, s", "per s", "all Bound, s", "refused"]
-    return Table("Pods that come at once", about, head, [rows])
+    return _table("Pods that come at once", about, head, [rows])
 
 
 def _farewells(results: Results) -> Table:
@@ -202,7 +202,7 @@ def _farewells(results: Results) -> Table:
         "CPU s",
         "peak MB",
     ]
-    return Table("Pods that go at once", about, head, [rows])
+    return _table("Pods that go at once", about, head, [rows])
 
 
 def _calls(farewells: Sequence[Farewell]) -> Table:
@@ -210,7 +210,12 @@ def _calls(farewells: Sequence[Farewell]) -> Table:
     names = sorted({name for one in farewells for name in one.calls}, key=_by_resource)
     rows = [[name, *(f"{one.calls.get(name, 0):,}" for one in farewells)] for name in names]
     head = ["call", *(one.age for one in farewells)]
-    return Table("Calls for that", about, head, [rows])
+    return _table("Calls for that", about, head, [rows])
+
+
+def _table(title: str, note: str, head: Row, groups: list[list[Row]]) -> Table:
+    """Lay it out with words in the first column."""
+    return Table(title, note, head, groups, words=frozenset(head[:1]))
 
 
 def _by_resource(name: str) -> tuple[str, str]:

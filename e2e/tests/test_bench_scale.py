@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if external.chosen():
         pytest.skip("brings up control planes of its own, not KUBEVIRT_PROVIDER=external")
     results = tmp_path_factory.mktemp("scale")
-    command = [sys.executable, "-m", "bench.scale", "--quick", "--output", str(results)]
+    command = [sys.executable, "-m", "bench", "scale", "--quick", "--output", str(results)]
     subprocess.run(processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
     return results
 

@@ -1,7 +1,0 @@
-"""Measures: `python -m bench.scale --help`."""
-
-import sys
-
-from bench.scale import main
-
-sys.exit(main())
