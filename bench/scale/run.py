@@ -51,29 +51,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("This measures on control planes of its own: unset KUBEVIRT_PROVIDER.")
         return 1
     machine = describe()
+    quiet_s = _QUICK_QUIET_S if arguments.quick else QUIET_S
+    results = Results(quiet_s, sizes=[], levels=[], bursts=[], farewells=[])
+    code = 0
     try:
-        results = _measure(arguments)
+        _measure(arguments, results)
     except* (NeverCame, NotReady, ApiError, Unreachable, StoreUnavailable) as failed:
         say(f"The run failed: {failed.exceptions[0]}")
-        results = None
-    if results is None:
-        return 1
-    folder = arguments.output or _RESULTS / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True, exist_ok=True)
-    written = text(results, machine)
-    (folder / _TEXT).write_text(written)
-    (folder / _MARKDOWN).write_text(markdown(results, machine))
-    everything = {"machine": machine, "seed": arguments.seed, **asdict(results)}
-    (folder / _JSON).write_text(json.dumps(everything, indent=1))
-    sys.stdout.write(written)
-    say(f"This and every single latency are in {folder}.")
-    return 0
+        code = 1  # and the parts before are kept: they took minutes
+    if results.sizes or results.levels or results.bursts:
+        _keep(arguments, results, machine)
+    return code
 
 
-def _measure(arguments: argparse.Namespace) -> Results:
-    quick, parts = arguments.quick, arguments.only
-    quiet_s = _QUICK_QUIET_S if quick else QUIET_S
-    found = Results(quiet_s, sizes=[], levels=[], bursts=[], farewells=[])
+def _measure(arguments: argparse.Namespace, found: Results) -> None:
+    """Fill `found`, part by part."""
+    quick, parts, quiet_s = arguments.quick, arguments.only, found.quiet_s
     if "growth" in parts:
         effort = growth.QUICK if quick else growth.FULL
         found.sizes.extend(growth.measure(effort, quiet_s, arguments.seed))
@@ -84,7 +77,18 @@ def _measure(arguments: argparse.Namespace) -> Results:
         coming, going = bursts.measure(bursts.QUICK if quick else bursts.FULL, quiet_s)
         found.bursts.extend(coming)
         found.farewells.extend(going)
-    return found
+
+
+def _keep(arguments: argparse.Namespace, results: Results, machine: dict[str, str]) -> None:
+    folder = arguments.output or _RESULTS / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = text(results, machine)
+    (folder / _TEXT).write_text(written)
+    (folder / _MARKDOWN).write_text(markdown(results, machine))
+    everything = {"machine": machine, "seed": arguments.seed, **asdict(results)}
+    (folder / _JSON).write_text(json.dumps(everything, indent=1))
+    sys.stdout.write(written)
+    say(f"This and every single latency are in {folder}.")
 
 
 def _publish(folder: Path) -> int:
