@@ -16,7 +16,7 @@ from e2e.cluster.external import NoCluster
 from e2e.cluster.kubectl import Kubectl, KubectlFailed
 from e2e.cluster.kubevirt import crds
 from e2e.cluster.progress import CommandFailed, say
-from e2e.cluster.provider import NoSuchProvider, Provider, chosen, standing
+from e2e.cluster.provider import STATE, NoSuchProvider, Provider, chosen, standing
 from e2e.cluster.readiness import NotReady
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -93,7 +93,8 @@ def _status(provider: Provider, _: argparse.Namespace) -> int:
 
 def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
     argv = [sys.executable, "-m", "pytest", provider.tests(), *arguments.rest]
-    return subprocess.run(argv, cwd=_CHECKOUT, check=False).returncode
+    env = os.environ | {STATE: str(arguments.state.absolute())}
+    return subprocess.run(argv, cwd=_CHECKOUT, env=env, check=False).returncode
 
 
 def _kubectl(provider: Provider, arguments: argparse.Namespace) -> int:

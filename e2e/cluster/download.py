@@ -57,7 +57,7 @@ def download(name: str, into: Path, mirrors: Mirrors) -> None:
 
 def _kubernetes(name: str, scratch: Path, mirrors: Mirrors) -> Path:
     url = f"{mirrors.kubernetes}/{release.KUBERNETES}/bin/{release.OS}/{release.ARCH}/{name}"
-    checksum = _text(f"{url}.sha256").split()[0]
+    checksum = text(f"{url}.sha256").split()[0]
     return _verified(url, checksum, scratch / name)
 
 
@@ -65,7 +65,7 @@ def _etcd(name: str, scratch: Path, mirrors: Mirrors) -> Path:
     folder = f"etcd-{release.ETCD}-{release.OS}-{release.ARCH}"
     url = f"{mirrors.etcd}/{release.ETCD}"
     archive_name = f"{folder}.tar.gz"
-    fields = _text(f"{url}/SHA256SUMS").split()
+    fields = text(f"{url}/SHA256SUMS").split()
     sums = dict(zip(fields[1::2], fields[::2], strict=True))
     if archive_name not in sums:
         raise Unreachable(f"{url} has no {archive_name}")
@@ -79,7 +79,8 @@ def _etcd(name: str, scratch: Path, mirrors: Mirrors) -> Path:
     return scratch / name
 
 
-def _text(url: str) -> str:
+def text(url: str) -> str:
+    """What is there to read at `url`; raises Unreachable."""
     try:
         with urllib.request.urlopen(url, timeout=CONNECT_S) as answer:  # noqa: S310 - ours
             return str(answer.read().decode())

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from e2e.cluster import gomodules, release
 from e2e.cluster.gomodules import GoModule
-from e2e.cluster.progress import run, say
+from e2e.cluster.progress import CommandFailed, run, say
 
 
 def build(names: Sequence[str], into: Path) -> None:
@@ -19,6 +19,7 @@ def build(names: Sequence[str], into: Path) -> None:
     Writes nothing into the checkout; Go's build cache stays where the user has it.
     """
     module = gomodules.of(names)
+    _need_c(module, names)
     ordered = [name for name in module.products if name in names]
     say(
         f"Building {', '.join(ordered)} from Go modules: about {module.about_minutes(ordered)} min "
@@ -26,26 +27,65 @@ def build(names: Sequence[str], into: Path) -> None:
     )
     go = _toolchain(module)
     for count, name in enumerate(ordered, 1):
-        make = _copy if name in module.files else _compile
+        make = _maker(module, name)
         with tempfile.TemporaryDirectory(dir=into, prefix=".build-") as scratch:
             made = Path(scratch) / name
             make(go, module, name, made, f"({count} of {len(ordered)})")
             made.replace(into / name)
 
 
+def _need_c(module: GoModule, names: Sequence[str]) -> None:
+    """Say before an hour has gone what a compiler of C will miss."""
+    if set(names).isdisjoint([*module.linked, *module.c_files]):
+        return
+    if all(map(shutil.which, ("cc", "pkg-config"))):
+        asked = ["pkg-config", "--exists", module.libraries]
+        if not subprocess.run(asked, check=False).returncode:
+            return
+    raise CommandFailed(
+        f"Building {', '.join(names)} takes a C compiler and {module.libraries}: on Debian or"
+        f" Ubuntu, as root, apt-get install gcc libc6-dev pkg-config {module.libraries}-dev"
+    )
+
+
+def _maker(module: GoModule, name: str) -> Callable[[str, GoModule, str, Path, str], None]:
+    if name in module.files:
+        return _copy
+    return _compile_c if name in module.c_files else _compile
+
+
 def _compile(go: str, module: GoModule, name: str, binary: Path, count: str) -> None:
     flags = ["-trimpath", "-ldflags", _linker_flags(module), "-o", str(binary)]
     command = [go, "build", *flags, module.packages[name]]
     log = binary.parents[1] / f".build-{name}.log"
+    environment = _environment() | {"CGO_ENABLED": str(int(name in module.linked))}
+    run(f"Building {name} {count}", command, environment, module.folder, log)
+
+
+def _compile_c(go: str, module: GoModule, name: str, binary: Path, count: str) -> None:
+    """Compile one file; static, because it runs in containers of any distribution."""
+    log = binary.parents[1] / f".build-{name}.log"
+    source = _fetched(go, module, *module.c_files[name], log)
+    command = ["cc", "-static", "-O2", "-o", str(binary), str(source)]
     run(f"Building {name} {count}", command, _environment(), module.folder, log)
 
 
-def _copy(go: str, module: GoModule, name: str, copy: Path, count: str) -> None:
-    """Take a file or folder that is no Go code out of a module, whose sum our go.sum verifies."""
-    source, path = module.files[name]
+def _copy(go: str, module: GoModule, name: str, copy: Path, _: str) -> None:
+    """Take a file or folder that is no Go code out of a module."""
     log = copy.parents[1] / f".build-{name}.log"
+    found = _fetched(go, module, *module.files[name], log)
+    if found.is_dir():  # nobody may write into a module's folders
+        shutil.copytree(found, copy, copy_function=shutil.copyfile)
+        for folder in (copy, *(one for one in copy.rglob("*") if one.is_dir())):
+            folder.chmod(0o755)
+    else:
+        shutil.copyfile(found, copy)
+
+
+def _fetched(go: str, module: GoModule, source: str, path: str, log: Path) -> Path:
+    """A file or folder of the module `source`, whose sum our go.sum verifies."""
     download = [go, "mod", "download", source]
-    run(f"Fetching {name} {count}", download, _environment(), module.folder, log)
+    run(f"Fetching {source}", download, _environment(), module.folder, log)
     asked = subprocess.run(
         [go, "list", "-m", "-f", "{{.Dir}}", source],
         cwd=module.folder,
@@ -54,13 +94,7 @@ def _copy(go: str, module: GoModule, name: str, copy: Path, count: str) -> None:
         text=True,
         check=True,
     )
-    found = Path(asked.stdout.strip()) / path
-    if found.is_dir():  # nobody may write into a module's folders
-        shutil.copytree(found, copy, copy_function=shutil.copyfile)
-        for folder in (copy, *(one for one in copy.rglob("*") if one.is_dir())):
-            folder.chmod(0o755)
-    else:
-        shutil.copyfile(found, copy)
+    return Path(asked.stdout.strip()) / path
 
 
 def _linker_flags(module: GoModule) -> str:

@@ -19,11 +19,14 @@ class GoModule:
     remedy: str  # for those who will not wait
     loners: Collection[str] = ()  # these share nothing
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: module, path in it
+    c_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the same, to compile
+    linked: Collection[str] = ()  # with C libraries of the machine that builds
+    libraries: str = ""  # which, for pkg-config
 
     @property
     def products(self) -> list[str]:
         """All that can be had from it, in the order in which it is made."""
-        return [*self.packages, *self.files]
+        return [*self.packages, *self.c_files, *self.files]
 
     def about_minutes(self, names: Collection[str]) -> int:
         """How long `names` take with an empty build cache."""
@@ -98,6 +101,31 @@ KUBEVIRT = GoModule(
     },
 )
 
+_PROGRAMS = "kubevirt.io/kubevirt/cmd"
+# What KubeVirt has besides those two, to boot a VM.
+KUBEVIRT_WHOLE = GoModule(
+    folder=release.KUBEVIRT_WHOLE_MODULE,
+    packages={
+        "virt-operator": f"{_PROGRAMS}/virt-operator",
+        "virt-handler": f"{_PROGRAMS}/virt-handler",
+        "virt-launcher": f"{_PROGRAMS}/virt-launcher",
+        "virt-launcher-monitor": f"{_PROGRAMS}/virt-launcher-monitor",
+        "virt-chroot": f"{_PROGRAMS}/virt-chroot",
+        "virt-probe": f"{_PROGRAMS}/virt-probe",
+        "virt-tail": f"{_PROGRAMS}/virt-tail",
+        "virt-freezer": f"{_PROGRAMS}/virt-freezer",
+        "operator-manifests": "./operator",
+    },
+    version_packages=KUBEVIRT.version_packages,
+    seconds={"virt-operator": 30, "virt-handler": 60, "virt-launcher": 60},
+    shared_s=180,
+    remedy="Where KubeVirt's own images can be pulled, none of it is built.",
+    linked=("virt-handler", "virt-launcher"),
+    libraries="libvirt",
+    c_files={"container-disk": ("kubevirt.io/kubevirt", "cmd/container-disk-v2alpha/main.c")},
+    files={"virt-launcher-files": ("kubevirt.io/kubevirt", "cmd/virt-launcher")},
+)
+
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _PLUGINS = "github.com/containernetworking/plugins/plugins"
 # What a node of kind is made of besides Kubernetes, and kind itself.
@@ -146,5 +174,5 @@ CERT_MANAGER = GoModule(
 
 def of(names: Collection[str]) -> GoModule:
     """The module that all of `names` come from."""
-    modules = (CONTROL_PLANE, KUBEVIRT, NODE, CERT_MANAGER)
+    modules = (CONTROL_PLANE, KUBEVIRT, KUBEVIRT_WHOLE, NODE, CERT_MANAGER)
     return next(one for one in modules if set(names) <= set(one.products))

@@ -15,7 +15,7 @@ from pathlib import Path
 from e2e.cluster import release
 from e2e.cluster.download import Mirrors, Unreachable, download
 from e2e.cluster.gobuild import build
-from e2e.cluster.gomodules import CERT_MANAGER, KUBEVIRT, NODE
+from e2e.cluster.gomodules import CERT_MANAGER, KUBEVIRT, KUBEVIRT_WHOLE, NODE
 from e2e.cluster.progress import Progress, say
 
 
@@ -28,6 +28,13 @@ def find(names: Iterable[str], *, quietly: bool = False) -> dict[str, Path]:
 def find_kubevirt(*names: str) -> dict[str, Path]:
     """The path of KubeVirt's products, of `names` or all; builds what our cache lacks."""
     return _find(names or KUBEVIRT.products, release.cached_kubevirt(), [], _build)
+
+
+@functools.cache
+def find_kubevirt_whole(*names: str) -> dict[str, Path]:
+    """The path of what KubeVirt has besides, of `names` or all; builds what our cache lacks."""
+    wanted = names or KUBEVIRT_WHOLE.products
+    return _find(wanted, release.cached_kubevirt_whole(), [], _build)
 
 
 @functools.cache

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.cluster import image, install
-from e2e.cluster.kind import KindCluster, bring_up, engine, name_of, standing
+from e2e.cluster.kind import KindCluster, bring_up, engine, kubevirt, name_of, standing
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.progress import say
 from e2e.cluster.readiness import NotReady
 
 _NODES = "KUBEVIRT_NUM_NODES"
+_KUBEVIRT = "KUBEVIRT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ class OnKind:
         if found := self._standing():
             found.start_nodes(*found.nodes)
             say(f"The kind cluster {found.name} is already up.")
+            self._bring_kubevirt(found)
             return
         made = bring_up(self._folder, name_of(self.state), _nodes())
+        self._bring_kubevirt(made)
         say(
             f"The kind cluster {made.name} is up: {', '.join(made.nodes)}, with Multus."
             f" kubemacpool is not on it: make cluster-sync puts it there. To use it:"
@@ -98,6 +101,10 @@ class OnKind:
         """See Provider."""
         return "e2e/functest"
 
+    def _bring_kubevirt(self, cluster: KindCluster) -> None:
+        if kubevirt_wanted():
+            kubevirt.install(cluster)
+
     @property
     def _folder(self) -> Path:
         return self.state.with_name(f"{self.state.name}-kind")
@@ -111,6 +118,11 @@ class OnKind:
                 "KUBEVIRT_PROVIDER=kind: no Docker Engine answers. Start yours; on a machine to"
                 " throw away, make docker-engine installs and starts one (root, Debian or Ubuntu)."
             )
+
+
+def kubevirt_wanted() -> bool:
+    """Whether KubeVirt shall be on the cluster."""
+    return os.environ.get(_KUBEVIRT) == "true"
 
 
 def _nodes() -> int:

@@ -12,6 +12,7 @@ from e2e.cluster.on_external import OnExternal
 from e2e.cluster.on_kind import OnKind
 
 VARIABLE = "KUBEVIRT_PROVIDER"
+STATE = "KUBEMACPOOL_CLUSTER"  # the folder that names it, for the tests that a command runs
 
 
 class NoSuchProvider(Exception):

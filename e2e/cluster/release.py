@@ -12,6 +12,7 @@ from pathlib import Path
 
 GO_MODULE = Path(__file__).with_name("binaries")
 KUBEVIRT_MODULE = GO_MODULE / "kubevirt"
+KUBEVIRT_WHOLE_MODULE = GO_MODULE / "kubevirtwhole"
 NODE_MODULE = GO_MODULE / "node"
 CERT_MANAGER_MODULE = GO_MODULE / "certmanager"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -52,6 +53,11 @@ def cached_binaries() -> Path:
 def cached_kubevirt() -> Path:
     """The same for KubeVirt's; what we add to its module is part of the name."""
     return _cached_module(f"kubevirt-{KUBEVIRT}", KUBEVIRT_MODULE)
+
+
+def cached_kubevirt_whole() -> Path:
+    """The same for what KubeVirt has besides those."""
+    return _cached_module(f"kubevirtwhole-{KUBEVIRT}", KUBEVIRT_WHOLE_MODULE)
 
 
 def cached_node() -> Path:

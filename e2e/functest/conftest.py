@@ -1,29 +1,30 @@
 """The cluster that stands, with the release on it as `make cluster-sync` installs it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.cluster import install
+from e2e.cluster import install, on_kind
 from e2e.cluster.kind import KindCluster
 from e2e.cluster.kind import kubevirt as kubevirt_on_kind
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.on_kind import OnKind
-from e2e.cluster.provider import Provider, chosen
+from e2e.cluster.provider import STATE, Provider, chosen
 from e2e.cluster.release_up import wait_in_force
 from e2e.farm import OPT_IN_VMS
 from e2e.functest.ranch import Ranch
 from e2e.functest.town import Town
 from e2e.pods import OPT_IN
 
-_STATE = Path(__file__).parents[2] / ".cluster"
+_DEFAULT_STATE = Path(__file__).parents[2] / ".cluster"
 
 
 @pytest.fixture(scope="session")
 def provider() -> Provider:
     """Whichever KUBEVIRT_PROVIDER names, or stands."""
-    return chosen(_STATE)
+    return chosen(Path(os.environ.get(STATE, _DEFAULT_STATE)))
 
 
 @pytest.fixture(scope="session")
@@ -55,20 +56,21 @@ def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
 
 @pytest.fixture(scope="session")
 def kubevirt(provider: Provider, kubectl: Kubectl) -> KindCluster:
-    """The kind cluster with KubeVirt, which comes after the release, and stays with the cluster."""
+    """The kind cluster with KubeVirt whole, which stays with the cluster."""
     if not isinstance(provider, OnKind):
-        pytest.skip("installs KubeVirt, which it does on the provider kind only")
+        pytest.skip("boots VMs, which it does on the provider kind only")
     assert kubectl.kubeconfig == provider.kubectl.kubeconfig  # the release serves there
+    if not on_kind.kubevirt_wanted() and not kubevirt_on_kind.stands(kubectl):
+        pytest.skip("boots VMs: make functest KUBEVIRT=true installs KubeVirt")
     kubevirt_on_kind.install(provider.cluster)
     return provider.cluster
 
 
 @pytest.fixture
 def ranch(kubevirt: KindCluster, kubectl: Kubectl, namespace: str) -> Ranch:
-    """A namespace of the test's own that has opted in for VMs, with a network."""
-    kubevirt_on_kind.take_launchers(kubectl)
+    """A namespace of the test's own that has opted in for VMs."""
+    kubevirt_on_kind.count_storage(kubectl)  # tests start nodes again
     kubectl("label", "namespace", namespace, OPT_IN_VMS)
-    Town(kubectl, namespace).attach("front")
     own = Ranch(kubectl, namespace, kubevirt)
     own.wait_served()
     return own

@@ -1,23 +1,58 @@
-"""A namespace whose VMs get launcher pods on nodes with Multus; no guest boots in them."""
+"""A namespace whose VMs boot: guests say on their console what they have, and obey it."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from e2e.cluster.kind import KindCluster
+from e2e.cluster.kind.kubevirt import images
 from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.readiness import eventually
 from e2e.farm import NAT, Pasture
-from e2e.functest.town import START_S, STATUS, Town
+from e2e.functest.town import START_S, Town
 
-FRONT = Interface("front", network="front")
+# A guest in software emulation on two busy cores: 12 s when they are idle.
+BOOT_S = 300.0
+# Its init has no ears for the power button, so a machine that is stopped ends after this.
+GRACE_S = 5
+_UP = "guest is up"
+_CONSOLE, _LAUNCHER = "guest-console-log", "compute"
+_INSIDE = re.compile(r"^interface (\S+) ([0-9a-f:]{17})\s*$", re.MULTILINE)
+_DOMAIN = re.compile(r"<mac address='([0-9a-f:]{17})'/>")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranch(Pasture):
-    """One namespace that has opted in, with a network `front`."""
+    """One namespace that has opted in, on a cluster with KubeVirt whole."""
 
     cluster: KindCluster
+
+    def create(
+        self,
+        name: str,
+        *interfaces: Interface,
+        run_strategy: str = "Halted",
+        grace_s: int = GRACE_S,
+    ) -> dict[str, str]:
+        """Create a VM with a guest and return its addresses by interface."""
+        vm = manifest(name, interfaces or (NAT,), run_strategy=run_strategy)
+        vm["spec"]["template"]["spec"] |= _guest(vm["spec"]["template"]["spec"], grace_s)
+        self("create", "-f", "-", stdin=json.dumps(vm))
+        return self.addresses(name)
+
+    def create_instance(self, name: str, *interfaces: Interface) -> dict[str, str]:
+        """Create a VMI that no VM has, with a guest, and return its addresses by interface."""
+        vm = manifest(name, interfaces or (NAT,))
+        spec = vm["spec"]["template"]["spec"]
+        vmi = {
+            "apiVersion": "kubevirt.io/v1",
+            "kind": "VirtualMachineInstance",
+            "metadata": {"name": name},
+            "spec": spec | _guest(spec, GRACE_S),
+        }
+        self("create", "-f", "-", stdin=json.dumps(vmi))
+        return given(self.machines.instance(name))
 
     def wait_served(self) -> None:
         """Wait until the API server asks for VMs of this namespace: it learns of labels later."""
@@ -28,25 +63,37 @@ class Ranch(Pasture):
             "the namespace is served",
         )
 
-    def run(self, name: str) -> dict[str, str]:
-        """Create a VM that is started, and return its addresses by interface."""
-        return self.create(name, NAT, FRONT, run_strategy="Always")
+    def up(self, name: str, *, starts: int = 1) -> dict[str, Any]:
+        """Return the launcher pod of a VMI when its guest has come up in it `starts` times."""
+        vmi = self.machines.wait_instance(
+            name, lambda one: one["status"].get("phase") == "Running", BOOT_S
+        )
+        (pod,) = self.machines.launchers_of(vmi)
+        eventually(
+            lambda: self.console(pod).count(_UP) >= starts, f"the guest of {name} up", BOOT_S
+        )
+        return pod
 
-    def wired(self, name: str) -> dict[str, Any]:
-        """Return the launcher pod of a VM, when its sandbox has its networks."""
+    def console(self, pod: dict[str, Any]) -> str:
+        """Return what the guest has said on its console since its launcher started."""
+        return self.kubectl.run("logs", *self._of(pod), "-c", _CONSOLE).stdout
 
-        def reported() -> dict[str, Any] | None:
-            pod = self.machines.launcher(name)
-            return pod if STATUS in pod["metadata"]["annotations"] else None
+    def type(self, pod: dict[str, Any], line: str) -> None:
+        """Type a line on the guest's console, as virtctl console does: its end is a socket here."""
+        socket = f"/var/run/kubevirt-private/{_machine_uid(pod)}/virt-serial0"
+        script = f"ncat --send-only -U {socket}"
+        inside = (*self._of(pod), "-i", "-c", _LAUNCHER, "--", "sh", "-c", script)
+        self.kubectl("exec", *inside, stdin=f"{line}\n")
 
-        found = eventually(reported, f"the launcher of {name} on a node", START_S)
-        assert found
-        return found
+    def inside(self, pod: dict[str, Any]) -> dict[str, str]:
+        """Return what the guest said last of its interfaces: address by interface."""
+        return dict(_INSIDE.findall(self.console(pod)))
 
-    def on_node(self, pod: dict[str, Any]) -> list[str]:
-        """Return what `ip link` says on the pod's node of every interface in every sandbox."""
-        command = ("ip", "-all", "netns", "exec", "ip", "-o", "link")
-        return self.cluster.on_node(pod["spec"]["nodeName"], *command).splitlines()
+    def domain(self, pod: dict[str, Any]) -> list[str]:
+        """Return the addresses in libvirt's domain, in its order."""
+        virsh = "virsh -c qemu+unix:///session dumpxml $(virsh -c qemu+unix:///session list --name)"
+        shown = self.kubectl("exec", *self._of(pod), "-c", _LAUNCHER, "--", "sh", "-c", virsh)
+        return _DOMAIN.findall(shown)
 
     def halted(self, name: str) -> None:
         """Wait until a VM has neither a VMI nor a launcher pod."""
@@ -56,3 +103,40 @@ class Ranch(Pasture):
     def freed(self, *macs: str) -> None:
         """Wait until none of `macs` has an allocation, after Q."""
         Town(self.kubectl, self.namespace).freed(macs)
+
+    def _of(self, pod: dict[str, Any]) -> tuple[str, ...]:
+        return (f"pod/{pod['metadata']['name']}", "-n", self.namespace)
+
+
+def given(vmi: dict[str, Any]) -> dict[str, str]:
+    """The addresses with which a guest is started, by interface."""
+    return {
+        one["name"]: one["macAddress"] for one in vmi["spec"]["domain"]["devices"]["interfaces"]
+    }
+
+
+def reported(vmi: dict[str, Any]) -> dict[str, str]:
+    """What virt-handler says of a running guest's interfaces."""
+    return {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]}
+
+
+def _machine_uid(pod: dict[str, Any]) -> str:
+    uid: str = pod["metadata"]["labels"]["kubevirt.io/created-by"]
+    return uid
+
+
+def _guest(spec: dict[str, Any], grace_s: int) -> dict[str, Any]:
+    """What makes a machine's spec one of our guest's."""
+    source = {"image": images.guest(), "imagePullPolicy": "IfNotPresent"}
+    boot = {
+        "container": source | {"kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd.img"},
+        "kernelArgs": "console=ttyS0 quiet panic=1",
+    }
+    domain = spec["domain"]
+    devices = domain["devices"] | {"disks": [{"name": "disk", "disk": {"bus": "virtio"}}]}
+    return {
+        "domain": domain
+        | {"devices": devices, "firmware": {"kernelBoot": boot}, "memory": {"guest": "128Mi"}},
+        "terminationGracePeriodSeconds": grace_s,
+        "volumes": [{"name": "disk", "containerDisk": source}],
+    }

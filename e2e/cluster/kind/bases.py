@@ -10,8 +10,6 @@ from e2e.cluster.progress import CommandFailed, say
 
 PYTHON = "python:3.13-slim"  # the Dockerfile's own default
 _SUITE = "bookworm"
-_DEBIAN = f"debian:{_SUITE}-slim"
-_OUR_DEBIAN = f"kubemacpool.test/debian:{_SUITE}"
 _OUR_PACKAGES = "kubemacpool.test/node-packages:1"
 _OUR_PYTHON = "kubemacpool.test/python:1"
 _FILES = Path(__file__).with_name("node")
@@ -30,14 +28,15 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 
 
 @functools.cache
-def debian() -> str:
+def debian(suite: str = _SUITE) -> str:
     """A Debian without anything."""
-    if pulled(_DEBIAN):
-        return _DEBIAN
-    if not has(_OUR_DEBIAN):
-        say(f"{_DEBIAN} cannot be pulled: it is made of the distribution's packages, once.")
-        _bootstrap()
-    return _OUR_DEBIAN
+    released, ours = f"debian:{suite}-slim", f"kubemacpool.test/debian:{suite}"
+    if pulled(released):
+        return released
+    if not has(ours):
+        say(f"{released} cannot be pulled: it is made of the distribution's packages, once.")
+        _bootstrap(suite, released, ours)
+    return ours
 
 
 def packages() -> str:
@@ -68,15 +67,15 @@ def build(work: str, image: str, context: Path, dockerfile: str, base: str) -> N
     follow(work, argv, context, "image.log")
 
 
-def _bootstrap() -> None:
+def _bootstrap(suite: str, released: str, ours: str) -> None:
     if not shutil.which("debootstrap"):
         raise CommandFailed(
-            f"{_DEBIAN} cannot be pulled, and debootstrap is not there to make it: as root,"
+            f"{released} cannot be pulled, and debootstrap is not there to make it: as root,"
             f" apt-get install debootstrap"
         )
     with tempfile.TemporaryDirectory(prefix="kubemacpool-debian-") as folder:
         root, archive = Path(folder) / "root", Path(folder) / "root.tar"
-        command = ["debootstrap", "--variant=minbase", _SUITE, str(root)]
+        command = ["debootstrap", "--variant=minbase", suite, str(root)]
         follow("Making a Debian (about 1 min)", command, Path(folder), "debootstrap.log")
         follow("Packing it", ["tar", "-cf", str(archive), "."], root, "debootstrap.log")
-        docker("import", str(archive), _OUR_DEBIAN)
+        docker("import", str(archive), ours)

@@ -72,7 +72,8 @@ class KindCluster:
         missing = [image for image in images if not all(_has(one, image) for one in held)]
         if missing:
             argv = [str(_kind()), "load", "docker-image", "--name", self.name, *missing]
-            what = f"Loading {', '.join(missing)} into the nodes"
+            named = ", ".join(image.rpartition("/")[2].partition(":")[0] for image in missing)
+            what = f"Loading {named} into the nodes"
             follow(what, argv, self.state, "kind-load.log")
 
     def _images(self, node: str) -> list[str]:

@@ -1,7 +1,6 @@
 """The image of kind's nodes: kindest/node where it can be pulled, else built of its parts."""
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from e2e.cluster import release
+from e2e.cluster.files import link
 from e2e.cluster.kind import bases
 from e2e.cluster.kind.engine import docker, has, pulled
 from e2e.cluster.locate import find, find_node
@@ -60,8 +60,8 @@ def _build(image: str) -> None:
         context = Path(folder)
         for name in _LOCAL:
             shutil.copyfile(_FILES / name, context / name)
-        _link({name: kubernetes[name] for name in _KUBERNETES}, context / "usr/bin")
-        _link({name: parts[name] for name in _RUNTIME}, context / "usr/local/bin")
+        link({name: kubernetes[name] for name in _KUBERNETES}, context / "usr/bin")
+        link({name: parts[name] for name in _RUNTIME}, context / "usr/local/bin")
         shutil.copytree(parts["node-files"], context / "files")
         (context / "version").write_text(release.KUBERNETES)
         wanted = _wanted_images(kubernetes["kubeadm"])
@@ -99,7 +99,7 @@ def _save_images(
         with tempfile.TemporaryDirectory(dir=release.cache(), prefix=".node-") as folder:
             context = Path(folder)
             (context / "Dockerfile").write_text("\n".join(lines))
-            _link({name: binaries[name]}, context)
+            link({name: binaries[name]}, context)
             docker("build", "-t", wanted[name], str(context))
         made.append(wanted[name])
         progress.tick(name)
@@ -107,13 +107,3 @@ def _save_images(
     docker("save", "-o", str(into / "control-plane.tar"), *made)
     docker("rmi", *made)
     progress.done()
-
-
-def _link(binaries: Mapping[str, Path], into: Path) -> None:
-    into.mkdir(parents=True, exist_ok=True)
-    for name, path in binaries.items():
-        try:
-            os.link(path, into / name)
-        except OSError:  # on another file system
-            shutil.copy2(path, into / name)
-        (into / name).chmod(0o755)

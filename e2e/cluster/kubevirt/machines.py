@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
+from e2e.cluster.readiness import READY_S, eventually
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 
@@ -124,14 +124,19 @@ class Machines:
         self("wait", "--for=create", f"vmi/{name}", "--timeout=60s")
         return self.get("vmi", name)
 
-    def wait_instance(self, name: str, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    def wait_instance(
+        self,
+        name: str,
+        holds: Callable[[dict[str, Any]], bool],
+        deadline_s: float = READY_S,
+    ) -> dict[str, Any]:
         """Return the VMI `name` when `holds` says so of it."""
 
         def asked() -> dict[str, Any] | None:
             vmi = self.instance(name)
             return vmi if holds(vmi) else None
 
-        found = eventually(asked, f"the VMI {name} is as it shall be")
+        found = eventually(asked, f"the VMI {name} is as it shall be", deadline_s)
         assert found
         return found
 

@@ -1,0 +1,9 @@
+"""KubeVirt whole on a kind cluster: VMs boot, in software where the machine has no KVM.
+
+Its own operator brings it up: the released one where its images can be pulled; else everything is
+built once, from published Go modules and Debian's packages, and kept by the engine.
+"""
+
+from e2e.cluster.kind.kubevirt.install import count_storage, install, stands
+
+__all__ = ["count_storage", "install", "stands"]
