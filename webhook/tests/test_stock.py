@@ -255,6 +255,6 @@ async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -
     await scene.create(1)
     scene.cluster.gate = Parking("delete")
 
-    await scene.stock.close()
+    await asyncio.wait_for(scene.stock.close(), 20)
 
     assert scene.stored() == {mac(1)}
