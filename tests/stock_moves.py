@@ -81,15 +81,21 @@ class StockMoves(MachineMoves):
             self.sim.calm()
 
     def a_replica_is_paused(self) -> None:
-        """In the middle of a call; meanwhile the others do what they can. It wakes to a request."""
-        parked = [one for one in self.sim.calls.parked if one.call.client.startswith("webhook")]
-        which = self._pick(parked) if parked else None
-        if which and self.choose(2):
-            self.sim.let(which, keep_answer=True)
+        """Perhaps in the middle of a create; meanwhile the others go on. It wakes to a request."""
+        number = self.choose(2)
+        one, other = self.sim.replicas[number], 1 - number
+        if self.choose(2):
+            one.demand.keep = 1
+            self.sim.create_ahead(number, 0)
+        if parked := self.sim.calls.of(one):
+            self.sim.let(parked[0], keep_answer=True)
+        self.sim.late.append(one.watch)
         self.sim.pass_time(self._pick(_LONG_S), deadlines=False)
         self.sim.calm()
-        if which in self.sim.calls.parked:
-            self.sim.let(which)
+        if self.choose(2):
+            self.sim.create_ahead(other)
+        self.sim.late.remove(one.watch)
+        self._go_on(self.sim.ask(self._pick(_NAMES), *self._macs(), replica=number))
 
     # ------------------------------------------------------------------------------------------
 
