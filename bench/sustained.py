@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from crds.client import Api
 
 CLIENTS = 8
-LAG = 20
+# Of each client, so that a pod lives for some seconds: one that goes before the controller has
+# looked at it costs its address for longer, and that is not what most pods do.
+LAG = 100
 # What is left to do when Q has passed since the last one was bound.
 _LATE_S = 5.0
 _IDLE_S = 10.0

@@ -137,7 +137,8 @@ async def _work(
     clock, marks, subjects = SystemClock(), Marks(), Subjects()
     health.lacks = "addresses already in use are not adopted yet"
     known = AllocationView(clock.monotonic_s, marks.mark)
-    carriers = CarrierView(marks.mark)
+    # An address in use that has no allocation could be given to somebody: that is urgent.
+    carriers = CarrierView(lambda mac: marks.mark(mac, at_once=known.get(mac) is None))
     async with (
         Api("kubemacpool-controller", calls=_CALLS) as api,
         Api("kubemacpool-controller", calls=1) as aside,  # events keep nobody else waiting

@@ -1,7 +1,7 @@
 """The controller's loop over addresses: marked ones are settled, many at once, each by one task.
 
-Nothing of it is urgent, and requests for the API server's time are: so what is marked waits for a
-lull, and not for long.
+Binding and releasing are not urgent, and whatever else wants the API server's time may be: so what
+is marked waits for a lull (a debounce, with an end), unless it is said to be urgent.
 
 Law: an address that is marked while it is being settled is settled once more, and one that could
 not be settled (the API server away, or a fault of ours) is tried again, ever more slowly, and never
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 # A lull: so long nothing is marked. Pods that are created one after the other come within that. And
-# how long to wait for one at the latest, for people who look.
+# how long it is waited for, for people who look.
 LULL_S, WITHIN_S = 0.2, 1.0
 
 
@@ -45,13 +45,16 @@ class Marks:
         self._failures: dict[MacAddress, int] = {}
         self._later: dict[MacAddress, asyncio.TimerHandle] = {}
         self._some = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._settled = asyncio.Condition()
 
-    def mark(self, mac: MacAddress) -> None:
-        """Look at `mac`."""
+    def mark(self, mac: MacAddress, *, at_once: bool = False) -> None:
+        """Look at `mac`, when there is a lull or at once."""
         self._marked[mac] = None
         self._count += 1
         self._some.set()
+        if at_once:
+            self._urgent.set()
 
     def mark_later(self, mac: MacAddress, in_s: float) -> None:
         """Look at `mac` in so many seconds at the latest; each look knows when the next is due."""
@@ -76,6 +79,7 @@ class Marks:
                 await self._some.wait()
                 await self._lull()
                 self._some.clear()
+                self._urgent.clear()
                 for mac in [mac for mac in self._marked if mac not in self._busy]:
                     await places.acquire()
                     self._marked.pop(mac, None)
@@ -87,7 +91,9 @@ class Marks:
         at_latest_s, before = loop.time() + WITHIN_S, -1
         while before != self._count and loop.time() < at_latest_s:
             before = self._count
-            await asyncio.sleep(self._lull_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), self._lull_s)
+                return
 
     def _due(self, mac: MacAddress) -> None:
         del self._later[mac]

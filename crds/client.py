@@ -164,7 +164,6 @@ class Api:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
-            "timeoutSeconds": "300",
         }
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CALL_TIMEOUT_S, sock_read=WATCH_SILENCE_S

@@ -121,15 +121,11 @@ class Replica:
 
     def ready(self) -> set[MacAddress]:
         """What it would hand out at this moment."""
-        return set(self.shelf._good(self.pool))
+        return set(self.shelf._ready(self.pool))
 
     def fill(self) -> None:
-        """Begin to create what is missing, as Stock.run does."""
-        for _ in range(self.stock._places()):
-            if (allocation := self.stock.begin()) is not None:
-                task = self._do(self.stock.create(allocation))
-                self.stock._creating.add(task)
-                task.add_done_callback(self.stock._creating.discard)
+        """Begin to create what is missing."""
+        self.stock.fill(self._do)
 
     def tidy(self) -> None:
         """Begin to delete what is of no use any more."""

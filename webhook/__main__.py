@@ -71,14 +71,14 @@ async def run(
         serving = Serving(tls.options(arguments))
         draw = random.SystemRandom().randrange
         stock = Stock(
-            allocations,
-            taken,
-            shelf,
-            Demand(lives_s),
-            pools.in_force,
-            draw,
-            _boottime_s,
-            arguments.stock,
+            allocations=allocations,
+            taken=taken,
+            shelf=shelf,
+            demand=Demand(lives_s),
+            pool=pools.in_force,
+            draw=draw,
+            clock=_boottime_s,
+            most=arguments.stock,
         )
 
         def lacks() -> list[str]:

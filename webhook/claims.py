@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import Allocation, Stored
@@ -189,7 +188,7 @@ class Synchronous:
                 found = await self.allocations.get(mac)
             if found is None:
                 continue
-            verdict = judge(found.allocation, want, request, partial(self.withdraw, found))
+            verdict = judge(found.allocation, want, request, is_ours=self.withdraw(found))
             warning = ""
             if isinstance(verdict, Taken):
                 verdict, warning = await self.holders.share(found, want, request)

@@ -1,8 +1,8 @@
 """How many addresses are worth creating ahead: pure.
 
-Law: nothing is created ahead that recent demand does not speak for, and in any V no more than was
-asked for in the V before, so what is created in vain is never more than what was used. Of what may
-be free only a small part is ever kept, so that no stock keeps an object waiting for an address.
+Law: no more is kept ahead than was asked for in the last V, so without demand nothing is created,
+and what nobody came for is not created again (but once for each time that the watch is cut). Of
+what may be free only a small part is ever kept: no stock keeps an object waiting for an address.
 """
 
 from __future__ import annotations

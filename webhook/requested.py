@@ -14,8 +14,6 @@ from msgspec.structs import replace
 from crds.allocation import Allocation, Source, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
@@ -39,16 +37,13 @@ def fresh(mac: MacAddress, want: Want, pool: Pool, request: str) -> Allocation:
 
 
 def judge(
-    found: Allocation,
-    want: Want,
-    request: str,
-    withdraw: Callable[[], bool] = lambda: False,
+    found: Allocation, want: Want, request: str, *, is_ours: bool = False
 ) -> Allocation | Taken:
     """Return what to write over `found` so that `want` may have its address, or Taken.
 
-    `withdraw` takes it out of our own stock, and says whether it was in it.
+    `is_ours`: this process created it ahead, and has given it to nobody.
     """
-    if found.state is State.STOCK and withdraw():
+    if found.state is State.STOCK and is_ours:
         source = Source.REQUESTED
         return replace(found, state=State.PENDING, source=source, owner=want.owner, request=request)
     if found.is_free_for(want.owner):

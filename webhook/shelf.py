@@ -1,9 +1,9 @@
 """What was created ahead, and which of it may be handed out at this moment.
 
 Law: every entry is self-dated. It is handed out for V from *before* its create was sent, by two
-clocks that must agree, and only over the very watch connection that has shown it, unchanged: what
-was cut off, paused or restored meanwhile is not handed out any more. What was handed out never
-comes back.
+clocks that must agree, and only over the watch connection that was open then and has shown it,
+unchanged: what was cut off, paused or restored meanwhile is not handed out any more. What was
+handed out never comes back.
 """
 
 from __future__ import annotations
@@ -28,15 +28,17 @@ class Instant(NamedTuple):
     wall_s: float
 
 
-_UNSEEN, _CUT_OFF = 0, -1  # connections of that number there are none
-
-
 @dataclass(slots=True)
 class _Entry:
     made: Instant  # before the create was sent
+    connection: int  # that was open then
     stored: Stored | None = None  # what the create brought
-    connection: int = _UNSEEN  # which has shown it
-    version: str = ""  # as it was shown
+    version: str = ""  # as that connection has shown it last
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the watch has shown it as it was created, and nothing newer."""
+        return self.stored is not None and self.stored.version == self.version
 
 
 class Shelf:
@@ -61,9 +63,14 @@ class Shelf:
         """Whether it is here, of whatever age: given to nobody, or just being created."""
         return mac in self._entries
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the watch is, so that something can be created to be handed out."""
+        return self._connection() != 0
+
     def begin(self, mac: MacAddress) -> None:
         """Its create is about to be sent."""
-        self._entries[mac] = _Entry(self._clock())
+        self._entries[mac] = _Entry(self._clock(), self._connection())
 
     def made(self, stored: Stored) -> None:
         """The create has succeeded."""
@@ -94,7 +101,7 @@ class Shelf:
 
         To be handed out by whoever calls, without an `await`: they are checked now.
         """
-        found = tuple(islice(self._good(pool), count))
+        found = tuple(islice(self._ready(pool), count))
         if len(found) < count:
             return ()
         for mac in found:
@@ -110,8 +117,7 @@ class Shelf:
             if entry.stored is None and kept < most:
                 kept += 1  # being created
                 continue
-            is_waiting = entry.connection == _UNSEEN and self._is_young(entry, now)
-            is_good = is_waiting or self._is_good(mac, entry, now, pool)
+            is_good = self._is_good(entry, now) and pool is not None and mac in pool
             if is_good and kept < most:
                 kept += 1
             elif entry.stored is not None:
@@ -121,37 +127,32 @@ class Shelf:
 
     def reset(self, _: list[Seen]) -> None:
         """See View.reset; a list comes after a cut, and no entry outlives one."""
-        for entry in self._entries.values():
-            entry.connection = _CUT_OFF
 
     def put(self, item: Seen) -> None:
         """See View.put."""
         entry = self._entries.get(item.mac)
-        if entry is None:
+        if entry is None or entry.connection != self._connection():
             return
-        version = str(item.version)
-        if entry.connection == _UNSEEN:
-            entry.version, entry.connection = version, self._connection()
-        elif version != entry.version:
+        if entry.is_shown and str(item.version) != entry.version:
             self.forget(item.mac)  # somebody has written to it
+        else:  # before that it may still be what had the address earlier
+            entry.version = str(item.version)
 
     def drop(self, item: Seen) -> None:
         """See View.drop."""
         self.forget(item.mac)
 
-    def _good(self, pool: Pool) -> Iterator[MacAddress]:
+    def _ready(self, pool: Pool) -> Iterator[MacAddress]:
         now = self._clock()
-        return (mac for mac, one in self._entries.items() if self._is_good(mac, one, now, pool))
-
-    def _is_good(self, mac: MacAddress, entry: _Entry, now: Instant, pool: Pool | None) -> bool:
         return (
-            entry.stored is not None
-            and entry.stored.version == entry.version
-            and entry.connection == self._connection() != _UNSEEN
-            and self._is_young(entry, now)
-            and pool is not None
-            and mac in pool
+            mac
+            for mac, entry in self._entries.items()
+            if entry.is_shown and self._is_good(entry, now) and mac in pool
         )
+
+    def _is_good(self, entry: _Entry, now: Instant) -> bool:
+        """Whether it may be handed out once it is shown."""
+        return entry.connection == self._connection() != 0 and self._is_young(entry, now)
 
     def _is_young(self, entry: _Entry, now: Instant) -> bool:
         return all(

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Source, State
@@ -19,8 +20,9 @@ from webhook.claims import DEADLINE_S, Claims, Grant
 from webhook.taken import STEP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
+    from crds.allocation import Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
@@ -35,13 +37,13 @@ _log = logging.getLogger(__name__)
 MOST = 512
 # So many creates at once when all is missing; the fuller, the fewer, down to one.
 _CALLS = 4
-# How often it is looked after though nobody asks, and how long after a refusal.
+# How often it is looked after though nobody asks, and how long after something went wrong.
 _TICK_S = 1.0
 # It is refilled when nobody has asked for so long, or when half of it is gone: a burst that the
 # stock can serve is not to be slowed down by the refill.
 _LULL_S = 0.2
-# For what a clean stop deletes; it fits into the 10 s for which the webhook serves on.
-_CLOSING_S = 5.0
+# For what a clean stop waits for, and then deletes: both fit into the 10 s of serving on.
+_ENDING_S, _CLOSING_S = 2.0, 5.0
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Stock:
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _asked_s: float = 0.0
     _not_before_s: float = 0.0
+    _lull: asyncio.TimerHandle | None = None
 
     def hand_out(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
         """Return `count` addresses, never to be returned again, or none: there are fewer."""
@@ -78,22 +81,30 @@ class Stock:
             while True:
                 await self._due.wait()
                 self._due.clear()
-                if self._can_wait():
-                    asyncio.get_running_loop().call_later(_LULL_S, self._due.set)
-                    continue
-                for _ in range(self._places()):
-                    if (allocation := self.begin()) is not None:
-                        task = tasks.create_task(self.create(allocation))
-                        self._creating.add(task)
-                        task.add_done_callback(self._creating.discard)
+                if not self._can_wait():
+                    self.fill(tasks.create_task)
+                elif self._lull is None:
+                    loop = asyncio.get_running_loop()
+                    self._lull = loop.call_later(_LULL_S, self._look_again)
+
+    def fill(self, start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]]) -> None:
+        """Start as many creates as are wanted now."""
+        for _ in range(self._places()):
+            allocation = self.begin()
+            if allocation is None:
+                self._not_before_s = self.clock() + _TICK_S
+                return
+            task = start(self.create(allocation))
+            self._creating.add(task)
+            task.add_done_callback(self._created)
 
     async def close(self) -> None:
         """Create no more, and delete what was given to nobody."""
         self.most = 0
+        if self._creating:
+            await asyncio.wait(self._creating, timeout=_ENDING_S)
         try:
             async with asyncio.timeout(_CLOSING_S):
-                if self._creating:
-                    await asyncio.wait(self._creating)
                 await self.tidy()
         except TimeoutError:
             _log.info("no time was left to delete what was created ahead: the controller does it")
@@ -115,25 +126,39 @@ class Stock:
             self.shelf.made(await self.allocations.create(allocation))
         except AlreadyAllocated:
             self.shelf.forget(allocation.mac)
-        except StoreUnavailable as error:  # it may have been carried out: the controller's, then
+        except Exception as error:  # noqa: BLE001 # admission goes on without a stock
+            # It may have been carried out all the same: it is the controller's, then.
             self.shelf.forget(allocation.mac)
             self._not_before_s = self.clock() + _TICK_S
-            _log.info("nothing is created ahead for a moment: %s", error)
-        self._due.set()
+            _complain("nothing is created ahead for a moment", error)
 
     async def tidy(self) -> None:
         """Delete what cannot be handed out any more, and what is more than demand speaks for."""
-        for stored in self.shelf.surplus(self._ahead(), self.pool()):
-            try:
-                await self.allocations.delete(stored)
-            except (Changed, StoreUnavailable) as error:
-                _log.info("left for the controller to collect: %s: %s", stored.mac, error)
+        surplus = self.shelf.surplus(self._ahead(), self.pool())
+        for at in range(0, len(surplus), _CALLS):
+            await asyncio.gather(*map(self._delete, surplus[at : at + _CALLS]))
+
+    async def _delete(self, stored: Stored) -> None:
+        try:
+            await self.allocations.delete(stored)
+        except Changed:
+            _log.info("%s was changed by somebody, and stays", stored.mac)
+        except Exception as error:  # noqa: BLE001 # likewise
+            _complain(f"left for the controller to collect: {stored.mac}", error)
 
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             await self.tidy()
             self._due.set()
+
+    def _created(self, task: asyncio.Task[None]) -> None:
+        self._creating.discard(task)
+        self._due.set()
+
+    def _look_again(self) -> None:
+        self._lull = None
+        self._due.set()
 
     def _can_wait(self) -> bool:
         is_asked = self.clock() - self._asked_s < _LULL_S
@@ -143,13 +168,14 @@ class Stock:
         """How many creates to begin now."""
         ahead, now_s = self._ahead(), self.clock()
         missing = ahead - len(self.shelf)
-        if missing <= 0 or now_s < self._not_before_s:
+        if missing <= 0 or now_s < self._not_before_s or not self.shelf.is_open:
             return 0
-        return min(missing, -(-_CALLS * missing // ahead) - len(self._creating))
+        return min(missing, ceil(_CALLS * missing / ahead) - len(self._creating))
 
     def _ahead(self) -> int:
         pool = self.pool()
-        free = pool.size - len(self.taken.known) if pool is not None else 0  # at least
+        taken = None if pool is None else self.taken.known.inside(pool)
+        free = 0 if pool is None or taken is None else pool.size - taken
         return self.demand.ahead(self.clock(), self.most, free)
 
 
@@ -169,3 +195,9 @@ class Stocked:
         ):
             return Grant(macs)
         return await self.behind.take(wants, pool, request, within_s)
+
+
+def _complain(what: str, error: Exception) -> None:
+    """Log what went wrong, with the way there where nobody foresaw it."""
+    foreseen = isinstance(error, StoreUnavailable)
+    _log.info("%s: %s", what, error if foreseen else repr(error), exc_info=not foreseen)

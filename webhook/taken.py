@@ -61,6 +61,16 @@ class Names(set["MacAddress"]):
             self.remove(mac)
             self._inside -= self._pool is not None and mac in self._pool
 
+    def inside(self, pool: Pool) -> int | None:
+        """How many lie in `pool`; None while they are being counted, which begins with this."""
+        if self._pool == pool and not self._counting:
+            return self._inside
+        if len(self) <= STEP and not self._counting:
+            self._pool, self._inside = pool, sum(mac in pool for mac in self)
+            return self._inside
+        self._counting = self._counting or asyncio.create_task(self._count(pool))
+        return None
+
     async def fill(self, pool: Pool) -> bool:
         """Whether every address of `pool` is among them."""
         if len(self) < pool.size:

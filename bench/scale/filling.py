@@ -124,12 +124,18 @@ class _Filling:
         """Declare addresses, or remove such, until so many are taken; pods keep theirs."""
         states = self.ledger.states
         # Meanwhile the controller releases what pods had, so the level may be missed again.
-        while missing := taken - len(states):
+        while True:
+            missing = taken - len(states)
             if missing > 0:
                 free = [mac for mac in self.pool if mac not in states]
                 await self._declare(self.chance.sample(free, missing))
-            elif declared := sorted(mac for mac, one in states.items() if one is State.DECLARED):
+            elif missing < 0 and (
+                declared := sorted(mac for mac, one in states.items() if one is State.DECLARED)
+            ):
                 await self._remove(self.chance.sample(declared, min(-missing, len(declared))))
+            elif taken and State.STOCK in states.values():  # so full a pool is to have none
+                none = "the webhook has given back its stock"
+                await self.ledger.until(lambda: State.STOCK not in states.values(), none, _SEEN_S)
             else:
                 return
 

@@ -56,7 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = 0
     try:
         _measure(arguments, results)
-    except* (NeverCame, NotReady, ApiError, Unreachable, StoreUnavailable) as failed:
+    except* (
+        NeverCame,
+        NotReady,
+        AssertionError,
+        ApiError,
+        Unreachable,
+        StoreUnavailable,
+    ) as failed:
         say(f"The run failed: {failed.exceptions[0]}")
         code = 1  # and the parts before are kept: they took minutes
     if results.sizes or results.levels or results.bursts:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.loops import _AT_ONCE, Marks, Subjects
+from controller.loops import _AT_ONCE, LULL_S, WITHIN_S, Marks, Subjects
 from controller.tests.worlds import MAC, OTHER
 from crds.mac import MacAddress
 from crds.store import StoreUnavailable
@@ -62,6 +62,50 @@ def scene() -> Iterator[Scene]:
     scene = Scene()
     yield scene
     scene.loop.end()
+
+
+@pytest.fixture
+def patient() -> Iterator[Scene]:
+    """Marks that wait for a lull."""
+    scene = Scene(marks=Marks())
+    yield scene
+    scene.loop.end()
+
+
+def test_what_is_marked_waits_for_a_lull(patient: Scene) -> None:
+    patient.mark(MAC)
+    patient.pass_time(LULL_S * 0.9)
+    patient.mark(OTHER)
+    patient.pass_time(LULL_S * 0.2)
+    assert patient.begun == []
+
+    patient.pass_time(LULL_S)
+
+    assert patient.begun == [MAC, OTHER]
+
+
+def test_marks_that_never_end_are_waited_for_about_a_second(patient: Scene) -> None:
+    often_s = LULL_S / 2
+    for _ in range(round(WITHIN_S / often_s)):
+        assert patient.begun == []
+        patient.mark(MAC)
+        patient.pass_time(often_s)
+    patient.pass_time(LULL_S)
+
+    assert patient.begun == [MAC]
+
+
+def test_what_is_urgent_waits_for_nothing_and_takes_along_what_waits(patient: Scene) -> None:
+    patient.mark(OTHER)
+
+    patient.marks.mark(MAC, at_once=True)
+    patient.loop.rest()
+
+    assert patient.begun == [OTHER, MAC]
+    patient.finish(OTHER)
+    patient.finish(MAC)
+    patient.mark(OTHER)
+    assert patient.begun == [OTHER, MAC]  # and what comes afterwards waits again
 
 
 def test_marked_addresses_are_settled_in_their_order_and_at_the_same_time(scene: Scene) -> None:

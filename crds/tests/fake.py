@@ -229,8 +229,8 @@ def _validate(allocation: Allocation) -> None:
         raise _invalid("a Bound allocation needs spec.owner with its uid")
     if allocation.state is State.PENDING and owner is None:
         raise _invalid("a Pending allocation needs spec.owner")
-    if allocation.state is State.DECLARED and owner is not None:
-        raise _invalid("a Declared allocation has no owner")
+    if allocation.state in {State.DECLARED, State.STOCK} and owner is not None:
+        raise _invalid(f"a {allocation.state} allocation has no owner")
 
 
 def _invalid(message: str) -> StoreUnavailable:

@@ -83,14 +83,14 @@ class Stocking:
         self.watch = self.cluster.follow_names(Views(self.taken, self.shelf))
         self.demand = Demand(V_S)
         self.stock = Stock(
-            client.allocations,
-            self.taken,
-            self.shelf,
-            self.demand,
-            lambda: self.pool,
-            lambda _: 1,
-            lambda: self.now_s,
-            most,
+            allocations=client.allocations,
+            taken=self.taken,
+            shelf=self.shelf,
+            demand=self.demand,
+            pool=lambda: self.pool,
+            draw=lambda _: 1,
+            clock=lambda: self.now_s,
+            most=most,
         )
 
     async def create(self, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,10 +12,14 @@ from crds.mac import MacRange
 from crds.machines import IN_POD_BRIDGE
 from crds.pool import Pool
 from crds.tests.gates import Fail, Hold
+from tests.steering import SteeredLoop
 from webhook import stock as stocking
 from webhook.tests.replica import bound, calls_to, pending
 from webhook.tests.reviews import mac, pool
 from webhook.tests.stocks import V_S, WIDE, Parking, Stocking, made, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CALLS, LULL_S, TICK_S = stocking._CALLS, stocking._LULL_S, stocking._TICK_S
 
@@ -110,6 +115,33 @@ async def test_a_refill_waits_for_a_lull_while_half_of_it_is_there() -> None:
     scene.now_s += LULL_S
     assert not scene.stock._can_wait()
     assert scene.stock._places() == 1
+
+
+@pytest.fixture
+def loop_of_a_test() -> Iterator[SteeredLoop]:
+    """A loop whose clock stands still until a test moves it."""
+    loop = SteeredLoop()
+    yield loop
+    loop.end()
+
+
+def test_it_is_refilled_when_the_lull_has_come(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    wanted(scene, 16)
+    loop.run_until_complete(scene.create(16))
+    loop.create_task(scene.stock.run())
+    loop.rest()
+
+    for _ in range(2):
+        scene.stock.hand_out(1, WIDE)
+        loop.rest()
+    assert len(scene.shelf) == 14
+    loop.now_s += LULL_S
+    loop.strike()
+    loop.rest()
+
+    assert len(scene.shelf) == 16
 
 
 async def test_a_refill_waits_for_no_lull_when_more_than_half_is_gone() -> None:
