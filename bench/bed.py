@@ -1,32 +1,31 @@
-"""The place of the measurement: a cluster with our release, two webhooks more, and namespaces."""
+"""The place of the measurement: a cluster with our release, other webhooks, and namespaces."""
 
 from __future__ import annotations
 
 import base64
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cells import CELLS, SUSTAINED, Lane
-from bench.hooks import PORT, Hook, create_namespaces, label, prepare
+from bench.hooks import PORT, Hook, create_namespaces, label, prepare, start_noop
 from e2e.cluster import processes, programs
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import wait_ready
 from e2e.cluster.release_up import Installed, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-_NOOP, _SYNCHRONOUS = "bench-noop", "bench-synchronous"
+_NOOP, _CONSTANT, _SYNCHRONOUS = "bench-noop", "bench-constant", "bench-synchronous"
 _OPTED_IN = {f"{one}.kubemacpool.io": "allocate" for one in ("mutatepods", "mutatevirtualmachines")}
 _LABELS: dict[Lane, dict[str, str]] = {
     Lane.NOT_OPTED_IN: {},
     Lane.NO_ANNOTATION: _OPTED_IN,
     Lane.NO_OP: label(_NOOP),
+    Lane.CONSTANT: label(_CONSTANT),
     Lane.SYNCHRONOUS: label(_SYNCHRONOUS),
     Lane.STOCK: _OPTED_IN,
 }
@@ -64,7 +63,7 @@ class Bed:
 @contextmanager
 def bed(quiet_s: float | None) -> Iterator[Bed]:
     """Give a bed of one's own, and leave nothing of it; `quiet_s` is Q of our programs."""
-    progress = Progress("Bringing up a control plane, the release and two webhooks more")
+    progress = Progress("Bringing up a control plane, the release and three webhooks more")
     with ephemeral() as cluster:
         apply_machine_crds(cluster.kubectl)
         with installed(cluster, replicas=1, quiet_s=quiet_s) as release:
@@ -73,40 +72,26 @@ def bed(quiet_s: float | None) -> Iterator[Bed]:
                 cluster.kubectl, {name: _LABELS[lane] for name, lane in lanes.items()}
             )
             progress.tick()
-            noop = _start_noop(cluster)
+            strangers = {
+                Lane.NO_OP: start_noop(cluster, _NOOP),
+                Lane.CONSTANT: start_noop(cluster, _CONSTANT, "constant"),
+            }
             with _synchronous(cluster, quiet_s) as synchronous:
                 progress.done()
-                yield Bed(cluster.kubeconfig, _pids(cluster, release, noop, synchronous))
+                running = {**strangers, Lane.SYNCHRONOUS: synchronous}
+                yield Bed(cluster.kubeconfig, _pids(cluster, release, running))
 
 
 def _pids(
-    cluster: ControlPlane,
-    release: Installed,
-    noop: processes.Process,
-    synchronous: processes.Process,
+    cluster: ControlPlane, release: Installed, webhooks: Mapping[Lane, processes.Process]
 ) -> dict[str, int]:
     return {
         "API server": cluster.process("kube-apiserver").pid,
         "etcd": cluster.process("etcd").pid,
         "controller": release.controller.process.pid,
-        Lane.NO_OP: noop.pid,
-        Lane.SYNCHRONOUS: synchronous.pid,
+        **{lane: process.pid for lane, process in webhooks.items()},
         Lane.STOCK: release.webhooks[0].process.pid,
     }
-
-
-def _start_noop(cluster: ControlPlane) -> processes.Process:
-    hook = prepare(cluster, _NOOP)
-    argv = ["-m", "bench.noop", hook.address, str(PORT), str(hook.certificate), str(hook.key)]
-    noop = processes.start(
-        _NOOP,
-        [sys.executable, *argv],
-        state=cluster.state,
-        env=processes.environment(PYTHONPATH=str(Path(__file__).parents[1])),
-        lasting=False,
-    )
-    wait_ready(noop, f"https://{hook.address}:{PORT}/readyz")
-    return noop
 
 
 @contextmanager

@@ -41,6 +41,8 @@ class Lane(StrEnum):
     NO_ANNOTATION = "no annotation"
     # A webhook on the same server stack that allows everything and changes nothing.
     NO_OP = "no-op webhook"
+    # The same, but it writes an address that nobody keeps: the API server has a patch to apply.
+    CONSTANT = "constant patch"
     # Ours with `--stock 0`: each address is created inside the request.
     SYNCHRONOUS = "synchronous"
     # Ours as it is released: addresses created ahead, and handed out from memory.
@@ -133,5 +135,5 @@ def turn(chance: random.Random) -> Iterator[Cell]:
 SUSTAINED = {
     f"bench-sustained-{lane}".replace(" ", "-"): lane
     for lane in Lane
-    if lane is not Lane.NO_ANNOTATION
+    if lane not in {Lane.NO_ANNOTATION, Lane.CONSTANT}
 }

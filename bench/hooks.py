@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cells import Lane
 from bench.pods import pod
-from e2e.cluster import certificates
-from e2e.cluster.readiness import eventually
+from e2e.cluster import certificates, processes
+from e2e.cluster.readiness import eventually, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from e2e.cluster.controlplane import ControlPlane
     from e2e.cluster.kubectl import Kubectl
@@ -63,6 +64,21 @@ def prepare(cluster: ControlPlane, name: str) -> Hook:
     _wait_in_force(kubectl, name)
     files = (cluster.state / f"{name}.{half}" for half in ("crt", "key"))
     return Hook(name, kubectl(*where), *files)
+
+
+def start_noop(cluster: ControlPlane, name: str, *flags: str) -> processes.Process:
+    """Start a webhook that does nothing, or what `flags` say; return when it serves."""
+    hook = prepare(cluster, name)
+    pair = (str(hook.certificate), str(hook.key))
+    noop = processes.start(
+        name,
+        [sys.executable, "-m", "bench.noop", hook.address, str(PORT), *pair, *flags],
+        state=cluster.state,
+        env=processes.environment(PYTHONPATH=str(Path(__file__).parents[1])),
+        lasting=False,
+    )
+    wait_ready(noop, f"https://{hook.address}:{PORT}/readyz")
+    return noop
 
 
 def create_namespaces(kubectl: Kubectl, labels: Mapping[str, Mapping[str, str]]) -> None:

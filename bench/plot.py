@@ -25,6 +25,7 @@ _COLOURS = {
     Lane.NOT_OPTED_IN: "#999999",
     Lane.NO_ANNOTATION: "#56b4e9",
     Lane.NO_OP: "#0072b2",
+    Lane.CONSTANT: "#cc79a7",
     Lane.SYNCHRONOUS: "#d55e00",
     Lane.STOCK: "#009e73",
 }
@@ -32,7 +33,7 @@ _COLOURS = {
 # for what chance makes less than nothing.
 _LINEAR_MS = 5.0
 _TICKS_MS = (-100, -30, -10, -5, 0, 5, 10, 30, 100, 300, 1000)
-_STEP = 0.17  # from one lane to the next within a shape
+_STEP = 0.15  # from one lane to the next within a shape
 
 
 def svg(results: Results) -> bytes:

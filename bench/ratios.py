@@ -1,4 +1,4 @@
-"""How ours compares with a webhook that does nothing: pure.
+"""How ours compares with a webhook that does nothing, or writes a constant: pure.
 
 Two questions, of each shape and of each of ours. How many times as long does a whole request take?
 That is asked turn by turn: the two lanes stand next to each other in each. And how many times as
@@ -33,7 +33,7 @@ _LOW, _HIGH = 0.025, 0.975
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """One of ours to the no-op webhook: the whole latency, and what is added.
+    """One of ours to the webhook `to`: the whole latency, and what is added.
 
     An added part that cannot be measured (zero or less) makes the quotient 0 above and infinite
     below.
@@ -41,6 +41,7 @@ class Ratio:
 
     shape: Shape
     lane: Lane
+    to: Lane
     whole: Interval
     added: Interval
 
@@ -48,10 +49,11 @@ class Ratio:
 def ratios(batches: Sequence[Batch], seed: int) -> list[Ratio]:
     """Compare each of ours in every shape in which it is asked at all."""
     return [
-        _ratio(batches, Cell(shape, lane), seed)
+        _ratio(batches, Cell(shape, lane), to, seed)
         for shape in SHAPES
         if shape.work is not Work.EDIT
         for lane in OURS
+        for to in (Lane.NO_OP, Lane.CONSTANT)
     ]
 
 
@@ -94,12 +96,13 @@ def bootstrap(
     return Interval(figure(units), quantile(drawn, _LOW), quantile(drawn, _HIGH))
 
 
-def _ratio(batches: Sequence[Batch], ours: Cell, seed: int) -> Ratio:
-    shape, noop = ours.shape, Cell(ours.shape, Lane.NO_OP)
-    whole, base = medians(batches, ours), medians(batches, noop)
+def _ratio(batches: Sequence[Batch], ours: Cell, to: Lane, seed: int) -> Ratio:
+    shape, other = ours.shape, Cell(ours.shape, to)
+    whole, base = medians(batches, ours), medians(batches, other)
     return Ratio(
         shape=shape,
         lane=ours.lane,
+        to=to,
         whole=interval([whole[turn] / base[turn] for turn in whole]),
-        added=of_medians(added_ms(batches, ours), added_ms(batches, noop), seed),
+        added=of_medians(added_ms(batches, ours), added_ms(batches, other), seed),
     )

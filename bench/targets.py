@@ -30,7 +30,7 @@ class Met(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One figure, of ms added or of times the no-op webhook's, and the most that it should be."""
+    """One figure, of ms added or of times another webhook's, and the most that it should be."""
 
     shape: Shape
     lane: Lane
@@ -50,12 +50,13 @@ class Target:
 
 def targets(rows: Mapping[Cell, Row], found: Iterable[Ratio]) -> list[Target]:
     """Return every target, in the order of the report."""
-    stock = {one.shape: one for one in found if one.lane is Lane.STOCK}
+    stock = {(one.shape, one.to): one for one in found if one.lane is Lane.STOCK}
     pods = [shape for shape in SHAPES if shape.work is Work.POD]
     plain = [Cell(shape, Lane.NO_ANNOTATION) for shape in pods]
     return [
         *(
-            Target(shape, Lane.STOCK, stock[shape].added, _TIMES[load], "times")
+            Target(shape, Lane.STOCK, stock[shape, to].added, _TIMES[load], f"times the {to}")
+            for to in (Lane.NO_OP, Lane.CONSTANT)
             for shape in pods
             if (load := (shape.clients, shape.interfaces)) in _TIMES
         ),

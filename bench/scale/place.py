@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.hooks import PORT, create_namespaces, label, prepare
+from bench.hooks import create_namespaces, label, start_noop
 from bench.scale.figures import Lane, Memory, Start
 from crds.client import Api
 from e2e.audit import CONTROLLER
@@ -18,7 +17,7 @@ from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.programs import NAMESPACE, Program, start_controller, start_webhook
 from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import NotReady, answers, eventually, wait_ready
+from e2e.cluster.readiness import NotReady, answers, eventually
 from e2e.cluster.release_up import apply_release, stop, wait_in_force
 
 if TYPE_CHECKING:
@@ -101,16 +100,7 @@ class Place:
         """Create a namespace for each lane, and the no-op webhook."""
         labels = {Lane.NOT_OPTED_IN: {}, Lane.NO_OP: label(_NOOP), Lane.OURS: _OPTED_IN}
         create_namespaces(self.cluster.kubectl, {lane.namespace: labels[lane] for lane in Lane})
-        hook = prepare(self.cluster, _NOOP)
-        argv = ["-m", "bench.noop", hook.address, str(PORT), str(hook.certificate), str(hook.key)]
-        noop = processes.start(
-            _NOOP,
-            [sys.executable, *argv],
-            state=self.cluster.state,
-            env=processes.environment(PYTHONPATH=str(Path(__file__).parents[2])),
-            lasting=False,
-        )
-        wait_ready(noop, f"https://{hook.address}:{PORT}/readyz")
+        start_noop(self.cluster, _NOOP)
 
 
 @contextmanager

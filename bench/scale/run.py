@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.machine import describe
+from bench.page import published
 from bench.scale import bursts, filling, growth
 from bench.scale.figures import Results
 from bench.scale.ledger import NeverCame
-from bench.scale.publish import published
 from bench.scale.report import markdown, text
 from crds.allocation import QUIET_S
 from crds.client import ApiError, Unreachable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _CHECKOUT = Path(__file__).parents[2]
 _RESULTS = _CHECKOUT / ".bench"
 _PAGE = _CHECKOUT / "docs" / "scale.md"
+_MARK = "bench scale"
 _PARTS = ("growth", "filling", "bursts")
 _TEXT, _JSON, _MARKDOWN = "scale.txt", "scale.json", "scale.md"
 # A smoke run does not wait a minute for each release.
@@ -99,7 +100,7 @@ def _keep(arguments: argparse.Namespace, results: Results, machine: dict[str, st
 
 
 def _publish(folder: Path) -> int:
-    _PAGE.write_text(published(_PAGE.read_text(), (folder / _MARKDOWN).read_text()))
+    _PAGE.write_text(published(_PAGE.read_text(), _MARK, (folder / _MARKDOWN).read_text()))
     say(f"The tables of {folder} are in {_PAGE}.")
     return 0
 

@@ -6,12 +6,21 @@ from bench.cells import CELLS, SUSTAINED, Cell, Lane, Shape, Work
 from bench.results import Batch, Results, Sustained
 
 ONE = Shape(Work.POD, clients=1, interfaces=1)
-PROCESSES = ("API server", "etcd", "controller", "no-op webhook", "synchronous", "stock")
+PROCESSES = (
+    "API server",
+    "etcd",
+    "controller",
+    "no-op webhook",
+    "constant patch",
+    "synchronous",
+    "stock",
+)
 # What each lane adds to the 10 ms of a request, in ms.
 ADDS = {
     Lane.NOT_OPTED_IN: 0.0,
     Lane.NO_ANNOTATION: 0.0,
     Lane.NO_OP: 2.0,
+    Lane.CONSTANT: 2.25,
     Lane.SYNCHRONOUS: 12.0,
     Lane.STOCK: 2.5,
 }

@@ -4,11 +4,12 @@ from dataclasses import astuple
 from math import inf
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.cells import SHAPES, Lane, Work
-from bench.ratios import bootstrap, of_medians, ratios, times
+from bench.ratios import Ratio, bootstrap, of_medians, ratios, times
+from bench.results import Results
 from bench.summary import Interval
 from bench.tests.made import ONE, results
 
@@ -23,6 +24,11 @@ def by_turn(draw: st.DrawFn) -> dict[int, float]:
     return {turn: draw(MS) for turn in range(1, draw(TURNS) + 1)}
 
 
+def to_the_noop(run: Results) -> dict[Lane, Ratio]:
+    found = [one for one in ratios(run.batches, run.seed) if one.shape == ONE]
+    return {one.lane: one for one in found if one.to is Lane.NO_OP}
+
+
 def test_one_turn_says_nothing_of_how_sure_it_is() -> None:
     assert of_medians({1: 3.0}, {1: 2.0}, seed=1) == Interval(1.5, -inf, inf)
 
@@ -30,7 +36,7 @@ def test_one_turn_says_nothing_of_how_sure_it_is() -> None:
 def test_the_whole_latency_is_compared_within_each_turn() -> None:
     run = results(turns=6, machine=lambda turn: 10.0 if turn % 2 else 1000.0)
 
-    found = {one.lane: one for one in ratios(run.batches, run.seed) if one.shape == ONE}
+    found = to_the_noop(run)
 
     whole = found[Lane.SYNCHRONOUS].whole
     assert whole.low == pytest.approx(1012 / 1002)
@@ -40,18 +46,19 @@ def test_the_whole_latency_is_compared_within_each_turn() -> None:
 def test_what_is_added_is_compared_by_the_medians_over_the_run() -> None:
     run = results(turns=6, machine=float)
 
-    found = {one.lane: one for one in ratios(run.batches, run.seed) if one.shape == ONE}
+    found = to_the_noop(run)
 
     assert astuple(found[Lane.STOCK].added) == pytest.approx((1.25, 1.25, 1.25))
     assert astuple(found[Lane.SYNCHRONOUS].added) == pytest.approx((6, 6, 6))
 
 
 def test_every_shape_in_which_a_webhook_is_asked_has_a_ratio_for_either_of_ours() -> None:
-    found = [(one.shape, one.lane) for one in ratios(results().batches, 1)]
+    found = [(one.shape, one.lane, one.to) for one in ratios(results().batches, 1)]
 
     asked = [shape for shape in SHAPES if shape.work is not Work.EDIT]
     lanes = (Lane.SYNCHRONOUS, Lane.STOCK)
-    assert found == [(shape, lane) for shape in asked for lane in lanes]
+    others = (Lane.NO_OP, Lane.CONSTANT)
+    assert found == [(shape, lane, to) for shape in asked for lane in lanes for to in others]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +71,6 @@ def test_what_adds_nothing_is_nothing_and_divides_nothing(
     assert times(above, below) == expected
 
 
-@settings(deadline=None)
 @given(by_turn(), st.floats(min_value=0.1, max_value=50))
 def test_what_is_so_many_times_the_other_in_every_turn_is_so_surely(
     below: dict[int, float], factor: float
@@ -76,7 +82,6 @@ def test_what_is_so_many_times_the_other_in_every_turn_is_so_surely(
     assert astuple(found) == pytest.approx((factor, factor, factor))
 
 
-@settings(deadline=None)
 @given(by_turn(), by_turn(), st.floats(min_value=0.1, max_value=50))
 def test_the_unit_of_time_does_not_matter(
     first: dict[int, float], second: dict[int, float], unit: float
@@ -95,7 +100,6 @@ def test_the_unit_of_time_does_not_matter(
     assert astuple(there) == pytest.approx(astuple(here))
 
 
-@settings(deadline=None)
 @given(st.lists(MS, min_size=2, max_size=12), st.integers())
 def test_an_interval_is_ordered_lies_within_the_units_and_a_seed_repeats_it(
     units: list[float], seed: int

@@ -37,11 +37,11 @@ def test_the_stock_has_targets_at_1_and_8_clients_and_pods_without_the_annotatio
 
     load = [(one.lane, one.shape.clients, one.shape.interfaces, one.most) for one in found]
     stock, plain = Lane.STOCK, Lane.NO_ANNOTATION
-    assert load[:4] == [
-        (stock, 1, 1, 1.4),
-        (stock, 1, 4, 1.6),
-        (stock, 8, 1, 1.4),
-        (stock, 8, 4, 1.6),
+    of_stock = [(stock, 1, 1, 1.4), (stock, 1, 4, 1.6), (stock, 8, 1, 1.4), (stock, 8, 4, 1.6)]
+    assert load[:8] == of_stock * 2
+    assert [one.unit for one in found[:8:4]] == [
+        "times the no-op webhook",
+        "times the constant patch",
     ]
-    assert load[4:] == [(plain, clients, n, 0) for clients in (1, 8, 16) for n in (1, 4)]
-    assert [one.met for one in found] == [Met.YES] * 4 + [Met.UNSEEN] * 6
+    assert load[8:] == [(plain, clients, n, 0) for clients in (1, 8, 16) for n in (1, 4)]
+    assert [one.met for one in found] == [Met.YES] * 8 + [Met.UNSEEN] * 6

@@ -12,7 +12,7 @@ from e2e.cluster import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
 PLAIN, NO_OP, SYNCHRONOUS, STOCK = "not opted in", "no-op webhook", "synchronous", "stock"
-LANES = (PLAIN, "no annotation", NO_OP, SYNCHRONOUS, STOCK)
+LANES = (PLAIN, "no annotation", NO_OP, "constant patch", SYNCHRONOUS, STOCK)
 POD, VM = "create a pod", "create a VM"
 EDIT, PLUG = "stop a VM", "add an interface to a VM"
 SHAPES = [
@@ -26,7 +26,7 @@ SHAPES = [
     for clients in crowds
     for interfaces in sizes
 ]
-PROCESSES = {"API server", "etcd", "controller", NO_OP, SYNCHRONOUS, STOCK}
+PROCESSES = {"API server", "etcd", "controller", NO_OP, "constant patch", SYNCHRONOUS, STOCK}
 
 
 @pytest.fixture(scope="module")
