@@ -169,7 +169,7 @@ async def _first_start(cluster: ControlPlane, machines: int) -> Run:
             calls=_named(Audit(cluster).calls(CONTROLLER)),
         )
         following.cancel()
-        stored, _ = await api.list(ALLOCATIONS.everywhere, ALLOCATIONS.read)
+        stored, _ = await api.list(ALLOCATIONS)
     _check(stored, run)
     return run
 

@@ -26,18 +26,19 @@ from crds.pages import taken_apart
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
+    from crds.resources import Resource
+
 T = TypeVar("T")
 
 # kube-apiserver ends a create or patch after 34 s at the latest; nobody here waits that long.
 CALL_TIMEOUT_S = 10.0
-# A page of a list holds up to PAGE objects, of 1 kB (allocations) to 10 kB (pods): 5 MB are taken
-# apart in 10 ms, and no more than one page is ever held.
-PAGE = 500
 LIST_TIMEOUT_S = 60.0
 # The API server sends a bookmark about once a minute: a watch that says less than that is dead.
 WATCH_SILENCE_S = 150.0
 # How old a token read from its file may be; the `kubernetes` package re-reads it as often.
 _TOKEN_LIFE_S = 60.0
+_JSON = "application/json"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
 
 
@@ -67,12 +68,13 @@ class Api:
 
     `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
     `calls` is how many can be under way, watches aside; the others wait their turn, and a call's
-    time-out counts from there.
+    time-out counts from there. `most` is how many objects a page of a list holds at most.
     """
 
     user_agent: str
     kubeconfig: str | None = None
     calls: int = 64
+    most: int = 5000
     _configuration: Any = None
     _token: str | None = field(default=None, init=False, repr=False)
     _token_until_s: float = field(default=0.0, init=False)
@@ -86,7 +88,12 @@ class Api:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers={"User-Agent": self.user_agent, "Accept": "application/json"},
+            # Uncompressed: the API server's time is dearer than the network within a cluster.
+            headers={
+                "User-Agent": self.user_agent,
+                "Accept": _JSON,
+                "Accept-Encoding": "identity",
+            },
             read_bufsize=1 << 18,
         )
         return self
@@ -124,26 +131,31 @@ class Api:
 
     async def list(
         self,
-        path: str,
-        read: Callable[[bytes], T],
+        resource: Resource[T],
+        path: str | None = None,
         selection: Mapping[str, str] | None = None,
-        *,
-        leave_out: bool = False,
     ) -> tuple[list[T], str]:
         """Everything there is at one moment after the call, and the resourceVersion to watch from.
 
-        No resourceVersion is asked for, so that the answer is consistent (KEP-2340). A continuation
-        that has expired proves nothing: the list starts again. What `read` cannot read (ValueError)
-        fails the list, or is logged and left out. Only what `read` returns is kept.
+        All of `resource`, or those at `path` that `selection` lets through. No resourceVersion is
+        asked for, so that the answer is consistent (KEP-2340). A continuation that has expired
+        proves nothing: the list starts again. What cannot be read (ValueError) fails the list, or
+        is logged and left out. Only what was read is kept, and no more than one page of what comes.
         """
-        first = {**(selection or {}), "limit": str(PAGE)}
+        path = path or resource.everywhere
+        first = {**(selection or {}), "limit": str(min(resource.page, self.most))}
+        accept = _METADATA_LIST if resource.metadata_only else _JSON
         while True:
             found: list[T] = []
             query = first
             try:
                 while True:
-                    raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
-                    page = await taken_apart(raw, read, found, leave_out=leave_out)
+                    raw = await self._call(
+                        "GET", path, query=query, accept=accept, within_s=LIST_TIMEOUT_S
+                    )
+                    page = await taken_apart(
+                        raw, resource.read, found, leave_out=resource.leave_out
+                    )
                     del raw  # it is larger than all that is kept of it
                     if not page.more:
                         return found, page.version
@@ -201,6 +213,7 @@ class Api:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str = _JSON,
         within_s: float = CALL_TIMEOUT_S,
     ) -> bytes:
         """Ask, and ask again while the API server says 429: it has then not begun."""
@@ -213,7 +226,10 @@ class Api:
                             self._url(path),
                             data=body,
                             params=query,
-                            headers=self._headers(content_type if body is not None else None),
+                            headers={
+                                **self._headers(content_type if body is not None else None),
+                                "Accept": accept,
+                            },
                             ssl=self._tls,
                         ) as answer:
                             raw = await answer.read()

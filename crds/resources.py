@@ -45,7 +45,9 @@ class Resource(Generic[T]):
     """A resource: the paths of all, of one, and the reader of one object's JSON.
 
     `leave_out`: a list without those that cannot be read is still of use. `crd` is the name of its
-    CustomResourceDefinition where the cluster can be without it.
+    CustomResourceDefinition where the cluster can be without it. `metadata_only`: `read` reads no
+    more of an object, which takes the API server a third of the time to list. `page` is how many
+    come in one call: 5 MB are taken apart in 10 ms, and each call costs it a count of what is left.
     """
 
     group: str  # "/api/v1" or "/apis/GROUP/VERSION"
@@ -53,6 +55,8 @@ class Resource(Generic[T]):
     read: Callable[[bytes], T]
     leave_out: bool = False
     crd: str | None = None
+    metadata_only: bool = False
+    page: int = 500  # of pods and VMs, up to 10 kB each
 
     @property
     def everywhere(self) -> str:
@@ -253,9 +257,16 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
 # lacks one proves that nobody carries its address.
 ALLOCATIONS = Resource(
-    "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True
+    "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True, page=2500
 )
-ALLOCATED = Resource("/apis/kubemacpool.io/v1beta1", "macallocations", read_seen, leave_out=True)
+ALLOCATED = Resource(
+    "/apis/kubemacpool.io/v1beta1",
+    "macallocations",
+    read_seen,
+    leave_out=True,
+    metadata_only=True,
+    page=5000,
+)
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
 
 # The kinds that can own an address; an owner of any other kind is never judged gone. They are read

@@ -151,9 +151,7 @@ async def read_all(
 ) -> list[T]:
     """Read all of `resource`, or those at `path`. Raises StoreUnavailable."""
     try:
-        found, _ = await api.list(
-            path or resource.everywhere, resource.read, selection, leave_out=resource.leave_out
-        )
+        found, _ = await api.list(resource, path, selection)
     except (ApiError, Unreachable, ValueError) as error:
         raise StoreUnavailable(str(error)) from error
     return found

@@ -130,12 +130,7 @@ class Follower(Generic[T]):
         while True:
             try:
                 if not version:
-                    everything, version = await self.api.list(
-                        self.path,
-                        self.resource.read,
-                        self.query,
-                        leave_out=self.resource.leave_out,
-                    )
+                    everything, version = await self.api.list(self.resource, self.path, self.query)
                     self.view.reset(everything)
                     self.synced.set()
                     self._is_absent = False

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -11,22 +11,25 @@ from msgspec.structs import replace
 from crds import pages
 from crds.client import Api, ApiError, Unreachable
 from crds.objects import ApiObjects
-from crds.resources import PODS, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS, Resource, Seen
 from crds.store import ApiAllocations, StoreUnavailable
 from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
 from crds.tests.world import MAC, PENDING, POD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from crds.allocation import Owner
     from crds.tests.api_server import Answer
 
+T = TypeVar("T")
+
 
 async def test_a_list_is_all_its_pages(scripted: Api, server: ApiServer) -> None:
     server.script += [page(1, 2, more="a"), page(3, more="b"), page(version="9")]
 
-    items, version = await scripted.list("/things", json_of, {"fieldSelector": "x=y"})
+    items, version = await scripted.list(things(json_of), selection={"fieldSelector": "x=y"})
 
     assert items == [1, 2, 3]
     assert version == "9"
@@ -43,7 +46,7 @@ async def test_a_list_whose_continuation_expired_starts_again(
 ) -> None:
     server.script += [page(1, 2, more="a"), refuses(410, "Expired"), page(2, 3, version="9")]
 
-    items, version = await scripted.list("/things", json_of)
+    items, version = await scripted.list(things(json_of))
 
     assert items == [2, 3]
     assert version == "9"
@@ -54,7 +57,7 @@ async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServe
     server.script += [page(1, more="a"), refuses(500, "InternalError", "etcd is away")]
 
     with pytest.raises(ApiError, match="etcd is away"):
-        await scripted.list("/things", json_of)
+        await scripted.list(things(json_of))
 
 
 async def test_others_use_the_loop_while_a_list_is_read(
@@ -74,7 +77,7 @@ async def test_others_use_the_loop_while_a_list_is_read(
         seen.append(turns)
 
     task = asyncio.create_task(another())
-    await scripted.list("/things", read)
+    await scripted.list(things(read))
     task.cancel()
 
     assert len(set(seen)) == 100
@@ -84,7 +87,7 @@ async def test_a_list_keeps_nothing_but_what_was_read(scripted: Api, server: Api
     server.script += [page("x" * 1_000_000, more="a") for _ in range(8)] + [page()]
 
     tracemalloc.start()
-    items, _ = await scripted.list("/things", lambda raw: len(bytes(raw)))
+    items, _ = await scripted.list(things(lambda raw: len(bytes(raw))))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -99,8 +102,8 @@ async def test_what_cannot_be_read_fails_a_list_or_is_left_out(
     server.script += [page(1, named, 3)] * 2
 
     with pytest.raises(ValueError, match="no number"):
-        await scripted.list("/things", number_of)
-    items, version = await scripted.list("/things", number_of, leave_out=True)
+        await scripted.list(things(number_of))
+    items, version = await scripted.list(things(number_of, leave_out=True))
 
     assert (items, version) == ([1, 3], "1")
     assert caplog.messages == ["b cannot be read and is left out: no number"]
@@ -119,12 +122,27 @@ async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
     assert await ApiAllocations(scripted).names() == [Seen(MAC, 7)]
 
 
+async def test_of_what_is_known_by_name_no_more_than_metadata_is_listed(
+    scripted: Api, server: ApiServer
+) -> None:
+    server.script += [page()] * 2
+
+    await scripted.list(ALLOCATED)
+    await scripted.list(ALLOCATIONS)
+
+    metadata = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+    headers = [asked.headers for asked in server.asked]
+    assert [one["Accept"] for one in headers] == [metadata, "application/json"]
+    assert {one["Accept-Encoding"] for one in headers} == {"identity"}
+    assert [asked.query["limit"] for asked in server.asked] == ["5000", "2500"]
+
+
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
     scripted: Api, server: ApiServer
 ) -> None:
     server.script += [page()]
 
-    await scripted.list("/things", json_of)
+    await scripted.list(things(json_of))
 
     assert set(server.asked[0].query) == {"limit"}
 
@@ -308,6 +326,10 @@ def launcher(instance: str) -> object:
 
 def renew_token(kubeconfig: Path) -> None:
     kubeconfig.write_text(kubeconfig.read_text().replace("t-1", "t-2"))
+
+
+def things(read: Callable[[bytes], T], *, leave_out: bool = False) -> Resource[T]:
+    return Resource("", "things", read, leave_out)
 
 
 def json_of(raw: bytes) -> object:

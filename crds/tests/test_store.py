@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crds import client
 from crds.client import Api, ApiError
 from crds.networks import ANNOTATION
 from crds.objects import ApiObjects
@@ -99,8 +98,8 @@ class ApiWorld:
 @pytest.mark.usefixtures("_small_pages")
 class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
     @pytest.fixture
-    def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client, "PAGE", 2)
+    def _small_pages(self, api: Api) -> None:
+        api.most = 2
 
     @pytest.fixture
     async def world(self, api: Api) -> AsyncIterator[ApiWorld]:
