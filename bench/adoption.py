@@ -137,7 +137,7 @@ def report(runs: Sequence[Run], machine: dict[str, str]) -> str:
     left = max(len(name) for name, _ in rows)
     lines = [
         "A first start: halted VMs with two addresses each, no allocation, one controller.",
-        "Lists come in pages of 500 objects, one call each.",
+        "Lists come in pages, one call each: 500 VMs, VMIs or pods, 2,500 allocations.",
         "",
         *(f"{name.ljust(left)}{''.join(f'{one:>10}' for one in values)}" for name, values in rows),
         "",
