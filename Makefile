@@ -78,7 +78,7 @@ bench-compare: venv ## Measure two revisions in turn, and say how they differ (B
 	@python -m bench compare $(BASE) $(HEAD)
 
 .PHONY: cluster-up
-cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external
+cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external; with KUBEVIRT=true VMs boot
 	@python -m e2e.cluster up
 
 .PHONY: cluster-sync

@@ -11,10 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from e2e.cluster.download import ChecksumMismatch
+from e2e.cluster.download import ChecksumMismatch, Unreachable
 from e2e.cluster.external import NoCluster
 from e2e.cluster.kubectl import Kubectl, KubectlFailed
-from e2e.cluster.kubevirt import crds
+from e2e.cluster.kubevirt import crds, whole
+from e2e.cluster.locate import find_kubevirt_whole
 from e2e.cluster.progress import CommandFailed, say
 from e2e.cluster.provider import STATE, NoSuchProvider, Provider, chosen, standing
 from e2e.cluster.readiness import NotReady
@@ -30,6 +31,7 @@ _EXPECTED = (
     NotReady,
     CommandFailed,
     ChecksumMismatch,
+    Unreachable,
     NoSuchProvider,
     KubectlFailed,
     AssertionError,  # what `eventually` raises
@@ -46,6 +48,7 @@ def main() -> int:
         ("down", _down, "end the cluster and every program started beside it"),
         ("status", _status, "say what runs; exit code 1 unless the cluster is ready"),
         ("kubectl", _kubectl, "call kubectl on that cluster"),
+        ("virtctl", _virtctl, "call virtctl on that cluster: console, start, stop, ..."),
         ("ssh", _ssh, "run a command on a node of it, or a shell"),
         ("kubevirt-crds", _fetch_crds, "have KubeVirt's CRDs in the cache, for the demo"),
     ):
@@ -55,7 +58,7 @@ def main() -> int:
         )
         if name == "ssh":
             command.add_argument("node", help="node01, or its name")
-        if name in {"kubectl", "ssh", "functest"}:
+        if name in {"kubectl", "virtctl", "ssh", "functest"}:
             command.add_argument("rest", nargs=argparse.REMAINDER)
         command.set_defaults(run=run)
     arguments = parser.parse_args()
@@ -72,6 +75,8 @@ def main() -> int:
 
 def _up(provider: Provider, _: argparse.Namespace) -> int:
     provider.up()
+    if whole.wanted():
+        provider.bring_kubevirt()
     _print_exports(provider.kubectl)
     return 0
 
@@ -98,10 +103,18 @@ def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
 
 
 def _kubectl(provider: Provider, arguments: argparse.Namespace) -> int:
+    return _called(provider.kubectl.binary, provider.kubectl, arguments.rest)
+
+
+def _virtctl(provider: Provider, arguments: argparse.Namespace) -> int:
     kubectl = provider.kubectl
+    virtctl = find_kubevirt_whole("virtctl")["virtctl"]
+    return _called(virtctl, kubectl, arguments.rest)
+
+
+def _called(program: Path, kubectl: Kubectl, rest: list[str]) -> int:
     env = {**kubectl.env, "KUBECONFIG": str(kubectl.kubeconfig)}
-    rest = arguments.rest[1:] if arguments.rest[:1] == ["--"] else arguments.rest
-    argv = [str(kubectl.binary), *rest]
+    argv = [str(program), *(rest[1:] if rest[:1] == ["--"] else rest)]
     return subprocess.run(argv, env=env, check=False).returncode
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from e2e.cluster import processes, release_up
 from e2e.cluster.controlplane import ControlPlane, attach, bring_up
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import whole
 from e2e.cluster.progress import say
 from e2e.cluster.readiness import NotReady
 from e2e.cluster.release import KUBERNETES
@@ -30,6 +31,8 @@ class OnControlPlane:
 
     def up(self) -> None:
         """See Provider."""
+        if whole.wanted():
+            self.bring_kubevirt()
         standing = self._standing()
         if standing and standing.ready:
             say(f"The cluster in {self.state} is already up.")
@@ -51,6 +54,17 @@ class OnControlPlane:
         say(
             "The release is installed; its two programs run beside the cluster, from this checkout."
         )
+
+    def bring_kubevirt(self) -> None:
+        """See Provider: no machine boots here."""
+        raise NotReady(
+            "KUBEVIRT=true: VMs boot on nodes, and the provider control-plane has none: choose"
+            " KUBEVIRT_PROVIDER=kind."
+        )
+
+    def guest(self) -> str:
+        """See Provider."""
+        raise NotReady("The provider control-plane has no nodes that could run a guest.")
 
     def down(self) -> None:
         """See Provider."""

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from e2e.cluster import external, image, install
 from e2e.cluster.external import NoCluster
+from e2e.cluster.kind.kubevirt import build_guest
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import whole
 from e2e.cluster.locate import find_node
 from e2e.cluster.progress import say
 
@@ -44,15 +46,22 @@ class OnExternal:
 
     def sync(self) -> None:
         """See Provider: the image goes by way of $DEV_REGISTRY/$REPO/kubemacpool."""
-        registry, repository = os.environ.get("DEV_REGISTRY"), os.environ.get("REPO")
-        if not registry or not repository:
-            raise NoCluster(
-                "KUBEVIRT_PROVIDER=external: set DEV_REGISTRY and REPO; the image is pushed to"
-                " $DEV_REGISTRY/$REPO/kubemacpool, from where your nodes pull it."
-            )
-        built = image.build()
-        pushed = image.push(built, f"{registry}/{repository}/kubemacpool")
+        repository = _repository()  # before anything is built
+        pushed = image.push(image.build(), f"{repository}/kubemacpool")
         install.apply(self.kubectl, pushed)
+
+    def bring_kubevirt(self) -> None:
+        """See Provider: as it is released."""
+        kubectl = self.kubectl
+        if whole.stands(kubectl):
+            say("KubeVirt is there, and left as it is.")
+        else:
+            whole.start(kubectl, whole.released(), kvm=True)
+
+    def guest(self) -> str:
+        """See Provider: it goes the way of our image, to $DEV_REGISTRY/$REPO/guest."""
+        repository = _repository()
+        return image.push(build_guest(), f"{repository}/guest")
 
     def down(self) -> None:
         """See Provider."""
@@ -71,3 +80,14 @@ class OnExternal:
     def tests(self) -> str:
         """See Provider."""
         return "e2e/functest"
+
+
+def _repository() -> str:
+    """Where images are pushed to."""
+    registry, repository = os.environ.get("DEV_REGISTRY"), os.environ.get("REPO")
+    if registry and repository:
+        return f"{registry}/{repository}"
+    raise NoCluster(
+        "KUBEVIRT_PROVIDER=external: set DEV_REGISTRY and REPO; the image is pushed to"
+        " $DEV_REGISTRY/$REPO/kubemacpool, from where your nodes pull it."
+    )

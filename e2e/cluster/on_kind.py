@@ -14,7 +14,6 @@ from e2e.cluster.progress import say
 from e2e.cluster.readiness import NotReady
 
 _NODES = "KUBEVIRT_NUM_NODES"
-_KUBEVIRT = "KUBEVIRT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,8 @@ class OnKind:
         if found := self._standing():
             found.start_nodes(*found.nodes)
             say(f"The kind cluster {found.name} is already up.")
-            self._bring_kubevirt(found)
             return
         made = bring_up(self._folder, name_of(self.state), _nodes())
-        self._bring_kubevirt(made)
         say(
             f"The kind cluster {made.name} is up: {', '.join(made.nodes)}, with Multus."
             f" kubemacpool is not on it: make cluster-sync puts it there. To use it:"
@@ -63,6 +60,16 @@ class OnKind:
         tools = image.busybox()
         cluster.load(built, tools)
         install.apply(cluster.kubectl, built)
+
+    def bring_kubevirt(self) -> None:
+        """See Provider: built where it cannot be pulled."""
+        kubevirt.install(self.cluster)
+
+    def guest(self) -> str:
+        """See Provider: it is loaded into the nodes."""
+        image = kubevirt.build_guest()
+        self.cluster.load(image)
+        return image
 
     def down(self) -> None:
         """See Provider."""
@@ -101,10 +108,6 @@ class OnKind:
         """See Provider."""
         return "e2e/functest"
 
-    def _bring_kubevirt(self, cluster: KindCluster) -> None:
-        if kubevirt_wanted():
-            kubevirt.install(cluster)
-
     @property
     def _folder(self) -> Path:
         return self.state.with_name(f"{self.state.name}-kind")
@@ -118,11 +121,6 @@ class OnKind:
                 "KUBEVIRT_PROVIDER=kind: no Docker Engine answers. Start yours; on a machine to"
                 " throw away, make docker-engine installs and starts one (root, Debian or Ubuntu)."
             )
-
-
-def kubevirt_wanted() -> bool:
-    """Whether KubeVirt shall be on the cluster."""
-    return os.environ.get(_KUBEVIRT) == "true"
 
 
 def _nodes() -> int:

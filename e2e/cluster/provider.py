@@ -36,6 +36,12 @@ class Provider(Protocol):
     def sync(self) -> None:
         """Build what runs there, install the release, and return when it serves."""
 
+    def bring_kubevirt(self) -> None:
+        """Put KubeVirt on it, unless it is there; return when machines can boot."""
+
+    def guest(self) -> str:
+        """Return the image of a guest that its nodes have or can pull."""
+
     def down(self) -> None:
         """End it, if it is ours."""
 

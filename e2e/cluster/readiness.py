@@ -39,12 +39,14 @@ def answers(url: str) -> bool:
     return not _refusal(url)
 
 
-def eventually(condition: Callable[[], T], what: str, deadline_s: float = READY_S) -> T:
+def eventually(
+    condition: Callable[[], T], what: str, deadline_s: float = READY_S, *, period_s: float = _POLL_S
+) -> T:
     """Ask `condition` again and again; return its first true answer, fail after the deadline."""
     deadline = time.monotonic() + deadline_s
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not within {deadline_s:.0f} s: {what}"
-        time.sleep(_POLL_S)
+        time.sleep(period_s)
     return answer
 
 

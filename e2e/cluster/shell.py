@@ -6,12 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubectl import Kubectl
 
 _PROJECT = Path(__file__).parents[2]
 _PERIOD_S = 2.0
 _GIVE_UP_S = 120.0
+
+
+class Cluster(Protocol):
+    """Whatever has a kubectl of its own."""
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """Kubectl as the administrator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +31,7 @@ class Typed:
     code: int
 
 
-def typed(
-    cluster: ControlPlane, line: str, tick: Callable[[float], None] = lambda _: None
-) -> Typed:
+def typed(cluster: Cluster, line: str, tick: Callable[[float], None] = lambda _: None) -> Typed:
     """Run `line` in bash; `tick` is told the seconds so far, every two seconds."""
     kubectl = cluster.kubectl
     path = f"{kubectl.binary.parent}{os.pathsep}{os.environ['PATH']}"

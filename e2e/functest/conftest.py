@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import install, on_kind
+from e2e.cluster import install
 from e2e.cluster.kind import KindCluster
-from e2e.cluster.kind import kubevirt as kubevirt_on_kind
+from e2e.cluster.kind.kubevirt import count_storage
 from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt import whole
 from e2e.cluster.on_kind import OnKind
 from e2e.cluster.provider import STATE, Provider, chosen
 from e2e.cluster.release_up import wait_in_force
@@ -55,22 +56,21 @@ def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
 
 
 @pytest.fixture(scope="session")
-def kubevirt(provider: Provider, kubectl: Kubectl) -> KindCluster:
-    """The kind cluster with KubeVirt whole, which stays with the cluster."""
-    if not isinstance(provider, OnKind):
-        pytest.skip("boots VMs, which it does on the provider kind only")
-    assert kubectl.kubeconfig == provider.kubectl.kubeconfig  # the release serves there
-    if not on_kind.kubevirt_wanted() and not kubevirt_on_kind.stands(kubectl):
-        pytest.skip("boots VMs: make functest KUBEVIRT=true installs KubeVirt")
-    kubevirt_on_kind.install(provider.cluster)
-    return provider.cluster
+def guest(provider: Provider, kubectl: Kubectl) -> str:
+    """The image of a guest, on a cluster with KubeVirt, which stays with the cluster."""
+    if not whole.wanted() and not whole.stands(kubectl):
+        pytest.skip("boots VMs: make functest KUBEVIRT=true")
+    provider.bring_kubevirt()
+    return provider.guest()
 
 
 @pytest.fixture
-def ranch(kubevirt: KindCluster, kubectl: Kubectl, namespace: str) -> Ranch:
-    """A namespace of the test's own that has opted in for VMs."""
-    kubevirt_on_kind.count_storage(kubectl)  # tests start nodes again
-    kubectl("label", "namespace", namespace, OPT_IN_VMS)
-    own = Ranch(kubectl, namespace, kubevirt)
+def ranch(guest: str, provider: Provider, kubectl: Kubectl, namespace: str) -> Ranch:
+    """A namespace of the test's own that has opted in for VMs and pods, with a network."""
+    if isinstance(provider, OnKind):
+        count_storage(kubectl)  # tests start nodes again
+    own = Ranch(kubectl, namespace, guest)
+    own.attach()
+    kubectl("label", "namespace", namespace, OPT_IN_VMS, OPT_IN)
     own.wait_served()
     return own

@@ -5,28 +5,36 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.kind.kubevirt import images
 from e2e.cluster.kubevirt.machines import Interface, manifest
+from e2e.cluster.kubevirt.whole import TAP
 from e2e.cluster.readiness import eventually
 from e2e.farm import NAT, Pasture
 from e2e.functest.town import START_S, Town
 
 # A guest in software emulation on two busy cores: 12 s when they are idle.
 BOOT_S = 300.0
+_PERIOD_S = 1.0  # asking takes a core that the guest could have
+FRONT = Interface("front", network="front", plugin=TAP)
 # Its init has no ears for the power button, so a machine that is stopped ends after this.
 GRACE_S = 5
 _UP = "guest is up"
+_QEMU = 107  # the user who runs QEMU in a launcher
 _CONSOLE, _LAUNCHER = "guest-console-log", "compute"
-_INSIDE = re.compile(r"^interface (\S+) ([0-9a-f:]{17})\s*$", re.MULTILINE)
+_INSIDE = re.compile(r"^interface (\S+) ([0-9a-f:]{17})", re.MULTILINE)
 _DOMAIN = re.compile(r"<mac address='([0-9a-f:]{17})'/>")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranch(Pasture):
-    """One namespace that has opted in, on a cluster with KubeVirt whole."""
+    """One namespace that has opted in for VMs and pods, on a cluster with KubeVirt."""
 
-    cluster: KindCluster
+    guest: str  # an image
+
+    def attach(self) -> None:
+        """Define the network of FRONT: a tap for each machine, which leads nowhere."""
+        tap = {"type": "tap", "owner": _QEMU, "group": _QEMU}
+        tuning = {"type": "tuning", "capabilities": {"mac": True}}
+        Town(self.kubectl, self.namespace).define("front", [tap, tuning])
 
     def create(
         self,
@@ -37,22 +45,21 @@ class Ranch(Pasture):
     ) -> dict[str, str]:
         """Create a VM with a guest and return its addresses by interface."""
         vm = manifest(name, interfaces or (NAT,), run_strategy=run_strategy)
-        vm["spec"]["template"]["spec"] |= _guest(vm["spec"]["template"]["spec"], grace_s)
+        vm["spec"]["template"]["spec"] |= self._guest(vm["spec"]["template"]["spec"], grace_s)
         self("create", "-f", "-", stdin=json.dumps(vm))
         return self.addresses(name)
 
-    def create_instance(self, name: str, *interfaces: Interface) -> dict[str, str]:
-        """Create a VMI that no VM has, with a guest, and return its addresses by interface."""
+    def create_instance(self, name: str, *interfaces: Interface) -> None:
+        """Create a VMI that no VM has, with a guest."""
         vm = manifest(name, interfaces or (NAT,))
         spec = vm["spec"]["template"]["spec"]
         vmi = {
             "apiVersion": "kubevirt.io/v1",
             "kind": "VirtualMachineInstance",
             "metadata": {"name": name},
-            "spec": spec | _guest(spec, GRACE_S),
+            "spec": spec | self._guest(spec, GRACE_S),
         }
         self("create", "-f", "-", stdin=json.dumps(vmi))
-        return given(self.machines.instance(name))
 
     def wait_served(self) -> None:
         """Wait until the API server asks for VMs of this namespace: it learns of labels later."""
@@ -63,16 +70,31 @@ class Ranch(Pasture):
             "the namespace is served",
         )
 
-    def up(self, name: str, *, starts: int = 1) -> dict[str, Any]:
-        """Return the launcher pod of a VMI when its guest has come up in it `starts` times."""
-        vmi = self.machines.wait_instance(
-            name, lambda one: one["status"].get("phase") == "Running", BOOT_S
-        )
+    def up(
+        self, name: str, *, after: dict[str, Any] | None = None, starts: int = 1
+    ) -> dict[str, Any]:
+        """Return the launcher pod of a VMI when its guest has come up in it `starts` times.
+
+        It is the pod of another VMI than that of the pod `after`.
+        """
+        before = _machine_uid(after) if after else ""
+
+        def runs(vmi: dict[str, Any]) -> bool:
+            again: bool = vmi["metadata"]["uid"] != before
+            return again and vmi["status"].get("phase") == "Running"
+
+        vmi = self.machines.wait_instance(name, runs, BOOT_S, period_s=_PERIOD_S)
         (pod,) = self.machines.launchers_of(vmi)
-        eventually(
-            lambda: self.console(pod).count(_UP) >= starts, f"the guest of {name} up", BOOT_S
-        )
+        self.says(pod, _UP, times=starts)
         return pod
+
+    def says(self, pod: dict[str, Any], words: str, *, times: int = 1) -> None:
+        """Wait until a guest has said `words` on its console."""
+
+        def heard() -> bool:
+            return self.console(pod).count(words) >= times
+
+        eventually(heard, f"a guest saying {words}", BOOT_S, period_s=_PERIOD_S)
 
     def console(self, pod: dict[str, Any]) -> str:
         """Return what the guest has said on its console since its launcher started."""
@@ -81,9 +103,10 @@ class Ranch(Pasture):
     def type(self, pod: dict[str, Any], line: str) -> None:
         """Type a line on the guest's console, as virtctl console does: its end is a socket here."""
         socket = f"/var/run/kubevirt-private/{_machine_uid(pod)}/virt-serial0"
-        script = f"ncat --send-only -U {socket}"
+        # QEMU throws away what the guest has not read yet when the connection ends.
+        script = f"ncat --no-shutdown --idle-timeout 3s -U {socket} || true"
         inside = (*self._of(pod), "-i", "-c", _LAUNCHER, "--", "sh", "-c", script)
-        self.kubectl("exec", *inside, stdin=f"{line}\n")
+        self.kubectl.run("exec", *inside, stdin=f"{line}\n")  # the line may end the launcher
 
     def inside(self, pod: dict[str, Any]) -> dict[str, str]:
         """Return what the guest said last of its interfaces: address by interface."""
@@ -97,12 +120,32 @@ class Ranch(Pasture):
 
     def halted(self, name: str) -> None:
         """Wait until a VM has neither a VMI nor a launcher pod."""
-        eventually(lambda: self.machines.gone("vmi", name), f"the VMI {name} gone", START_S)
-        eventually(lambda: not self("get", "pods", "-o", "name"), "no launcher is left", START_S)
+
+        def gone() -> bool:
+            return self.machines.gone("vmi", name) and not self("get", "pods", "-o", "name")
+
+        what = f"the VMI {name} and its launcher gone"
+        eventually(gone, what, START_S, period_s=_PERIOD_S)
 
     def freed(self, *macs: str) -> None:
         """Wait until none of `macs` has an allocation, after Q."""
         Town(self.kubectl, self.namespace).freed(macs)
+
+    def _guest(self, spec: dict[str, Any], grace_s: int) -> dict[str, Any]:
+        """What makes a machine's spec one of our guest's."""
+        source = {"image": self.guest, "imagePullPolicy": "IfNotPresent"}
+        boot = {
+            "container": source | {"kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd.img"},
+            "kernelArgs": "console=ttyS0 quiet panic=1",
+        }
+        domain = spec["domain"]
+        devices = domain["devices"] | {"disks": [{"name": "disk", "disk": {"bus": "virtio"}}]}
+        return {
+            "domain": domain
+            | {"devices": devices, "firmware": {"kernelBoot": boot}, "memory": {"guest": "128Mi"}},
+            "terminationGracePeriodSeconds": grace_s,
+            "volumes": [{"name": "disk", "containerDisk": source}],
+        }
 
     def _of(self, pod: dict[str, Any]) -> tuple[str, ...]:
         return (f"pod/{pod['metadata']['name']}", "-n", self.namespace)
@@ -123,20 +166,3 @@ def reported(vmi: dict[str, Any]) -> dict[str, str]:
 def _machine_uid(pod: dict[str, Any]) -> str:
     uid: str = pod["metadata"]["labels"]["kubevirt.io/created-by"]
     return uid
-
-
-def _guest(spec: dict[str, Any], grace_s: int) -> dict[str, Any]:
-    """What makes a machine's spec one of our guest's."""
-    source = {"image": images.guest(), "imagePullPolicy": "IfNotPresent"}
-    boot = {
-        "container": source | {"kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd.img"},
-        "kernelArgs": "console=ttyS0 quiet panic=1",
-    }
-    domain = spec["domain"]
-    devices = domain["devices"] | {"disks": [{"name": "disk", "disk": {"bus": "virtio"}}]}
-    return {
-        "domain": domain
-        | {"devices": devices, "firmware": {"kernelBoot": boot}, "memory": {"guest": "128Mi"}},
-        "terminationGracePeriodSeconds": grace_s,
-        "volumes": [{"name": "disk", "containerDisk": source}],
-    }

@@ -38,21 +38,19 @@ class Town:
     def attach(self, *networks: str) -> None:
         """Define networks: a bridge of that name on each node, with the tuning plugin behind it."""
         for network in networks:
-            plugins = [
-                {"type": "bridge", "bridge": network},
-                {"type": "tuning", "capabilities": {"mac": True}},
-            ]
-            config = {"cniVersion": "0.3.1", "name": network, "plugins": plugins}
-            self.kubectl.apply(
-                json.dumps(
-                    {
-                        "apiVersion": "k8s.cni.cncf.io/v1",
-                        "kind": "NetworkAttachmentDefinition",
-                        "metadata": {"name": network, "namespace": self.namespace},
-                        "spec": {"config": json.dumps(config)},
-                    }
-                )
-            )
+            bridge = {"type": "bridge", "bridge": network}
+            self.define(network, [bridge, {"type": "tuning", "capabilities": {"mac": True}}])
+
+    def define(self, network: str, plugins: Sequence[Mapping[str, Any]]) -> None:
+        """Define a network of these CNI plugins."""
+        config = {"cniVersion": "0.3.1", "name": network, "plugins": plugins}
+        definition = {
+            "apiVersion": "k8s.cni.cncf.io/v1",
+            "kind": "NetworkAttachmentDefinition",
+            "metadata": {"name": network, "namespace": self.namespace},
+            "spec": {"config": json.dumps(config)},
+        }
+        self.kubectl.apply(json.dumps(definition))
 
     def run(self, name: str, networks: object, node: str = "") -> None:
         """Create a pod and wait until it is ready."""

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import locate, release
+from e2e.cluster import gobuild, locate, release
 from e2e.cluster.download import ChecksumMismatch
+from e2e.cluster.progress import CommandFailed
 
 PLATFORM = f"{release.OS}-{release.ARCH}"
 PROGRAM = b"#!/bin/sh\necho served\n"
@@ -139,3 +140,12 @@ def test_the_cache_is_filled_once_for_all_who_look_for_a_binary(built: list[str]
         finder.join()
 
     assert built == ["kubectl"]
+
+
+def test_what_is_linked_with_c_libraries_names_the_packages_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(CommandFailed, match="apt-get install gcc libc6-dev pkg-config libvirt-dev"):
+        gobuild.build(["virt-handler", "virt-probe"], tmp_path)

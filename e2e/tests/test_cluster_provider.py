@@ -57,6 +57,16 @@ def test_what_needs_a_cluster_says_how_to_have_one(tmp_path: Path, what: str) ->
     assert "make cluster-up" in failed.stderr
 
 
+def test_a_cluster_without_nodes_boots_no_machine_and_says_who_does(tmp_path: Path) -> None:
+    asked = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": "true"}
+
+    failed = command(tmp_path / "state", "up", **asked)
+
+    assert failed.returncode == 1
+    assert "choose KUBEVIRT_PROVIDER=kind" in failed.stderr
+    assert not (tmp_path / "state").exists()
+
+
 def test_an_image_for_an_external_cluster_needs_a_registry(tmp_path: Path) -> None:
     failed = command(tmp_path / "state", "sync", KUBEVIRT_PROVIDER="external", REPO="ann")
 

@@ -1,17 +1,10 @@
 """What README.md, the user guide and the page on virtual machines show is what happens.
 
-Run are the blocks marked `console`, line after `$` line, each document from top to bottom; blocks
-marked `sh` are not, because they need more than the test bed has. A `yaml` block that names its
-file in a comment is that file. Compared are the words that a line prints, in any order and however
-they are wrapped, but not what differs from run to run: ages, UIDs, and addresses picked by the pool
-(every address in a document except those that begin with 02:00:00 or lie outside 02). Three dots
-stand for any words more.
+What of a document is run, and how its output is compared, says `e2e.examples`.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,77 +14,13 @@ import yaml
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubevirt import KubeVirt, Machines, apply_machine_crds
-from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
-from e2e.cluster.shell import typed
 from e2e.demo import sweep
+from e2e.examples import PROJECT, blocks, examples, follow
 
-PROJECT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/user-guide.md")
 MACHINES_PAGE = "docs/virtual-machines.md"
-READS = re.compile(r"kubectl (get|describe|explain|wait)\b")
-PICKED = re.compile(r"\b02[:-](?!00[:-]00)([0-9a-f]{2}[:-]){4}[0-9a-f]{2}\b")
-UID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-AGE = re.compile(r"^(\d+[smhd])+$")
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One line that a reader would type, and what the document says it prints."""
-
-    place: str
-    line: str
-    shown: str
-
-
-def blocks(document: str, language: str) -> list[tuple[int, str]]:
-    """The document's blocks of that language, each with the number of its first line."""
-    text = (PROJECT / document).read_text()
-    fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(text.count("\n", 0, one.start(1)) + 1, one[1]) for one in fence.finditer(text)]
-
-
-def examples(document: str) -> list[Example]:
-    found = []
-    for number, block in blocks(document, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            typed_lines = re.match(r"(.*\\\n)*.*\n", part)  # a backslash goes on below
-            assert typed_lines
-            line, shown = part[: typed_lines.end()], part[typed_lines.end() :]
-            found.append(Example(f"{document}:{number}", line.strip(), shown))
-    return found
-
-
-def words(output: str) -> "Counter[str]":
-    lasting = UID.sub("UID", PICKED.sub("PICKED", output))
-    return Counter("AGE" if AGE.match(word) else word for word in lasting.split())
-
-
-def differs(example: Example, output: str) -> str:
-    """How the output differs from what is shown, or nothing."""
-    shown, printed = words(example.shown), words(output)
-    open_ended = shown.pop("...", 0)
-    missing, surplus = shown - printed, printed - shown
-    if not missing and (open_ended or not surplus):
-        return ""
-    return f"{example.place}: $ {example.line}\n{output}\nmissing: {missing}, not shown: {surplus}"
-
-
-def follow(cluster: ControlPlane, example: Example) -> None:
-    """Type the line; what only reads is asked again until the cluster has come so far."""
-    difference = differs(example, typed(cluster, example.line).output)
-    if difference and READS.search(example.line):
-
-        def as_shown() -> bool:
-            nonlocal difference
-            difference = differs(example, typed(cluster, example.line).output)
-            return not difference
-
-        try:
-            eventually(as_shown, example.line)
-        except AssertionError:
-            pytest.fail(difference)
-    assert not difference, difference
+FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +68,7 @@ def test_the_page_on_virtual_machines_shows_what_its_examples_print(
         follow(shop_of_machines, example)
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, MACHINES_PAGE])
+@pytest.mark.parametrize("document", [*DOCUMENTS, MACHINES_PAGE, FIRST_VM])
 def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
     named = 0
     for _, block in blocks(document, "yaml"):

@@ -21,14 +21,15 @@ class Interface:
     name: str
     network: str = ""  # none: the pod network
     mac: str = ""
+    plugin: str = ""  # a network binding plugin of KubeVirt's in place of its own bridge
 
     @property
     def device(self) -> dict[str, Any]:
         """It, in `domain.devices.interfaces`."""
-        binding = "bridge" if self.network else "masquerade"
+        own = "bridge" if self.network else "masquerade"
         return {
             "name": self.name,
-            binding: {},
+            **({"binding": {"name": self.plugin}} if self.plugin else {own: {}}),
             **({"macAddress": self.mac} if self.mac else {}),
         }
 
@@ -129,6 +130,8 @@ class Machines:
         name: str,
         holds: Callable[[dict[str, Any]], bool],
         deadline_s: float = READY_S,
+        *,
+        period_s: float = 0.05,
     ) -> dict[str, Any]:
         """Return the VMI `name` when `holds` says so of it."""
 
@@ -136,7 +139,8 @@ class Machines:
             vmi = self.instance(name)
             return vmi if holds(vmi) else None
 
-        found = eventually(asked, f"the VMI {name} is as it shall be", deadline_s)
+        what = f"the VMI {name} is as it shall be"
+        found = eventually(asked, what, deadline_s, period_s=period_s)
         assert found
         return found
 
@@ -166,9 +170,11 @@ class Machines:
         """Return a VirtualMachineInstanceMigration."""
         return self.get("vmim", name)
 
-    def wait_migration(self, name: str, phase: str) -> None:
+    def wait_migration(self, name: str, phase: str, deadline_s: float = READY_S) -> None:
         """Return when a VirtualMachineInstanceMigration is in `phase`."""
-        self("wait", f"--for=jsonpath={{.status.phase}}={phase}", f"vmim/{name}", "--timeout=60s")
+        wait = ("wait", f"--for=jsonpath={{.status.phase}}={phase}", f"vmim/{name}")
+        own = (*wait, "--timeout=20s", "-n", self.namespace)
+        eventually(lambda: not self.kubectl.run(*own).returncode, f"{name} {phase}", deadline_s)
 
     def target(self, migration: str) -> dict[str, Any]:
         """Return the pod to which a migration leads, when it is there."""

@@ -5,6 +5,7 @@ module kubemacpool.io/e2e/cluster/binaries/kubevirtwhole
 go 1.26.0
 
 tool (
+	github.com/containernetworking/plugins/plugins/main/tap
 	kubevirt.io/kubevirt/cmd/virt-chroot
 	kubevirt.io/kubevirt/cmd/virt-freezer
 	kubevirt.io/kubevirt/cmd/virt-handler
@@ -13,11 +14,29 @@ tool (
 	kubevirt.io/kubevirt/cmd/virt-operator
 	kubevirt.io/kubevirt/cmd/virt-probe
 	kubevirt.io/kubevirt/cmd/virt-tail
+	kubevirt.io/kubevirt/cmd/virtctl
 )
 
 require kubevirt.io/kubevirt v1.8.2
 
-require k8s.io/apiextensions-apiserver v0.34.3 // indirect
+require (
+	github.com/VividCortex/ewma v1.2.0 // indirect
+	github.com/cheggaaa/pb/v3 v3.1.0 // indirect
+	github.com/containernetworking/cni v1.2.3 // indirect
+	github.com/coreos/go-iptables v0.7.0 // indirect
+	github.com/fatih/color v1.15.0 // indirect
+	github.com/mattn/go-colorable v0.1.13 // indirect
+	github.com/mattn/go-isatty v0.0.20 // indirect
+	github.com/mattn/go-runewidth v0.0.16 // indirect
+	github.com/moby/spdystream v0.5.0 // indirect
+	github.com/mxk/go-flowrate v0.0.0-20140419014527-cca7078d478f // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/safchain/ethtool v0.4.0 // indirect
+	k8s.io/apiextensions-apiserver v0.34.3 // indirect
+	kubevirt.io/virt-template-api v0.1.7 // indirect
+	kubevirt.io/virt-template-client-go v0.1.7 // indirect
+	kubevirt.io/virt-template-engine v0.1.7 // indirect
+)
 
 require (
 	cyphar.com/go-pathrs v0.2.1 // indirect

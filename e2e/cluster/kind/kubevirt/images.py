@@ -15,7 +15,8 @@ from e2e.cluster.progress import CommandFailed
 
 REGISTRY = "kubemacpool.test"
 _FILES = Path(__file__).with_name("image")
-_GUEST = Path(__file__).with_name("guest")
+_GUEST = f"{REGISTRY}/guest:1"  # another number for whatever changes in its folder
+_GUEST_FILES = Path(__file__).with_name("guest")
 _SUITE = "trixie"  # libvirt 11.3 and QEMU 10.0
 _TWO = ("virt-api", "virt-controller")
 _PROGRAMS = (
@@ -28,26 +29,31 @@ _AS_USER = ("virt-operator", *_TWO)
 _USER = "FROM {image}\nUSER 1001\n"  # as in KubeVirt's own
 
 
+@functools.cache
 def tag() -> str:
     """The tag of KubeVirt's images, which is its version, too; it changes with what they hold."""
     modules = release.cached_kubevirt().name, release.cached_kubevirt_whole().name
-    return f"{release.KUBEVIRT}-{_digest(_FILES, *modules)}"
+    files = b"".join(file.read_bytes() for file in sorted(_FILES.iterdir()))
+    digest = hashlib.sha256(files + "".join(modules).encode()).hexdigest()
+    return f"{release.KUBEVIRT}-{digest[:8]}"
 
 
-def names() -> list[str]:
-    """KubeVirt's images."""
-    return [_name(program) for program in (*_AS_ROOT, *_AS_USER)]
+def build() -> list[str]:
+    """Have KubeVirt's images in the engine, and return their names: one image for all programs."""
+    names = [_name(program) for program in (*_AS_ROOT, *_AS_USER)]
+    if not all(map(has, names)):
+        _build()
+    return names
 
 
-def guest() -> str:
-    """The image of the guest, which is a disk and a kernel."""
-    return f"{REGISTRY}/guest:{_digest(_GUEST)}"
+def build_guest() -> str:
+    """Have the guest's image in the engine, and return its name; it is a disk and a kernel."""
+    if not has(_GUEST):
+        bases.build("Building the guest", _GUEST, _GUEST_FILES, "Dockerfile", bases.debian(_SUITE))
+    return _GUEST
 
 
-def build() -> None:
-    """Have KubeVirt's images in the engine: one with all programs, under each of their names."""
-    if all(map(has, names())):
-        return
+def _build() -> None:
     if release.ARCH != "amd64":
         raise CommandFailed("KubeVirt's images cannot be pulled, and are built for amd64 only.")
     two, parts = find_kubevirt(*_TWO), find_kubevirt_whole()
@@ -68,19 +74,5 @@ def build() -> None:
         docker("tag", first, _name(program))
 
 
-def build_guest() -> None:
-    """Have the guest's image in the engine."""
-    if not has(guest()):
-        base = bases.debian(_SUITE)
-        bases.build("Building the guest", guest(), _GUEST, "Dockerfile", base)
-
-
 def _name(program: str) -> str:
     return f"{REGISTRY}/{program}:{tag()}"
-
-
-@functools.cache
-def _digest(folder: Path, *more: str) -> str:
-    """Eight digits that change with the files of a folder, and with `more`."""
-    content = b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
-    return hashlib.sha256(content + "".join(more).encode()).hexdigest()[:8]

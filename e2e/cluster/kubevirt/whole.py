@@ -1,0 +1,113 @@
+"""KubeVirt whole on a cluster with nodes, as its own operator brings it up from a manifest."""
+
+import json
+import os
+from typing import Any
+
+from e2e.cluster import release
+from e2e.cluster.download import text
+from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.kubevirt.crds import NAMESPACE
+from e2e.cluster.kubevirt.start import await_collector
+from e2e.cluster.progress import Progress
+from e2e.cluster.readiness import eventually
+
+_VARIABLE = "KUBEVIRT"
+_RELEASED = (
+    f"https://github.com/kubevirt/kubevirt/releases/download/{release.KUBEVIRT}"
+    "/kubevirt-operator.yaml"
+)
+_THERE = ("-n", NAMESPACE)
+_START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
+# A binding for networks whose CNI plugin makes the guest's tap itself. KubeVirt's bridge binding
+# makes a dummy device, too, which not every kernel has.
+TAP = "tap"
+_CONFIGURATION = {
+    "imagePullPolicy": "IfNotPresent",
+    "developerConfiguration": {"useEmulation": True},  # where there is no KVM
+    "network": {"binding": {TAP: {"domainAttachmentType": "tap"}}},
+}
+# A machine may have a /dev/kvm that cannot be opened; asked for KVM's, libvirt finds no CPU models
+# then, and KubeVirt no node to migrate to.
+_IN_SOFTWARE = {
+    "resourceType": "DaemonSet",
+    "resourceName": "virt-handler",
+    "type": "strategic",
+    "patch": json.dumps(
+        {
+            "spec": {
+                "template": {
+                    "spec": {
+                        "initContainers": [
+                            {
+                                "name": "virt-launcher",
+                                "env": [{"name": "PREFERRED_VIRTTYPE", "value": "qemu"}],
+                            }
+                        ]
+                    }
+                }
+            }
+        }
+    ),
+}
+
+
+def wanted() -> bool:
+    """Whether the environment asks for it."""
+    return os.environ.get(_VARIABLE) == "true"
+
+
+def released() -> str:
+    """KubeVirt's own manifest of its operator; raises download.Unreachable."""
+    return text(_RELEASED)
+
+
+def image_of(manifest: str) -> str:
+    """The image that a manifest of the release runs the operator with."""
+    key = "image: "
+    (line,) = [one for one in manifest.splitlines() if one.strip().startswith(key)]
+    return line.partition(key)[2].strip()
+
+
+def stands(kubectl: Kubectl, patience: str = "0s") -> bool:
+    """Whether KubeVirt is there and says that it is available."""
+    wait = ("wait", "kubevirt/kubevirt", "--for=condition=Available", f"--timeout={patience}")
+    return not kubectl.run(*wait, *_THERE).returncode
+
+
+def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
+    """Apply the operator's manifest and ask it for KubeVirt; return when machines are served."""
+    progress = Progress("Starting KubeVirt")
+    kubectl.apply(operator, "--server-side", "--force-conflicts")
+    kubectl("scale", "deployment/virt-operator", "--replicas=1", *_THERE)
+    own = ("wait", "--for=condition=Established", "crd/kubevirts.kubevirt.io", "--timeout=5s")
+    eventually(lambda: not kubectl.run(*own).returncode, "KubeVirt's own CRD established")
+    kubectl.apply(json.dumps(_kubevirt(kvm=kvm)))
+
+    def available() -> bool:
+        progress.tick(_phase(kubectl))
+        return stands(kubectl, "5s")
+
+    eventually(available, "KubeVirt available", _START_S)
+    await_collector(kubectl)
+    progress.done()
+
+
+def _kubevirt(*, kvm: bool) -> dict[str, Any]:
+    """One replica of each program: two would not make a machine of two cores safer."""
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "KubeVirt",
+        "metadata": {"name": "kubevirt", "namespace": NAMESPACE},
+        "spec": {
+            "imagePullPolicy": "IfNotPresent",
+            "infra": {"replicas": 1},
+            "configuration": _CONFIGURATION,
+            "customizeComponents": {"patches": [] if kvm else [_IN_SOFTWARE]},
+        },
+    }
+
+
+def _phase(kubectl: Kubectl) -> str:
+    shown = ("-o", "jsonpath={.status.phase}")
+    return kubectl.run("get", "kubevirt", "kubevirt", *shown, *_THERE).stdout
