@@ -140,7 +140,7 @@ def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> Non
         ),
         ({"state": "Pending"}, "a Pending allocation needs spec.owner"),
         ({"state": "Declared", "owner": OWNER}, "a Declared allocation has no owner"),
-        ({"state": "Lost"}, 'supported values: "Declared", "Pending", "Bound"'),
+        ({"state": "Lost"}, 'supported values: "Declared", "Stock", "Pending", "Bound"'),
         ({"state": "Pending", "owner": OWNER | {"kind": "Deployment"}}, "supported values"),
         ({"reservedFor": {"kind": "Pod", "name": "web"}}, "spec.reservedFor.namespace: Required"),
     ],

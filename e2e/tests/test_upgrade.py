@@ -55,7 +55,11 @@ def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
     allocations = kubectl.json("get", "macallocations")["items"]
     webhooks = kubectl.json("get", MUTATOR)["webhooks"]
     return {
-        "allocations": {one["metadata"]["uid"]: one["spec"] for one in allocations},
+        "allocations": {
+            one["metadata"]["uid"]: one["spec"]
+            for one in allocations
+            if one["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
+        },
         "reserved": kubectl.json("get", "macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
         "policy": kubectl.json("get", *pool.CONFIG_MAP)["data"]["COLLISION_POLICY"],
