@@ -42,7 +42,7 @@ class _Named(msgspec.Struct):
 
 class _Page(msgspec.Struct):
     metadata: ListMeta
-    items: list[msgspec.Raw] = []
+    items: list[msgspec.Raw] | None = None  # null in a PartialObjectMetadataList of none
 
 
 _page = msgspec.json.Decoder(_Page)
@@ -56,7 +56,7 @@ async def taken_apart(
     await asyncio.sleep(0)  # the last page's objects may just have been read
     page = decoded(_page.decode, raw)
     began_s = time.monotonic()
-    for item in page.items:
+    for item in page.items or ():
         if time.monotonic() - began_s >= _STEP_S:
             await asyncio.sleep(0)
             began_s = time.monotonic()

@@ -137,6 +137,12 @@ async def test_of_what_is_known_by_name_no_more_than_metadata_is_listed(
     assert [asked.query["limit"] for asked in server.asked] == ["5000", "2500"]
 
 
+async def test_a_list_of_none_may_say_null(scripted: Api, server: ApiServer) -> None:
+    server.script += [says(200, {"metadata": {"resourceVersion": "7"}, "items": None})]
+
+    assert await scripted.list(ALLOCATED) == ([], "7")
+
+
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
     scripted: Api, server: ApiServer
 ) -> None:
