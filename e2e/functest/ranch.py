@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.kubevirt.whole import TAP
+from e2e.cluster.kubevirt.whole import ANYWHERE, TAP
 from e2e.cluster.readiness import eventually
 from e2e.farm import NAT, Pasture
 from e2e.functest.town import START_S, Town
@@ -144,6 +144,7 @@ class Ranch(Pasture):
             "domain": domain
             | {"devices": devices, "firmware": {"kernelBoot": boot}, "memory": {"guest": "128Mi"}},
             "terminationGracePeriodSeconds": grace_s,
+            "tolerations": ANYWHERE,
             "volumes": [{"name": "disk", "containerDisk": source}],
         }
 

@@ -22,6 +22,8 @@ _START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
 # A binding for networks whose CNI plugin makes the guest's tap itself. KubeVirt's bridge binding
 # makes a dummy device, too, which not every kernel has.
 TAP = "tap"
+# Two nodes are one with a control plane and one without: a guest can move where both take guests.
+ANYWHERE = [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
 _CONFIGURATION = {
     "imagePullPolicy": "IfNotPresent",
     "developerConfiguration": {"useEmulation": True},  # where there is no KVM
@@ -102,6 +104,7 @@ def _kubevirt(*, kvm: bool) -> dict[str, Any]:
         "spec": {
             "imagePullPolicy": "IfNotPresent",
             "infra": {"replicas": 1},
+            "workloads": {"nodePlacement": {"tolerations": ANYWHERE}},
             "configuration": _CONFIGURATION,
             "customizeComponents": {"patches": [] if kvm else [_IN_SOFTWARE]},
         },
