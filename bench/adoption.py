@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench.cpu import used_s
+from bench.clients import by_clients
 from bench.machine import describe
+from bench.process import age_s, resident, used_s
 from crds.allocation import MACHINE, State, Stored
 from crds.client import Api
 from crds.resources import ALLOCATIONS, MACHINES, POOLS, SeenPool
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Sequence
 
-    from e2e.cluster.processes import Process
 
 _RESULTS = Path(__file__).parents[1] / ".bench"
 _SIZES, _QUICK_SIZES = (500, 1000, 2000), (10, 40)
@@ -163,9 +162,9 @@ async def _first_start(cluster: ControlPlane, machines: int) -> Run:
             raise NotAdopted(f"{machines} VMs not adopted within {_WITHIN_S:.0f} s") from None
         run = Run(
             machines=machines,
-            seconds=_age_s(controller),
+            seconds=age_s(controller),
             cpu_s=used_s(controller.pid),
-            peak_mib=_peak_mib(controller.pid),
+            peak_mib=resident(controller.pid).peak / 2**20,
             calls=_named(Audit(cluster).calls(CONTROLLER)),
         )
         following.cancel()
@@ -176,15 +175,11 @@ async def _first_start(cluster: ControlPlane, machines: int) -> Run:
 
 async def _create(api: Api, machines: int) -> None:
     progress = Progress(f"Creating {machines} VMs")
-    left = iter(range(machines))
 
-    async def client() -> None:
-        for number in left:  # shared: whoever is free creates the next
-            await api.post(MACHINES.within(_NAMESPACE), _machine(number))
+    async def one(number: int) -> None:
+        await api.post(MACHINES.within(_NAMESPACE), _machine(number))
 
-    async with asyncio.TaskGroup() as clients:
-        for _ in range(_CLIENTS):
-            clients.create_task(client())
+    await by_clients(_CLIENTS, range(machines), one)
     progress.done()
 
 
@@ -210,19 +205,6 @@ def _check(stored: list[Stored], run: Run) -> None:
     wanted = set(range(_FIRST, _FIRST + run.addresses))
     if owned != wanted:
         raise NotAdopted(f"{len(wanted - owned)} of {len(wanted)} addresses are not their VM's")
-
-
-def _age_s(process: Process) -> float:
-    ticks_per_s = 100  # USER_HZ, proc(5)
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.born_ticks / ticks_per_s
-
-
-def _peak_mib(pid: int) -> float:
-    """Peak resident set size (proc_pid_status(5), VmHWM)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("the kernel tells VmHWM of every process")
 
 
 def _named(calls: Counter[tuple[str, str]]) -> dict[str, int]:

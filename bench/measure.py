@@ -10,7 +10,6 @@ release (60 s after a deletion) falls into the figures. What a release costs is 
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from contextlib import asynccontextmanager
@@ -22,13 +21,13 @@ from bench import machines
 from bench.allocations import REFILLED_S, REST_S, Allocations
 from bench.answers import name_of
 from bench.cells import ENOUGH_TURNS, OURS, Cell, Effort, Lane, Work, turn
-from bench.cpu import all_used_s
+from bench.clients import by_clients, followed
 from bench.pods import pod
+from bench.process import all_used_s
 from bench.results import Batch, Results
 from bench.sustained import idle, sustain, takes_s
 from crds.client import Api
 from crds.resources import ALLOCATIONS
-from crds.watch import Follower
 from e2e.cluster.progress import say
 
 if TYPE_CHECKING:
@@ -59,14 +58,9 @@ async def measure(bed: Bed, effort: Effort, seed: int, machine: dict[str, str]) 
 @asynccontextmanager
 async def _followed(api: Api) -> AsyncIterator[Allocations]:
     allocations = Allocations()
-    follower = Follower(api, ALLOCATIONS, allocations)
-    following = asyncio.create_task(follower.run())
-    await follower.synced.wait()
-    allocations.begin()
-    try:
+    async with followed(api, ALLOCATIONS, allocations):
+        allocations.begin()
         yield allocations
-    finally:
-        following.cancel()
 
 
 async def _turns(bench: _Bench, effort: Effort, chance: random.Random) -> tuple[Batch, ...]:
@@ -134,16 +128,12 @@ class _Bench:
 
 async def _timed(requests: Iterable[Request], clients: int) -> tuple[float, ...]:
     """Make all requests, and return how long each took, in ms."""
-    left = iter(requests)
     latencies_ms: list[float] = []
 
-    async def client() -> None:
-        for request in left:  # shared: whoever is free makes the next
-            began_s = time.perf_counter()
-            await request()
-            latencies_ms.append((time.perf_counter() - began_s) * 1000)
+    async def one(request: Request) -> None:
+        began_s = time.perf_counter()
+        await request()
+        latencies_ms.append((time.perf_counter() - began_s) * 1000)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(clients):
-            group.create_task(client())
+    await by_clients(clients, requests, one)
     return tuple(latencies_ms)

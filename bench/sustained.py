@@ -18,8 +18,9 @@ import msgspec
 from bench.allocations import REFILLED_S
 from bench.answers import name_of
 from bench.cells import OURS, SUSTAINED, Effort, Lane
-from bench.cpu import all_used_s
+from bench.clients import by_clients
 from bench.pods import pod
+from bench.process import all_used_s
 from bench.results import Sustained
 from crds.allocation import QUIET_S
 from e2e.cluster.progress import Progress
@@ -142,15 +143,7 @@ class _Load:
 
     async def delete_rest(self) -> None:
         """Delete what the clients have left."""
-        left = iter(self._left)
-
-        async def client() -> None:
-            for name in left:  # shared: whoever is free deletes the next
-                await self._delete(name)
-
-        async with asyncio.TaskGroup() as clients:
-            for _ in range(CLIENTS):
-                clients.create_task(client())
+        await by_clients(CLIENTS, self._left, self._delete)
 
     async def _create(self) -> str:
         began_s = time.perf_counter()

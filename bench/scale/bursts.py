@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench.cpu import used_s
+from bench.clients import followed
+from bench.process import used_s
 from bench.scale.figures import Burst, Farewell
-from bench.scale.ledger import Crowd, Ledger, NeverCame, followed
+from bench.scale.ledger import Crowd, Ledger, NeverCame
 from bench.scale.load import create_pods
 from bench.scale.place import Place, Programs, memory, place
 from crds.resources import ALLOCATIONS, PODS

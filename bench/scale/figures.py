@@ -10,6 +10,8 @@ from enum import StrEnum
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench.summary import quantile
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -157,13 +159,8 @@ class Spread:
 
 def spread(latencies_ms: Sequence[float]) -> Spread:
     """Sum up one latency or more; every figure but the median is one that was measured."""
-    ranked = sorted(latencies_ms)
-    n = len(ranked)
-
-    def quantile(percent: int) -> float:  # nearest rank
-        return ranked[max(-(-n * percent // 100), 1) - 1]
-
-    return Spread(n, median(ranked), quantile(90), quantile(99), ranked[-1])
+    p90_ms, p99_ms = (quantile(latencies_ms, share) for share in (0.90, 0.99))
+    return Spread(len(latencies_ms), median(latencies_ms), p90_ms, p99_ms, max(latencies_ms))
 
 
 def merged(turns: Sequence[Turn]) -> list[float]:

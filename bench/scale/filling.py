@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from bench.clients import by_clients, followed
 from bench.scale.figures import Lane, Level, Turn
-from bench.scale.ledger import Ledger, followed
-from bench.scale.load import by_clients, create_pods, delete_pods
+from bench.scale.ledger import Ledger
+from bench.scale.load import create_pods, delete_pods
 from bench.scale.place import place
 from crds.allocation import Allocation, State
 from crds.mac import MacAddress

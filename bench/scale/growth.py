@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from bench.clients import followed
 from bench.scale.figures import Lane, Size, Turn, Writes
-from bench.scale.ledger import Ledger, followed
+from bench.scale.ledger import Ledger
 from bench.scale.load import MACHINE_INTERFACES, create_pods, delete_pods, seed
 from bench.scale.place import Place, place
 from crds.resources import ALLOCATIONS

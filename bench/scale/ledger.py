@@ -5,24 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from bench.scale.figures import Writes
 from crds.allocation import State
-from crds.watch import Follower
 from e2e.cluster.progress import PERIOD_S, say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import Callable, Collection
 
     from crds.allocation import Carrier, Stored
-    from crds.client import Api
     from crds.mac import MacAddress
-    from crds.resources import Resource
-    from crds.watch import View
-
-T = TypeVar("T")
 
 
 class NeverCame(Exception):
@@ -137,15 +131,3 @@ class Crowd(Changing):
         if item.namespace == self.namespace:
             self.names.discard(item.name)
             self._changed.set()
-
-
-@asynccontextmanager
-async def followed(api: Api, resource: Resource[T], view: View[T]) -> AsyncIterator[None]:
-    """Keep `view` up to date in the context; begin when it is."""
-    follower = Follower(api, resource, view)
-    following = asyncio.create_task(follower.run())
-    try:
-        await follower.synced.wait()
-        yield
-    finally:
-        following.cancel()

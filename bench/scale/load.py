@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from bench.clients import by_clients
 from crds.allocation import Allocation, Source, State
 from crds.client import Api, ApiError, Unreachable
 from crds.mac import MacAddress
@@ -19,9 +19,6 @@ from crds.resources import MACHINES, PODS, read_pod
 from crds.store import ApiAllocations
 from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
 
 T = TypeVar("T")
 
@@ -101,19 +98,6 @@ async def seed(admin: Api, controller: Api, machines: range) -> None:
 
     await by_clients(_SEEDERS, machines, one)
     progress.done()
-
-
-async def by_clients(clients: int, work: Iterable[T], do: Callable[[T], Awaitable[None]]) -> None:
-    """Do all of `work`, so many at a time: whoever is free takes the next."""
-    left = iter(work)
-
-    async def client() -> None:
-        for one in left:
-            await do(one)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(clients):
-            group.create_task(client())
 
 
 def _machine(number: int) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.hooks import create_namespaces, label, start_noop
+from bench.process import age_s, resident
 from bench.scale.figures import Lane, Memory, Start
 from crds.client import Api
 from e2e.audit import CONTROLLER
@@ -118,14 +117,9 @@ def place(quiet_s: float, *, audited: bool = False) -> Iterator[Place]:
 
 
 def memory(pid: int) -> Memory:
-    """Resident set size (proc_pid_status(5), VmRSS and VmHWM)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    kib = {name: int(rest.split()[0]) for name, _, rest in _fields(lines) if name.startswith("Vm")}
-    return Memory(kib["VmRSS"] * 1024 / 1e6, kib["VmHWM"] * 1024 / 1e6)
-
-
-def _fields(lines: list[str]) -> Iterator[tuple[str, str, str]]:
-    return (line.partition(":") for line in lines)
+    """Return the memory of a process."""
+    found = resident(pid)
+    return Memory(found.now / 1e6, found.peak / 1e6)
 
 
 def _started(program: Program, works: Callable[[], bool]) -> Start:
@@ -137,12 +131,7 @@ def _started(program: Program, works: Callable[[], bool]) -> Start:
         return works() or not process.alive
 
     eventually(has_ended_or_works, f"{process.name} works", _WITHIN_S)
-    seconds = _age_s(process)
+    seconds = age_s(process)
     if not process.alive:
         raise NotReady(f"{process.name} ended early.\n{processes.tail(process.log)}")
     return Start(seconds, memory(process.pid))
-
-
-def _age_s(process: processes.Process) -> float:
-    ticks_per_s = 100  # USER_HZ, proc(5)
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - process.born_ticks / ticks_per_s
