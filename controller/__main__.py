@@ -137,8 +137,10 @@ async def _work(
     clock, marks, subjects = SystemClock(), Marks(), Subjects()
     health.lacks = "addresses already in use are not adopted yet"
     known = AllocationView(clock.monotonic_s, marks.mark)
-    # An address in use that has no allocation could be given to somebody: that is urgent.
-    carriers = CarrierView(lambda mac: marks.mark(mac, at_once=known.get(mac) is None))
+    carriers = CarrierView(
+        # Who carries what was created ahead has it for sure; all else somebody may be waiting for.
+        lambda mac: marks.mark_calmly(mac) if known.is_stock(mac) else marks.mark(mac)
+    )
     async with (
         Api("kubemacpool-controller", calls=_CALLS) as api,
         Api("kubemacpool-controller", calls=1) as aside,  # events keep nobody else waiting

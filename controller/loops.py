@@ -1,7 +1,7 @@
 """The controller's loop over addresses: marked ones are settled, many at once, each by one task.
 
-Binding and releasing are not urgent, and whatever else wants the API server's time may be: so what
-is marked waits for a lull (a debounce, with an end), unless it is said to be urgent.
+What is not urgent waits for a lull (a debounce, with an end): whatever else wants the API server's
+time may be.
 
 Law: an address that is marked while it is being settled is settled once more, and one that could
 not be settled (the API server away, or a fault of ours) is tried again, ever more slowly, and never
@@ -29,32 +29,43 @@ _log = logging.getLogger(__name__)
 # that they share, and those must not keep the others from being bound.
 _AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
-# A lull: so long nothing is marked. Pods that are created one after the other come within that. And
-# how long it is waited for, for people who look.
+# A lull: so long nothing that can wait is marked. Pods that are created one after the other come
+# within that. And how long it is waited for, for people who look.
 LULL_S, WITHIN_S = 0.2, 1.0
 
 
 class Marks:
     """The addresses to look at, each once, in the order of their marking."""
 
-    def __init__(self, lull_s: float = LULL_S) -> None:
-        self._lull_s = lull_s
-        self._count = 0
+    def __init__(self) -> None:
+        self._waiting: dict[MacAddress, None] = {}  # for a lull
+        self._at_latest_s = 0.0
+        self._lull: asyncio.TimerHandle | None = None
         self._marked: dict[MacAddress, None] = {}
         self._busy: set[MacAddress] = set()
         self._failures: dict[MacAddress, int] = {}
         self._later: dict[MacAddress, asyncio.TimerHandle] = {}
         self._some = asyncio.Event()
-        self._urgent = asyncio.Event()
         self._settled = asyncio.Condition()
 
-    def mark(self, mac: MacAddress, *, at_once: bool = False) -> None:
-        """Look at `mac`, when there is a lull or at once."""
+    def mark(self, mac: MacAddress) -> None:
+        """Look at `mac` at once."""
+        self._waiting.pop(mac, None)
         self._marked[mac] = None
-        self._count += 1
         self._some.set()
-        if at_once:
-            self._urgent.set()
+
+    def mark_calmly(self, mac: MacAddress) -> None:
+        """Look at `mac` when there is a lull, or it has been waited for long enough."""
+        if mac in self._marked:
+            return
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            self._at_latest_s = loop.time() + WITHIN_S
+        self._waiting[mac] = None
+        if self._lull is not None:
+            self._lull.cancel()
+        due_s = min(loop.time() + LULL_S, self._at_latest_s)
+        self._lull = loop.call_at(due_s, self._mark_waiting)
 
     def mark_later(self, mac: MacAddress, in_s: float) -> None:
         """Look at `mac` in so many seconds at the latest; each look knows when the next is due."""
@@ -77,23 +88,17 @@ class Marks:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._some.wait()
-                await self._lull()
                 self._some.clear()
-                self._urgent.clear()
                 for mac in [mac for mac in self._marked if mac not in self._busy]:
                     await places.acquire()
                     self._marked.pop(mac, None)
                     self._busy.add(mac)
                     tasks.create_task(self._one(mac, settle, places))
 
-    async def _lull(self) -> None:
-        loop = asyncio.get_running_loop()
-        at_latest_s, before = loop.time() + WITHIN_S, -1
-        while before != self._count and loop.time() < at_latest_s:
-            before = self._count
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), self._lull_s)
-                return
+    def _mark_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for mac in waiting:
+            self.mark(mac)
 
     def _due(self, mac: MacAddress) -> None:
         del self._later[mac]

@@ -43,6 +43,11 @@ class AllocationView:
         """Return what is known of `mac`."""
         return self._entries.get(mac)
 
+    def is_stock(self, mac: MacAddress) -> bool:
+        """Whether a webhook has created it ahead, and it is bound to nobody yet."""
+        entry = self._entries.get(mac)
+        return entry is not None and entry.stored.allocation.state is State.STOCK
+
     def macs(self) -> Iterable[MacAddress]:
         """All addresses that have an allocation."""
         return self._entries.keys()

@@ -131,12 +131,13 @@ def _pool_address(stage: Stage) -> None:
     stage.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
     stage.settled("samplepod")
     stage.run("kubectl get macallocations")
+    tell("   One in state Stock is nobody's yet: it is kept ready for the next pod.")
 
 
 def _several_interfaces(stage: Stage) -> None:
     title("Several interfaces")
     stage.run(f"kubectl apply -f {_EXAMPLES}/router.yaml")
-    stage.settled("router")
+    stage.settled("router", 3)
     stage.run("kubectl get macallocations --field-selector spec.owner.name=router")
 
 

@@ -26,7 +26,7 @@ def show_vm(stage: Stage) -> None:
     stage.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
     stage.run(f"cat {_VM}")
     stage.run(f"kubectl apply -f {_VM}")
-    stage.settled("web")
+    stage.settled("web", 2)
     stage.run(_SHOW)
     stage.run("kubectl get macs --field-selector spec.owner.name=web")
     title(

@@ -4,6 +4,7 @@ import textwrap
 from dataclasses import dataclass
 
 from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.readiness import eventually
 from e2e.cluster.shell import Typed, typed
 
 _WIDTH = 100
@@ -31,11 +32,18 @@ class Stage:
         if not done.code or because not in done.output:
             raise DemoFailed(f"this should have been refused, saying {because!r}: {line}")
 
-    def settled(self, owner: str) -> None:
-        """Wait until the controller has bound a pod's or VM's addresses: usually it has already."""
-        selector = f"--field-selector=spec.owner.name={owner}"
-        bound = "--for=jsonpath={.spec.state}=Bound"
-        self.cluster.kubectl("wait", "macallocations", selector, bound, "--timeout=60s")
+    def settled(self, owner: str, addresses: int = 1) -> None:
+        """Wait until the controller has bound so many addresses to a pod or VM, which is soon."""
+        selector = f"--field-selector=spec.state=Bound,spec.owner.name={owner}"
+
+        def is_settled() -> bool:
+            bound = self.cluster.kubectl("get", "macallocations", selector, "-o", "name")
+            return len(bound.split()) == addresses
+
+        try:
+            eventually(is_settled, f"{addresses} addresses bound to {owner}")
+        except AssertionError as late:
+            raise DemoFailed(str(late)) from None
 
     def _type(self, line: str, most_lines: int = 20) -> Typed:
         tell(f"  $ {line}")

@@ -23,7 +23,7 @@ class Scene:
     """Marks that run, and a settler that ends when the test says so."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
-    marks: Marks = field(default_factory=lambda: Marks(lull_s=0))
+    marks: Marks = field(default_factory=Marks)
     begun: list[MacAddress] = field(default_factory=list)
     under_way: dict[MacAddress, asyncio.Future[None]] = field(default_factory=dict)
 
@@ -42,6 +42,10 @@ class Scene:
     def mark(self, *macs: MacAddress) -> None:
         for mac in macs:
             self.marks.mark(mac)
+        self.loop.rest()
+
+    def mark_calmly(self, mac: MacAddress) -> None:
+        self.loop.call_soon(self.marks.mark_calmly, mac)
         self.loop.rest()
 
     def finish(self, mac: MacAddress, error: Exception | None = None) -> None:
@@ -64,48 +68,47 @@ def scene() -> Iterator[Scene]:
     scene.loop.end()
 
 
-@pytest.fixture
-def patient() -> Iterator[Scene]:
-    """Marks that wait for a lull."""
-    scene = Scene(marks=Marks())
-    yield scene
-    scene.loop.end()
+def test_what_is_not_urgent_waits_for_a_lull(scene: Scene) -> None:
+    scene.mark_calmly(MAC)
+    scene.pass_time(LULL_S * 0.9)
+    scene.mark_calmly(OTHER)
+    scene.pass_time(LULL_S * 0.9)
+    assert scene.begun == []
+
+    scene.pass_time(LULL_S * 0.1)
+
+    assert scene.begun == [MAC, OTHER]
 
 
-def test_what_is_marked_waits_for_a_lull(patient: Scene) -> None:
-    patient.mark(MAC)
-    patient.pass_time(LULL_S * 0.9)
-    patient.mark(OTHER)
-    patient.pass_time(LULL_S * 0.2)
-    assert patient.begun == []
-
-    patient.pass_time(LULL_S)
-
-    assert patient.begun == [MAC, OTHER]
-
-
-def test_marks_that_never_end_are_waited_for_about_a_second(patient: Scene) -> None:
+def test_marks_that_never_end_are_waited_for_about_a_second(scene: Scene) -> None:
     often_s = LULL_S / 2
     for _ in range(round(WITHIN_S / often_s)):
-        assert patient.begun == []
-        patient.mark(MAC)
-        patient.pass_time(often_s)
-    patient.pass_time(LULL_S)
+        assert scene.begun == []
+        scene.mark_calmly(MAC)
+        scene.pass_time(often_s)
+    scene.pass_time(LULL_S)
 
-    assert patient.begun == [MAC]
+    assert scene.begun == [MAC]
 
 
-def test_what_is_urgent_waits_for_nothing_and_takes_along_what_waits(patient: Scene) -> None:
-    patient.mark(OTHER)
+def test_what_is_urgent_waits_for_nothing_and_hurries_nobody_else(scene: Scene) -> None:
+    scene.mark_calmly(OTHER)
 
-    patient.marks.mark(MAC, at_once=True)
-    patient.loop.rest()
+    scene.mark(MAC)
+    assert scene.begun == [MAC]
 
-    assert patient.begun == [OTHER, MAC]
-    patient.finish(OTHER)
-    patient.finish(MAC)
-    patient.mark(OTHER)
-    assert patient.begun == [OTHER, MAC]  # and what comes afterwards waits again
+    scene.pass_time(LULL_S)
+    assert scene.begun == [MAC, OTHER]
+
+
+def test_what_waits_and_becomes_urgent_is_looked_at_once(scene: Scene) -> None:
+    scene.mark_calmly(MAC)
+    scene.mark(MAC)
+    scene.finish(MAC)
+
+    scene.pass_time(LULL_S)
+
+    assert scene.begun == [MAC]
 
 
 def test_marked_addresses_are_settled_in_their_order_and_at_the_same_time(scene: Scene) -> None:
