@@ -1,7 +1,7 @@
 """A webhook that does nothing, on our server stack: `python -m bench.noop HOST PORT CRT KEY`.
 
 Same parser, answer writer, TLS and HTTP server as ours; it allows everything and changes nothing.
-With a fifth argument, `constant`, it writes in addresses that nobody keeps: what any patch costs.
+With a fifth argument, `constant`, it writes in addresses that nobody can own: what any patch costs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from webhook.handlers import Handlers
 
 
-_FIRST = 0x06_00_00_00_00_00
+# Group addresses: the controller takes no notice of who carries one.
+_FIRST = 0x07_00_00_00_00_00
 
 
 class Indifferent:
