@@ -32,6 +32,7 @@ from controller.poolkeeper import PoolKeeper
 from controller.readers import Readers
 from controller.repair import REPAIR_EVERY_S, repair
 from controller.settling import Settler
+from controller.urgency import can_wait
 from controller.views import AllocationView, CarrierView
 from crds import tls
 from crds.allocation import QUIET_S
@@ -137,10 +138,15 @@ async def _work(
     clock, marks, subjects = SystemClock(), Marks(), Subjects()
     health.lacks = "addresses already in use are not adopted yet"
     known = AllocationView(clock.monotonic_s, marks.mark)
-    carriers = CarrierView(
-        # Who carries what was created ahead has it for sure; all else somebody may be waiting for.
-        lambda mac: marks.mark_calmly(mac) if known.is_stock(mac) else marks.mark(mac)
-    )
+    namespaces = Namespaces(lambda: subjects.mark(_COLLISIONS))
+
+    def look_at(mac: MacAddress) -> None:
+        if can_wait(mac, known, carriers, namespaces.is_managed):
+            marks.mark_calmly(mac)
+        else:
+            marks.mark(mac)
+
+    carriers = CarrierView(look_at)
     async with (
         Api("kubemacpool-controller", calls=_CALLS) as api,
         Api("kubemacpool-controller", calls=1) as aside,  # events keep nobody else waiting
@@ -162,7 +168,6 @@ async def _work(
             arguments.quiet_s,
         )
 
-        namespaces = Namespaces(lambda: subjects.mark(_COLLISIONS))
         announcer = Announcer(lambda event: aside.post(event.path, event.body(clock.now())))
         collisions = Collisions(known, namespaces.is_managed, announcer.say)
 

@@ -92,6 +92,8 @@ class Marks:
                 for mac in [mac for mac in self._marked if mac not in self._busy]:
                     await places.acquire()
                     self._marked.pop(mac, None)
+                    if (due := self._later.pop(mac, None)) is not None:
+                        due.cancel()  # this look says when the next is due
                     self._busy.add(mac)
                     tasks.create_task(self._one(mac, settle, places))
 

@@ -6,6 +6,7 @@ that finds the allocation changed is forgotten: the change itself brings the add
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, assert_never
@@ -45,6 +46,9 @@ ACT_WITHIN_S = 10.0
 LIST_WITHIN_S = 60.0
 # How soon a decision that came too late is taken anew.
 AGAIN_S = 1.0
+# How many addresses are read and written at once. Who waits for a call gets older meanwhile: of
+# thousands that had all read, at 200 calls a second, none would be young enough to be written.
+_TURNS = 64
 
 
 class Clock(Protocol):
@@ -55,6 +59,15 @@ class Clock(Protocol):
 
     def now(self) -> str:
         """Return the time for people (RFC 3339)."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is known of one address, read since `began_s`, and in how many seconds it is quiet."""
+
+    world: World
+    began_s: float
+    quiet_in_s: float
 
 
 @dataclass(slots=True)
@@ -71,50 +84,67 @@ class Settler:
     quiet_s: float = QUIET_S
     _live: Joined[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
     _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self._live = Joined(self._members)
         self._everyone = Joined(self._list)
+        self._turns = asyncio.Semaphore(_TURNS)
 
     async def settle(self, mac: MacAddress) -> None:
         """Take `mac` as far as it can be taken now. Raises StoreUnavailable."""
+        async with self._turns:
+            look = self._look(mac)
+            wants_list = await self._go_on(look)
+        if wants_list:  # which takes long: nobody else's turn
+            everyone = await self._everyone(None)
+            look.world = replace(look.world, everyone=everyone.get(mac, ()))
+            async with self._turns:
+                await self._go_on(look)
+
+    def _look(self, mac: MacAddress) -> _Look:
         began_s = self.clock.monotonic_s()
         entry = self.known.get(mac)
         pool = self.pool()
         quiet_s = self._quiet_s(entry)
+        since_s = entry.since_s if entry else began_s
         world = World(
             mac=mac,
             stored=entry.stored if entry else None,
             seen=self.carriers.of(mac),
-            quiet=entry is not None and began_s - entry.since_s >= quiet_s,
+            quiet=entry is not None and began_s - since_s >= quiet_s,
             pool=pool.name if pool is not None and mac in pool else None,
             now=self.clock.now(),
         )
+        left_s = since_s + quiet_s - began_s
+        return _Look(world, began_s, left_s if left_s > 0 else quiet_s)
+
+    async def _go_on(self, look: _Look) -> bool:
+        """Read and write until it is settled, or until a list is needed: then return True."""
+        mac = look.world.mac
         while True:
-            action = decide(world)
+            action = decide(look.world)
             match action:
                 case Nothing():
-                    return
+                    return False
                 case Wait():
-                    left_s = (entry.since_s if entry else began_s) + quiet_s - began_s
-                    self.again(mac, left_s if left_s > 0 else quiet_s)
-                    return
+                    self.again(mac, look.quiet_in_s)
+                    return False
                 case Get(root):
                     try:
                         live = await self._live((root, mac if root[0] == MACHINE else None))
                     except UnknownKind:
-                        return  # nobody can prove that it is gone, so it stays
-                    world = replace(world, live={**world.live, root: live})
+                        return False  # nobody can prove that it is gone, so it stays
+                    look.world = replace(look.world, live={**look.world.live, root: live})
                 case List():
-                    everyone = await self._everyone(None)
-                    world = replace(world, everyone=everyone.get(mac, ()))
+                    return True
                 case Create() | Replace() | Delete() | Note():
-                    within_s = ACT_WITHIN_S if world.everyone is None else LIST_WITHIN_S
-                    if self.clock.monotonic_s() - began_s > within_s:
+                    within_s = ACT_WITHIN_S if look.world.everyone is None else LIST_WITHIN_S
+                    if self.clock.monotonic_s() - look.began_s > within_s:
                         self.again(mac, AGAIN_S)
                     else:
-                        await self._write(world, action)
-                    return
+                        await self._write(look.world, action)
+                    return False
                 case _:
                     assert_never(action)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from crds.nesting import decoded
+from crds.nesting import cut, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,10 @@ async def taken_apart(
 ) -> ListMeta:
     """Read the objects of one page into `found`, letting others use the loop meanwhile."""
     await asyncio.sleep(0)  # the last page's objects may just have been read
-    page = decoded(_page.decode, raw)
+    try:
+        page = _page.decode(raw)
+    except RecursionError:
+        page = _page.decode(await asyncio.to_thread(cut, raw))
     began_s = time.monotonic()
     for item in page.items or ():
         if time.monotonic() - began_s >= _STEP_S:

@@ -136,8 +136,8 @@ class Follower(Generic[T]):
                     self._is_absent = False
                 try:
                     async for line in self.api.watch(self.path, version, self.query, self._opened):
-                        wait_s = _FIRST_WAIT_S
                         version = decoded(self._take, line) or version
+                        wait_s = _FIRST_WAIT_S
                 finally:
                     self.connection = 0
                 await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once

@@ -2,7 +2,7 @@
 
 Law: no more is kept ahead than was asked for in the last V, so without demand nothing is created,
 and what nobody came for is not created again (but once for each time that the watch is cut). Of
-what may be free only a small part is ever kept: no stock keeps an object waiting for an address.
+what may be free only a small part is ever kept: nothing unspent keeps an object waiting.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class Shelf:
     def put(self, item: Seen) -> None:
         """See View.put."""
         entry = self._entries.get(item.mac)
-        if entry is None or entry.connection != self._connection():
+        if entry is None:
             return
         if entry.is_shown and str(item.version) != entry.version:
             self.forget(item.mac)  # somebody has written to it

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
+from controller import settling
 from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, Settler
 from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
@@ -191,6 +192,45 @@ async def test_a_list_may_take_longer_than_a_read(scene: Scene) -> None:
     hold.release()
 
     assert await settling == [*["list object"] * len(KINDS), "delete allocation"]
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """One address at a time, and OTHER's pod has yet to be bound."""
+    monkeypatch.setattr(settling, "_TURNS", 1)
+    scene = Scene()
+    scene.cluster.create_pod("shop", "web-1", NETWORKS.replace(str(MAC), str(OTHER)))
+    scene.store(replace(pending("web-1"), mac=OTHER))
+    return scene
+
+
+async def test_an_address_does_not_grow_old_while_it_waits_for_its_turn(narrow: Scene) -> None:
+    narrow.cluster.create_pod("shop", "web-0", NETWORKS)
+    narrow.store(pending("web-0"))
+    hold = narrow.cluster.gate = Hold(get_object)
+    first = await begun(narrow.settle(), hold)
+    second = asyncio.ensure_future(narrow.settler.settle(OTHER))
+
+    narrow.now_s += ACT_WITHIN_S + 1
+    hold.release()
+    await asyncio.wait((first, second))
+
+    assert narrow.later == [(MAC, AGAIN_S)]
+    assert narrow.cluster.allocated[OTHER].allocation.state is State.BOUND
+
+
+async def test_a_list_is_nobody_s_turn(narrow: Scene) -> None:
+    narrow.store(replace(pending("web-0"), owner=owner(None)))
+    narrow.now_s += QUIET_S
+    hold = narrow.cluster.gate = Hold(list_objects)
+    listing = await begun(narrow.settle(), hold)
+
+    await asyncio.wait_for(narrow.settler.settle(OTHER), 20)
+
+    assert narrow.cluster.allocated[OTHER].allocation.state is State.BOUND
+    hold.release()
+    await listing
+    assert narrow.now_is(None)
 
 
 async def test_an_owner_of_an_unknown_kind_is_left_alone(scene: Scene) -> None:

@@ -143,6 +143,30 @@ async def test_an_expired_version_is_made_good_by_a_list(
     assert server.queries[:4] == [{}, {"resourceVersion": "5"}, {}, {"resourceVersion": "9"}]
 
 
+async def test_a_watch_that_opens_and_fails_is_asked_for_ever_more_slowly(
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(wait_s: float) -> None:
+        waits_s.append(wait_s)
+        await sleep(0)
+
+    monkeypatch.setattr(watch, "_FIRST_WAIT_S", 1.0)
+    monkeypatch.setattr(asyncio, "sleep", note)
+    expired = streams(json.dumps(EXPIRED).encode() + b"\n")
+    server.script += [page(version="5"), expired] * 3 + [page(version="5")]
+    story = Story()
+
+    async with following(scripted, story, ALLOCATIONS):
+        await story.until(4)
+
+    assert [wait_s >= 2**times for times, wait_s in enumerate(w for w in waits_s if w)] == [
+        True
+    ] * 3
+
+
 @pytest.mark.parametrize(
     "unreadable",
     [

@@ -121,21 +121,6 @@ def test_while_no_watch_is_open_nothing_can_be_created_to_be_handed_out() -> Non
     assert scene.pop() == ()
 
 
-@pytest.mark.parametrize("is_shown", [False, True])
-def test_nothing_outlives_a_list(*, is_shown: bool) -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.made(made(1))
-    if is_shown:
-        scene.shelf.put(shown(1))
-
-    scene.shelf.reset([shown(1)])
-    scene.connection = 2
-    scene.shelf.put(shown(1))
-
-    assert scene.pop() == ()
-
-
 def test_what_has_changed_since_is_forgotten() -> None:
     scene = Shelved()
     scene.keep(1)

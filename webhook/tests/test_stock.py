@@ -11,9 +11,11 @@ from crds.allocation import Source, State
 from crds.mac import MacRange
 from crds.machines import IN_POD_BRIDGE
 from crds.pool import Pool
+from crds.resources import Seen
 from crds.tests.gates import Fail, Hold
 from tests.steering import SteeredLoop
 from webhook import stock as stocking
+from webhook.taken import STEP
 from webhook.tests.replica import bound, calls_to, pending
 from webhook.tests.reviews import mac, pool
 from webhook.tests.stocks import V_S, WIDE, Parking, Stocking, made, running
@@ -190,6 +192,64 @@ async def test_after_a_refusal_it_pauses() -> None:
     assert scene.stock._places() == 0
     scene.now_s += TICK_S
     assert scene.stock._places() > 0
+
+
+async def test_without_a_watch_nothing_is_created() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+
+    scene.watch.connection = 0
+
+    assert scene.stock._places() == 0
+
+
+def test_it_is_filled_after_a_pause_though_nobody_asks(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    scene.demand.note(1, loop.now_s - 1)
+    scene.cluster.gate = Fail(calls_to("create"))
+    loop.create_task(scene.stock.run())
+    scene.stock._due.set()
+    loop.rest()
+    assert len(scene.cluster.calls) == 1
+
+    scene.cluster.gate = Parking()
+    for _ in range(2):
+        loop.now_s += TICK_S
+        loop.strike()
+        loop.rest()
+
+    assert len(scene.stored()) == 1
+
+
+async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    for number in range(1, STEP + 1):
+        scene.taken.put(Seen(mac(number), 1))
+
+    scene.stock.fill(asyncio.create_task)
+
+    assert scene.stock._places() == 0
+    scene.now_s += TICK_S
+    assert scene.stock._places() > 0
+
+
+def test_there_is_one_timer_for_a_lull_however_many_ask(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    wanted(scene, 16)
+    loop.run_until_complete(scene.create(16))
+    loop.create_task(scene.stock.run())
+    scene.stock.hand_out(1, WIDE)
+    loop.rest()
+    timer = scene.stock._lull
+
+    scene.stock.hand_out(1, WIDE)
+    loop.rest()
+
+    assert timer is not None
+    assert scene.stock._lull is timer
 
 
 async def test_demand_fills_it_in_the_background() -> None:
