@@ -32,7 +32,7 @@ from webhook.stock import MOST, Stock, Stocked
 from webhook.taken import Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
 _log = logging.getLogger("webhook")
 # A pod that is being deleted gets SIGTERM and leaves the Service's endpoints at the same time. Each
@@ -45,7 +45,7 @@ _NOT_LISTED = "the allocations are not listed yet, or their CRD is not installed
 def main() -> None:
     """Run until SIGTERM."""
     start_log()
-    uvloop.run(_until_signalled(_arguments()))
+    uvloop.run(_until_signalled(read_arguments()))
 
 
 async def _until_signalled(arguments: argparse.Namespace) -> None:
@@ -127,7 +127,14 @@ def _boottime_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def _arguments() -> argparse.Namespace:
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of addresses, such as {MOST} or 0")
+    return int(text)
+
+
+def read_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the flags; exits where one cannot be read."""
     parser = argparse.ArgumentParser(prog="webhook", description=__doc__)
     parser.add_argument(
         "--listen-addr",
@@ -141,11 +148,11 @@ def _arguments() -> argparse.Namespace:
     tls.add_flags(parser)
     parser.add_argument(
         "--stock",
-        type=int,
+        type=_count,
         default=MOST,
         metavar="N",
-        help="how many addresses to create ahead at most, as demand speaks for; 0: none, each is"
-        " created inside the request (default %(default)d)",
+        help="how many addresses this replica creates ahead at most, as demand speaks for; 0: none,"
+        " each is created inside the request (default %(default)d)",
     )
     parser.add_argument(
         "--quiet-s",
@@ -159,7 +166,7 @@ def _arguments() -> argparse.Namespace:
         default=DRAIN_S,
         help="how long to serve on after SIGTERM; shorter only in tests (default %(default)g)",
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     arguments.listen_addr = arguments.listen_addr or [(None, 8000)]
     return arguments
 

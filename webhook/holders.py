@@ -71,7 +71,8 @@ class Holders:
         if found.state is State.STOCK:
             return (
                 f"{where}, which the pool has just given to somebody, or keeps ready for whoever is"
-                f" next: {remedy}, or retry in 7 minutes"
+                f" next: {remedy}, or retry in 7 minutes if it is still Stock then"
+                f" (kubectl get macallocation {found.mac.name})"
             )
         if found.state is State.PENDING:
             return f"{where}, which {owner} is getting or giving back: retry in a minute"

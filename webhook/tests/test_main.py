@@ -15,7 +15,7 @@ from aiohttp import web
 
 from crds.client import Api
 from crds.tests.api_server import ApiServer, page, says, serving
-from webhook.__main__ import run
+from webhook.__main__ import read_arguments, run
 from webhook.server import serve
 from webhook.tests.program import CERTIFICATE, GOOD, Program
 from webhook.tests.reviews import body, pod, request
@@ -161,3 +161,13 @@ def _free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+@pytest.mark.parametrize("text", ["-1", "many", ""])
+def test_a_stock_that_is_no_number_is_refused(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        read_arguments([f"--stock={text}"])
+
+    assert f"argument --stock: {text!r} is no number of addresses" in capsys.readouterr().err
