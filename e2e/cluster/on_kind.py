@@ -69,6 +69,7 @@ class OnKind:
         """See Provider: it is loaded into the nodes."""
         image = kubevirt.build_guest()
         self.cluster.load(image)
+        self.cluster.name_by_import(image)
         return image
 
     def down(self) -> None:

@@ -76,8 +76,26 @@ class KindCluster:
             what = f"Loading {named} into the nodes"
             follow(what, argv, self.state, "kind-load.log")
 
+    def name_by_import(self, image: str) -> None:
+        """Let every node find a loaded image by the digest of its archive's index, too.
+
+        That is what a node says of its image, and where a guest moves to, KubeVirt asks for that.
+        """
+        for node in self.nodes:
+            listed = self._ctr(node, "images", "list").splitlines()[1:]
+            digests = {reference: digest for reference, _, digest, *_ in map(str.split, listed)}
+            for reference, digest in digests.items():
+                if reference.startswith("import-") and digests[image] in self._ctr(
+                    node, "content", "get", digest
+                ):
+                    by_import = f"{image.rpartition(':')[0]}@{digest}"
+                    self._ctr(node, "images", "tag", "--force", image, by_import)
+
     def _images(self, node: str) -> list[str]:
-        return self.on_node(node, "ctr", "--namespace=k8s.io", "images", "list", "-q").split()
+        return self._ctr(node, "images", "list", "-q").split()
+
+    def _ctr(self, node: str, *arguments: str) -> str:
+        return self.on_node(node, "ctr", "--namespace=k8s.io", *arguments)
 
     def on_node(self, node: str, *command: str) -> str:
         """Run a command on a node and return what it prints."""
