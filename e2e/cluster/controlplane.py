@@ -111,7 +111,8 @@ def bring_up(
             cluster.down()
             if "address already in use" not in str(error) or attempt == _ATTEMPTS:
                 raise
-            shutil.rmtree(state / "etcd", ignore_errors=True)  # it knows its old address
+            for component in plan.components:  # their data and certificates name the old address
+                shutil.rmtree(state / component, ignore_errors=True)
         except BaseException:
             cluster.down()
             raise

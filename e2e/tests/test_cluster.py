@@ -145,12 +145,17 @@ def test_an_external_cluster_that_does_not_answer_is_named(tmp_path: Path) -> No
     assert f"The cluster in {nowhere} does not answer" in up.stderr
 
 
+@pytest.mark.parametrize(
+    "place", [pytest.param(1, id="etcd"), pytest.param(3, id="kube-controller-manager")]
+)
 def test_a_port_lost_to_somebody_quicker_is_replaced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
     with socket.create_server(("0.0.0.0", 0)) as quicker:
         taken = quicker.getsockname()[1]
-        answers = iter([[taken, *range(30_001, 30_005)]])
+        ports = list(range(30_001, 30_006))
+        ports[place] = taken
+        answers = iter([ports])
         monkeypatch.setattr(
             plan, "free_ports", lambda *wanted: next(answers, None) or free_ports(*wanted)
         )
