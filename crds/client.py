@@ -21,14 +21,17 @@ import yaml
 from yarl import URL
 
 from crds import login
-from crds.pages import taken_apart
+from crds.metadata import ACCEPT
+from crds.pages import names_taken_apart, taken_apart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    import builtins
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from crds.resources import Resource
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 # kube-apiserver ends a create or patch after 34 s at the latest; nobody here waits that long.
 CALL_TIMEOUT_S = 10.0
@@ -38,7 +41,6 @@ WATCH_SILENCE_S = 150.0
 # How old a token read from its file may be; the `kubernetes` package re-reads it as often.
 _TOKEN_LIFE_S = 60.0
 _JSON = "application/json"
-_METADATA_LIST = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
 
 
@@ -143,19 +145,18 @@ class Api:
         is logged and left out. Only what was read is kept, and no more than one page of what comes.
         """
         path = path or resource.everywhere
+        if resource.of_name is not None:
+            return await self._names(
+                path, selection, resource.of_name, leave_out=resource.leave_out
+            )
         first = {**(selection or {}), "limit": str(min(resource.page, self.most))}
-        accept = _METADATA_LIST if resource.metadata_only else _JSON
         while True:
             found: list[T] = []
             query = first
             try:
                 while True:
-                    raw = await self._call(
-                        "GET", path, query=query, accept=accept, within_s=LIST_TIMEOUT_S
-                    )
-                    page = await taken_apart(
-                        raw, resource.read, found, leave_out=resource.leave_out
-                    )
+                    raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
+                    page = await taken_apart(raw, resource, found)
                     del raw  # it is larger than all that is kept of it
                     if not page.more:
                         return found, page.version
@@ -163,6 +164,26 @@ class Api:
             except ApiError as error:
                 if error.status != _GONE or "continue" not in query:
                     raise
+
+    async def _names(
+        self,
+        path: str,
+        selection: Mapping[str, str] | None,
+        of_name: Callable[[str, str], T],
+        *,
+        leave_out: bool,
+    ) -> tuple[builtins.list[T], str]:
+        """A list without pages, taken apart as it comes (see crds.metadata)."""
+        found: builtins.list[T] = []
+
+        async def taken(answer: aiohttp.ClientResponse) -> str:
+            chunks = answer.content.iter_any()
+            return await names_taken_apart(chunks, of_name, found, leave_out=leave_out)
+
+        version = await self._ask(
+            "GET", path, taken, query=selection, accept=ACCEPT, within_s=LIST_TIMEOUT_S
+        )
+        return found, version
 
     async def watch(
         self, path: str, version: str, query: Mapping[str, str], opened: Callable[[], None]
@@ -205,18 +226,34 @@ class Api:
                 self._configure()  # for the next try
             raise Unreachable(f"GET {path} (watch): {_said(error)}") from error
 
-    async def _call(  # noqa: PLR0913 # one place knows what a call is made of
+    async def _call(
         self,
         method: str,
         path: str,
         body: bytes | None = None,
         *,
         query: Mapping[str, str] | None = None,
-        content_type: str = "application/json",
+        **more: Any,  # noqa: ANN401 # see _ask
+    ) -> bytes:
+        """Ask for what is read as a whole."""
+        return await self._ask(method, path, aiohttp.ClientResponse.read, body, query, **more)
+
+    async def _ask(  # noqa: PLR0913 # one place knows what a call is made of
+        self,
+        method: str,
+        path: str,
+        read: Callable[[aiohttp.ClientResponse], Awaitable[R]],
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        content_type: str = _JSON,
         accept: str = _JSON,
         within_s: float = CALL_TIMEOUT_S,
-    ) -> bytes:
-        """Ask, and ask again while the API server says 429: it has then not begun."""
+    ) -> R:
+        """Ask, and ask again while the API server says 429: it has then not begun.
+
+        `read` takes in what is no refusal.
+        """
         try:
             async with self._places, asyncio.timeout(within_s):
                 for attempt in itertools.count():
@@ -232,14 +269,14 @@ class Api:
                             },
                             ssl=self._tls,
                         ) as answer:
+                            if answer.status < _REFUSED:
+                                return await read(answer)
                             raw = await answer.read()
                     except aiohttp.ClientConnectorCertificateError:
                         if attempt:
                             raise
                         self._configure()  # the cluster's CA may have been replaced
                         continue
-                    if answer.status < _REFUSED:
-                        return raw
                     if answer.status == _UNAUTHORIZED and not attempt:
                         self._configure()  # a bound token has been replaced by a newer one
                     elif answer.status == _TOO_MANY:

@@ -45,9 +45,9 @@ class Resource(Generic[T]):
     """A resource: the paths of all, of one, and the reader of one object's JSON.
 
     `leave_out`: a list without those that cannot be read is still of use. `crd` is the name of its
-    CustomResourceDefinition where the cluster can be without it. `metadata_only`: `read` reads no
-    more of an object, which takes the API server a third of the time to list. `page` is how many
-    come in one call: 5 MB are taken apart in 10 ms, and each call costs it a count of what is left.
+    CustomResourceDefinition where the cluster can be without it. `of_name` makes the same of an
+    object's name and resourceVersion, where no more is read: lists bring nothing else then, and all
+    at once. `page` is how many come in one call of any other list: 5 MB are taken apart in 10 ms.
     """
 
     group: str  # "/api/v1" or "/apis/GROUP/VERSION"
@@ -55,7 +55,7 @@ class Resource(Generic[T]):
     read: Callable[[bytes], T]
     leave_out: bool = False
     crd: str | None = None
-    metadata_only: bool = False
+    of_name: Callable[[str, str], T] | None = None
     page: int = 500  # of pods and VMs, up to 10 kB each
 
     @property
@@ -223,7 +223,12 @@ def read_allocation(raw: bytes) -> Stored:
 def read_seen(raw: bytes) -> Seen:
     """Read no more of a MacAllocation than its name and version; ValueError where it has none."""
     meta = _named.decode(raw).metadata
-    return Seen(MacAddress.parse(meta.name), int(meta.resource_version))
+    return seen(meta.name, meta.resource_version)
+
+
+def seen(name: str, version: str) -> Seen:
+    """Make that of a MacAllocation's name and resourceVersion; ValueError where they are none."""
+    return Seen(MacAddress.parse(name), int(version))
 
 
 def read_pool(raw: bytes) -> SeenPool:
@@ -264,8 +269,7 @@ ALLOCATED = Resource(
     "macallocations",
     read_seen,
     leave_out=True,
-    metadata_only=True,
-    page=5000,
+    of_name=seen,
 )
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
 

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from crds.metadata import ACCEPT
+from crds.tests.protobuf import named, names_list
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -63,8 +66,20 @@ def refuses(status: int, reason: str, message: str = "", **headers: str) -> Answ
 
 
 def page(*items: object, version: str = "1", more: str = "") -> Answer:
-    """Answer with one page of a list."""
-    return says(200, {"metadata": {"resourceVersion": version, "continue": more}, "items": items})
+    """Answer with one page of a list, as protobuf where that is asked for."""
+    json_of_it = {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.headers["Accept"] == ACCEPT:
+            return web.Response(body=names_list(version, map(_named, items)))
+        return web.json_response(json_of_it)
+
+    return answer
+
+
+def _named(item: object) -> bytes:
+    metadata = item.get("metadata", {}) if isinstance(item, dict) else {}
+    return named(metadata.get("name", ""), metadata.get("resourceVersion", ""))
 
 
 def streams(*chunks: bytes, cut: bool = False) -> Answer:

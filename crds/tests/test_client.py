@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from crds import pages
 from crds.client import Api, ApiError, Unreachable
+from crds.metadata import ACCEPT
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, ALLOCATIONS, PODS, Resource, Seen
 from crds.store import ApiAllocations, StoreUnavailable
-from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says
+from crds.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
+from crds.tests.protobuf import named, names_list
 from crds.tests.world import MAC, PENDING, POD
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
     assert await ApiAllocations(scripted).names() == [Seen(MAC, 7)]
 
 
-async def test_of_what_is_known_by_name_no_more_than_metadata_is_listed(
+async def test_of_what_is_known_by_name_metadata_is_listed_at_once(
     scripted: Api, server: ApiServer
 ) -> None:
     server.script += [page()] * 2
@@ -130,17 +132,28 @@ async def test_of_what_is_known_by_name_no_more_than_metadata_is_listed(
     await scripted.list(ALLOCATED)
     await scripted.list(ALLOCATIONS)
 
-    metadata = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
     headers = [asked.headers for asked in server.asked]
-    assert [one["Accept"] for one in headers] == [metadata, "application/json"]
+    assert [one["Accept"] for one in headers] == [ACCEPT, "application/json"]
     assert {one["Accept-Encoding"] for one in headers} == {"identity"}
-    assert [asked.query["limit"] for asked in server.asked] == ["5000", "2500"]
+    assert [asked.query.get("limit") for asked in server.asked] == [None, "2500"]
 
 
-async def test_a_list_of_none_may_say_null(scripted: Api, server: ApiServer) -> None:
-    server.script += [says(200, {"metadata": {"resourceVersion": "7"}, "items": None})]
+@pytest.mark.parametrize("body", ["", "{}", "k8s\0", "k8s\0\x12\x7f"])
+async def test_names_that_do_not_come_whole_are_unavailable(
+    scripted: Api, server: ApiServer, body: str
+) -> None:
+    server.script += [says(200, body)]
 
-    assert await scripted.list(ALLOCATED) == ([], "7")
+    with pytest.raises(StoreUnavailable):
+        await ApiAllocations(scripted).names()
+
+
+async def test_names_that_break_off_are_unavailable(scripted: Api, server: ApiServer) -> None:
+    whole = names_list("9", [named(MAC.name, "7")] * 2)
+    server.script += [streams(whole[:-60], cut=True)]
+
+    with pytest.raises(StoreUnavailable):
+        await ApiAllocations(scripted).names()
 
 
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
