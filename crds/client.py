@@ -25,7 +25,6 @@ from crds.metadata import ACCEPT
 from crds.pages import names_taken_apart, taken_apart
 
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from crds.resources import Resource
@@ -140,14 +139,23 @@ class Api:
         """Everything there is at one moment after the call, and the resourceVersion to watch from.
 
         All of `resource`, or those at `path` that `selection` lets through. No resourceVersion is
-        asked for, so that the answer is consistent (KEP-2340). A continuation that has expired
-        proves nothing: the list starts again. What cannot be read (ValueError) fails the list, or
-        is logged and left out. Only what was read is kept, and no more than one page of what comes.
+        asked for, so that the answer is consistent (KEP-2340). What is known by name comes at once,
+        all else in pages; a continuation that has expired proves nothing: the list starts again.
+        What cannot be read (ValueError) fails the list, or is logged and left out. Only what was
+        read is kept, and no more than a page or a piece of what comes.
         """
         path = path or resource.everywhere
-        if resource.of_name is not None:
-            return await self._names(
-                path, selection, resource.of_name, leave_out=resource.leave_out
+        of_name = resource.of_name
+        if of_name is not None:
+            return await self._ask(
+                "GET",
+                path,
+                lambda answer: names_taken_apart(
+                    answer.content.iter_any(), of_name, leave_out=resource.leave_out
+                ),
+                query=selection,
+                accept=ACCEPT,
+                within_s=LIST_TIMEOUT_S,
             )
         first = {**(selection or {}), "limit": str(min(resource.page, self.most))}
         while True:
@@ -164,26 +172,6 @@ class Api:
             except ApiError as error:
                 if error.status != _GONE or "continue" not in query:
                     raise
-
-    async def _names(
-        self,
-        path: str,
-        selection: Mapping[str, str] | None,
-        of_name: Callable[[str, str], T],
-        *,
-        leave_out: bool,
-    ) -> tuple[builtins.list[T], str]:
-        """A list without pages, taken apart as it comes (see crds.metadata)."""
-        found: builtins.list[T] = []
-
-        async def taken(answer: aiohttp.ClientResponse) -> str:
-            chunks = answer.content.iter_any()
-            return await names_taken_apart(chunks, of_name, found, leave_out=leave_out)
-
-        version = await self._ask(
-            "GET", path, taken, query=selection, accept=ACCEPT, within_s=LIST_TIMEOUT_S
-        )
-        return found, version
 
     async def watch(
         self, path: str, version: str, query: Mapping[str, str], opened: Callable[[], None]
@@ -226,17 +214,26 @@ class Api:
                 self._configure()  # for the next try
             raise Unreachable(f"GET {path} (watch): {_said(error)}") from error
 
-    async def _call(
+    async def _call(  # noqa: PLR0913 # see _ask
         self,
         method: str,
         path: str,
         body: bytes | None = None,
         *,
         query: Mapping[str, str] | None = None,
-        **more: Any,  # noqa: ANN401 # see _ask
+        content_type: str = _JSON,
+        within_s: float = CALL_TIMEOUT_S,
     ) -> bytes:
-        """Ask for what is read as a whole."""
-        return await self._ask(method, path, aiohttp.ClientResponse.read, body, query, **more)
+        """Ask for JSON that is read as a whole."""
+        return await self._ask(
+            method,
+            path,
+            aiohttp.ClientResponse.read,
+            body,
+            query,
+            content_type=content_type,
+            within_s=within_s,
+        )
 
     async def _ask(  # noqa: PLR0913 # one place knows what a call is made of
         self,

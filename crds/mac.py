@@ -12,7 +12,7 @@ from typing import NoReturn
 
 # The spellings that Go's net.ParseMAC, and so Multus and the CNI plugins, read as six octets.
 _SPELLINGS = re.compile(
-    r"[0-9a-fA-F]{2}(?:([:-])[0-9a-fA-F]{2})(?:\1[0-9a-fA-F]{2}){4}"
+    r"[0-9a-fA-F]{2}([:-])[0-9a-fA-F]{2}(?:\1[0-9a-fA-F]{2}){4}"
     r"|[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2}"
 )
 _SHOWN_LENGTH = 64

@@ -1,28 +1,34 @@
 """Names and resourceVersions from a list of metadata alone, in protobuf, read as it comes.
 
-One list, not pages, is always answered from the API server's memory, and in protobuf it costs it 20
-us an object (docs/decisions/2026-11-26-names-as-they-come.md).
+Such a list costs the API server 20 us an object, and has no pages for it to look up in etcd
+(docs/decisions/2026-11-26-names-as-they-come.md).
 
-The messages are those of Kubernetes' generated.proto (apimachinery, meta/v1 and runtime). No more
-of them is read than two texts of each object, so no library is needed.
+The messages are those of Kubernetes' generated.proto (apimachinery, meta/v1 and runtime), in the
+wire format of protobuf.dev/programming-guides/encoding. No more of them is read than two texts of
+each object, so no library is needed.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ACCEPT = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
-_MAGIC = b"k8s\x00"  # before each message, which is an Unknown with another in it
+_MAGIC = b"k8s\x00"  # before the message, which is always an Unknown with another in it
 _UNKNOWN_RAW = 2
 _LIST_METADATA, _LIST_ITEMS = 1, 2
-_LIST_VERSION = 2
+_LIST_VERSION, _LIST_CONTINUE = 2, 3
 _OBJECT_METADATA = 1
 _NAME, _VERSION = 1, 6
+
 _KIND, _MORE = 0x07, 0x80  # bits of a key, and of each byte of a number
-_BYTES = 2
-_FIXED = {1: 8, 5: 4}  # kinds of a fixed size
+_NUMBER, _BYTES = 0, 2  # kinds
+_FIXED = {1: 8, 5: 4}  # bytes of those of a fixed size
+_LONGEST = 4 << 20  # an object is at most 1.5 MiB in etcd
+_LARGEST_SHIFT = 63
 
 
 class Named(NamedTuple):
@@ -40,33 +46,27 @@ class NamesReader:
         self._left: int | None = None  # bytes of the list that are still to come
         self._version = ""
 
-    def feed(self, chunk: bytes) -> list[Named]:
-        """Read on; return the objects that have become whole."""
-        raw = self._rest + chunk
+    def feed(self, chunk: bytes) -> Iterator[Named]:
+        """Read on: the objects that have become whole, as far as they are taken."""
+        raw, at = self._rest + chunk, 0
         if self._left is None:
-            head = _head(raw)
-            if head is None:
+            begin = _begin(raw)
+            if begin is None:
                 self._rest = raw
-                return []
-            at, self._left = head
-        else:
-            at = 0
-        found = []
-        end = min(len(raw), at + self._left)
-        begun = at
-        with suppress(IndexError):  # in the middle of a key or a length
-            while at < end:
-                number, begin, after = _next(raw, at)
-                if after > end:
-                    break
-                if number == _LIST_ITEMS:
-                    found.append(_named(raw, begin, after))
-                elif number == _LIST_METADATA:
-                    self._version = _text(raw, _find(raw, begin, after, _LIST_VERSION))
-                at = after
-        self._left -= at - begun
+                return
+            at, self._left = begin
+        while self._left:
+            field = _whole(raw, at, self._left)
+            if field is None:
+                break
+            number, begin_at, after = field
+            if number == _LIST_ITEMS:
+                yield _named(raw, begin_at, after)
+            elif number == _LIST_METADATA:
+                self._version = _version(raw, begin_at, after)
+            self._left -= after - at
+            at = after
         self._rest = raw[at:]
-        return found
 
     def version(self) -> str:
         """The list's resourceVersion, when all of it has been read."""
@@ -75,61 +75,95 @@ class NamesReader:
         return self._version
 
 
-def _head(raw: bytes) -> tuple[int, int] | None:
+def _begin(raw: bytes) -> tuple[int, int] | None:
     """Where the list begins and how long it is; None while that is still to come."""
     if not raw.startswith(_MAGIC[: len(raw)]):
         raise ValueError(f"what came is not in Kubernetes' protobuf: {raw[:40]!r}")
-    with suppress(IndexError):
-        if found := _find(raw, len(_MAGIC), len(raw), _UNKNOWN_RAW):
-            return found[0], found[1] - found[0]
+    at = len(_MAGIC)
+    try:
+        while at < len(raw):
+            number, begin, at = _next(raw, at)
+            if number == _UNKNOWN_RAW:
+                return begin, at - begin
+    except IndexError:
+        pass
+    if at > _LONGEST:
+        raise ValueError("what came is no list in Kubernetes' protobuf")
     return None
+
+
+def _whole(raw: bytes, at: int, left: int) -> tuple[int, int, int] | None:
+    """The field at `at`, of which a list has `left` bytes; None while it is not whole."""
+    try:
+        field = _next(raw, at)
+    except IndexError:
+        return None
+    *_, after = field
+    if after - at > min(left, _LONGEST):
+        raise ValueError("a list in protobuf has a field that does not fit into it")
+    return field if after <= len(raw) else None
+
+
+def _version(raw: bytes, at: int, end: int) -> str:
+    if _text(raw, at, end, _LIST_CONTINUE):
+        raise ValueError("a list without a limit is said to have a second page")
+    return _text(raw, at, end, _LIST_VERSION)
 
 
 def _named(raw: bytes, at: int, end: int) -> Named:
-    where = _find(raw, at, end, _OBJECT_METADATA)
-    if where is None:
-        return Named("", "")
-    at, end = where
-    return Named(_text(raw, _find(raw, at, end, _NAME)), _text(raw, _find(raw, at, end, _VERSION)))
+    at, end = _find(raw, at, end, _OBJECT_METADATA)
+    return Named(_text(raw, at, end, _NAME), _text(raw, at, end, _VERSION))
 
 
-def _text(raw: bytes, where: tuple[int, int] | None) -> str:
-    return raw[where[0] : where[1]].decode() if where else ""
+def _text(raw: bytes, at: int, end: int, wanted: int) -> str:
+    at, end = _find(raw, at, end, wanted)
+    return raw[at:end].decode()
 
 
-def _find(raw: bytes, at: int, end: int, wanted: int) -> tuple[int, int] | None:
-    """Where the content of the first field of that number begins, and where it ends."""
-    while at < end:
-        number, begin, at = _next(raw, at)
-        if number == wanted:
-            return begin, at
-    return None
+def _find(raw: bytes, at: int, end: int, wanted: int) -> tuple[int, int]:
+    """Where the content of a message's first such field begins and ends; nothing, if there is none.
+
+    The message lies between `at` and `end`.
+    """
+    try:
+        while at < end:
+            number, begin, at = _next(raw, at)
+            if number == wanted and at <= end:
+                return begin, at
+    except IndexError:
+        at = len(raw) + 1
+    if at != end:
+        raise ValueError("a message in protobuf has a field that does not fit into it")
+    return end, end
 
 
 def _next(raw: bytes, at: int) -> tuple[int, int, int]:
-    """A field's number, and where its content begins and ends: perhaps behind the end of `raw`.
+    """A field's number (0 if it is a number itself), and where its content begins and ends.
 
-    IndexError where `raw` ends before the content begins. The wire format is described at
-    protobuf.dev/programming-guides/encoding.
+    It may end behind the end of `raw`. IndexError where that comes before the content begins.
     """
     key, size = raw[at], raw[at + 1]
     if key & (_MORE | _KIND) == _BYTES and size < _MORE:  # nearly always
         return key >> 3, at + 2, at + 2 + size
     key, at = _varint(raw, at)
-    kind, number = key & _KIND, key >> 3
+    kind = key & _KIND
     if kind in _FIXED:
-        return number, at, at + _FIXED[kind]
+        return 0, at, at + _FIXED[kind]
     size, after = _varint(raw, at)
-    return (number, after, after + size) if kind == _BYTES else (number, at, after)
+    if kind == _BYTES:
+        return key >> 3, after, after + size
+    if kind == _NUMBER:
+        return 0, at, after
+    raise ValueError(f"there is no field of kind {kind} in protobuf")
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
     """A number, seven bits at a time, and where it ends."""
-    value = shift = 0
-    while True:
+    value = 0
+    for shift in range(0, _LARGEST_SHIFT + 1, 7):
         byte = raw[at]
         at += 1
         value |= (byte & ~_MORE) << shift
         if byte < _MORE:
             return value, at
-        shift += 7
+    raise ValueError("a number in protobuf does not end")

@@ -48,7 +48,7 @@ class _Named(msgspec.Struct):
 
 class _Page(msgspec.Struct):
     metadata: ListMeta
-    items: list[msgspec.Raw] = msgspec.field(default_factory=list)
+    items: list[msgspec.Raw]
 
 
 _page = msgspec.json.Decoder(_Page)
@@ -71,14 +71,10 @@ async def taken_apart(raw: bytes, resource: Resource[T], found: list[T]) -> List
 
 
 async def names_taken_apart(
-    chunks: AsyncIterator[bytes],
-    of_name: Callable[[str, str], T],
-    found: list[T],
-    *,
-    leave_out: bool,
-) -> str:
-    """Read a list of metadata into `found` as it comes; return its resourceVersion."""
-    names = NamesReader()
+    chunks: AsyncIterator[bytes], of_name: Callable[[str, str], T], *, leave_out: bool
+) -> tuple[list[T], str]:
+    """Read a list of metadata as it comes; return what is made of it, and its resourceVersion."""
+    names, found = NamesReader(), list[T]()
     async for chunk in chunks:
         await asyncio.sleep(0)  # the next may be there already
         await _each(
@@ -88,7 +84,7 @@ async def names_taken_apart(
             found,
             leave_out=leave_out,
         )
-    return names.version()
+    return found, names.version()
 
 
 async def _each(

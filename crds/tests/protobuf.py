@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def names_list(version: str, items: Iterable[bytes]) -> bytes:
+def names_list(version: str, items: Iterable[bytes], more: str = "") -> bytes:
     """A PartialObjectMetadataList, in the Unknown in which it travels."""
-    listed = field(1, field(1, "") + field(2, version) + field(3, ""))
+    listed = field(1, field(1, "") + field(2, version) + field(3, more))
     listed += b"".join(field(2, item) for item in items)
     kind = field(1, "meta.k8s.io/v1") + field(2, "PartialObjectMetadataList")
     return b"k8s\x00" + field(1, kind) + field(2, listed) + field(3, "") + field(4, "")

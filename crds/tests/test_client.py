@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tracemalloc
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -62,11 +63,14 @@ async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServe
         await scripted.list(things(json_of))
 
 
+@pytest.mark.parametrize("by_name", [False, True])
 async def test_others_use_the_loop_while_a_list_is_read(
-    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+    scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, *, by_name: bool
 ) -> None:
     monkeypatch.setattr(pages, "_STEP_S", 0.0)
-    server.script += [page(*range(50), more="a"), page(*range(50))]
+    server.script += (
+        [page(*range(100))] if by_name else [page(*range(50), more="a"), page(*range(50))]
+    )
     turns, seen = 0, []
 
     async def another() -> None:
@@ -75,11 +79,11 @@ async def test_others_use_the_loop_while_a_list_is_read(
             turns += 1
             await asyncio.sleep(0)
 
-    def read(_: bytes) -> None:
+    def read(*_: object) -> None:
         seen.append(turns)
 
     task = asyncio.create_task(another())
-    await scripted.list(things(read))
+    await scripted.list(replaced(things(read), of_name=read) if by_name else things(read))
     task.cancel()
 
     assert len(set(seen)) == 100
@@ -148,12 +152,22 @@ async def test_names_that_do_not_come_whole_are_unavailable(
         await ApiAllocations(scripted).names()
 
 
-async def test_names_that_break_off_are_unavailable(scripted: Api, server: ApiServer) -> None:
+@pytest.mark.parametrize("cut", [False, True])
+async def test_names_that_break_off_are_unavailable_and_then_listed_whole(
+    scripted: Api, server: ApiServer, *, cut: bool
+) -> None:
     whole = names_list("9", [named(MAC.name, "7")] * 2)
-    server.script += [streams(whole[:-60], cut=True)]
+    server.script += [
+        streams(whole[:-60], cut=cut),
+        refuses(429, "TooManyRequests", Retry_After="0"),
+        streams(whole),
+    ]
+    allocations = ApiAllocations(scripted)
 
     with pytest.raises(StoreUnavailable):
-        await ApiAllocations(scripted).names()
+        await allocations.names()
+
+    assert await allocations.names() == [Seen(MAC, 7)] * 2
 
 
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(

@@ -15,7 +15,8 @@ ONE = named("02-00-00-00-00-01", "7")
 
 
 def read(raw: bytes, *cuts: int) -> tuple[list[Named], str]:
-    reader, found, begin = NamesReader(), [], 0
+    reader, begin = NamesReader(), 0
+    found: list[Named] = []
     for end in (*sorted(cuts), len(raw)):
         found += reader.feed(raw[begin:end])
         begin = end
@@ -44,7 +45,7 @@ def test_a_list_is_read_byte_by_byte() -> None:
 def test_an_object_is_there_as_soon_as_it_is_whole() -> None:
     raw = names_list("9", [ONE] * 1000)
 
-    assert len(NamesReader().feed(raw[: len(raw) // 2])) > 490
+    assert len(list(NamesReader().feed(raw[: len(raw) // 2]))) > 490
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,50 @@ def test_what_is_not_kubernetes_protobuf_is_quoted(raw: bytes) -> None:
         read(raw)
 
 
-@given(st.binary(max_size=200), st.integers(0, 200))
-def test_no_bytes_do_anything_but_fail(noise: bytes, cut: int) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 # which one does not matter
-        read(b"k8s\0" + noise + varint(2 << 3 | 2) + varint(10_000), cut)
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"\x0a\x03\x0a\x7fa",  # a name of 127 bytes in metadata of 3
+        b"\x0a\xff",  # a length that does not end within the object
+        field(1, field(1, "a") + b"\x32"),
+        b"\x0b",  # a group, which proto3 has not
+    ],
+    ids=["name", "length", "key", "kind"],
+)
+def test_an_object_that_does_not_fit_is_an_error_whatever_the_pieces(item: bytes) -> None:
+    raw = names_list("9", [item, ONE])
+
+    for cuts in ((), range(len(raw)), range(0, len(raw), 30)):
+        with pytest.raises(ValueError, match="protobuf"):
+            read(raw, *cuts)
+
+
+def test_a_name_that_is_a_number_is_none() -> None:
+    assert read(names_list("9", [field(1, b"\x08\x31")])) == ([Named("", "")], "9")
+
+
+def test_a_list_that_goes_on_elsewhere_is_an_error() -> None:
+    with pytest.raises(ValueError, match="second page"):
+        read(names_list("9", [ONE], more="token"))
+
+
+@pytest.mark.parametrize(
+    "claims", [b"k8s\0\x12\xff\xff\xff\xff\x0f\x12\xff\xff\xff\x7f", b"k8s\0" + b"\xff" * 20]
+)
+def test_what_claims_to_be_endless_is_an_error_at_once(claims: bytes) -> None:
+    with pytest.raises(ValueError, match="in protobuf"):
+        list(NamesReader().feed(claims))
+
+
+@given(st.lists(st.binary(max_size=40), max_size=3), st.lists(st.integers(0, 200)))
+def test_noise_reads_alike_whatever_its_pieces(noise: list[bytes], cuts: list[int]) -> None:
+    raw = names_list("9", noise)
+
+    assert outcome(raw, *cuts) == outcome(raw)
+
+
+def outcome(raw: bytes, *cuts: int) -> object:
+    try:
+        return read(raw, *cuts)
+    except ValueError:
+        return "an error"

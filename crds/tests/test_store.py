@@ -7,23 +7,25 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from crds.client import Api, ApiError
+from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.objects import ApiObjects
-from crds.resources import ALLOCATIONS, KINDS, PODS
+from crds.resources import ALLOCATIONS, KINDS, PODS, Seen
 from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
 from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
 from crds.tests.kubevirt_installed import install
+from crds.tests.world import PENDING
 from crds.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from crds.allocation import Carrier, Stored
-    from crds.mac import MacAddress
     from crds.tests.kubevirt import Manifest
     from crds.watch import View
 
@@ -106,6 +108,13 @@ class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
         world = ApiWorld(api)
         yield world
         await world.clear()
+
+    async def test_names_are_those_of_all_allocations(self, world: ApiWorld) -> None:
+        assert await world.allocations.names() == []
+        macs = [MacAddress(bits) for bits in (0x02_00_00_00_00_01, 0x02_FF_FF_FF_FF_FF)]
+        made = [await world.allocations.create(replace(PENDING, mac=mac)) for mac in macs]
+
+        assert await world.allocations.names() == [Seen(one.mac, int(one.version)) for one in made]
 
 
 def _json(value: dict[str, Any]) -> bytes:
