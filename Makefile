@@ -105,6 +105,10 @@ docker-engine-down: ## End the engine that docker-engine started
 kubevirt-crds: venv ## Build KubeVirt's CRDs, with which the demo shows a VM (Go, 3 minutes, once)
 	@python -m e2e.cluster kubevirt-crds
 
+.PHONY: kubevirt-images
+kubevirt-images: venv ## Pull or build the images with which VMs boot on kind (half an hour, once)
+	@python -m e2e.cluster kubevirt-images
+
 .PHONY: manifest
 manifest: venv ## Generate deploy/kubemacpool.yaml and its reference, docs/configuration.md
 	@python -m deploy build

@@ -77,8 +77,9 @@ def sweep(cluster: ControlPlane) -> None:
 def _bring_up(state: Path) -> ControlPlane:
     title("A control plane: etcd, kube-apiserver, kube-controller-manager (about 6 s)")
     command = [sys.executable, "-m", "e2e.cluster", "up", "--state", str(state)]
-    beside_us = os.environ | {"KUBEVIRT_PROVIDER": "control-plane"}  # also where Docker runs
-    if subprocess.run(command, env=beside_us, check=False).returncode:
+    # Also where Docker runs, or VMs are to boot.
+    beside_us = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": ""}
+    if subprocess.run(command, env=os.environ | beside_us, check=False).returncode:
         raise DemoFailed("there is no control plane")
     return attach(state)
 

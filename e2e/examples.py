@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster.readiness import eventually
+from e2e.cluster.readiness import READY_S, eventually
 from e2e.cluster.shell import Cluster, typed
 
 PROJECT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def differs(example: Example, output: str) -> str:
     return f"{example.place}: $ {example.line}\n{output}\nmissing: {missing}, not shown: {surplus}"
 
 
-def follow(cluster: Cluster, example: Example) -> None:
+def follow(cluster: Cluster, example: Example, deadline_s: float = READY_S) -> None:
     """Type the line; what only reads is asked again until the cluster has come so far."""
     difference = differs(example, typed(cluster, example.line).output)
     if difference and _READS.search(example.line):
@@ -78,7 +78,7 @@ def follow(cluster: Cluster, example: Example) -> None:
             return not difference
 
         try:
-            eventually(as_shown, example.line)
+            eventually(as_shown, example.line, deadline_s)
         except AssertionError:
             raise AssertionError(difference) from None
     assert not difference, difference

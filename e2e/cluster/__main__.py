@@ -13,6 +13,7 @@ from pathlib import Path
 
 from e2e.cluster.download import ChecksumMismatch, Unreachable
 from e2e.cluster.external import NoCluster
+from e2e.cluster.kind import engine, kubevirt
 from e2e.cluster.kubectl import Kubectl, KubectlFailed
 from e2e.cluster.kubevirt import crds, whole
 from e2e.cluster.locate import find_kubevirt_whole
@@ -51,6 +52,7 @@ def main() -> int:
         ("virtctl", _virtctl, "call virtctl on that cluster: console, start, stop, ..."),
         ("ssh", _ssh, "run a command on a node of it, or a shell"),
         ("kubevirt-crds", _fetch_crds, "have KubeVirt's CRDs in the cache, for the demo"),
+        ("kubevirt-images", _fetch_images, "have the images in the engine with which VMs boot"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -60,6 +62,8 @@ def main() -> int:
             command.add_argument("node", help="node01, or its name")
         if name in {"kubectl", "virtctl", "ssh", "functest"}:
             command.add_argument("rest", nargs=argparse.REMAINDER)
+        if name == "kubevirt-images":
+            command.add_argument("--check", action="store_true", help="exit code 1 without them")
         command.set_defaults(run=run)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -97,6 +101,8 @@ def _status(provider: Provider, _: argparse.Namespace) -> int:
 
 
 def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
+    if whole.wanted():
+        provider.bring_kubevirt()  # not in a fixture, where pytest keeps to itself what goes on
     argv = [sys.executable, "-m", "pytest", provider.tests(), *arguments.rest]
     env = os.environ | {STATE: str(arguments.state.absolute())}
     return subprocess.run(argv, cwd=_CHECKOUT, env=env, check=False).returncode
@@ -124,6 +130,15 @@ def _ssh(provider: Provider, arguments: argparse.Namespace) -> int:
 
 def _fetch_crds(_: Provider, __: argparse.Namespace) -> int:
     crds.fetch()
+    return 0
+
+
+def _fetch_images(_: Provider, arguments: argparse.Namespace) -> int:
+    if not engine.runs():
+        raise NotReady("No Docker Engine answers: make docker-engine installs and starts one.")
+    if arguments.check:
+        return 0 if kubevirt.at_hand() else 1
+    kubevirt.fetch()
     return 0
 
 

@@ -54,6 +54,12 @@ def has_kubevirt(*names: str) -> bool:
     return all(_at_hand(name, [release.cached_kubevirt()]) for name in names)
 
 
+def has_kubevirt_whole() -> bool:
+    """Whether our cache has all that KubeVirt has besides."""
+    cache = release.cached_kubevirt_whole()
+    return all(_at_hand(name, [cache]) for name in KUBEVIRT_WHOLE.products)
+
+
 def _find(
     wanted: Sequence[str],
     cache: Path,

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from e2e.cluster import external, image, install
 from e2e.cluster.external import NoCluster
+from e2e.cluster.kind import engine
 from e2e.cluster.kind.kubevirt import build_guest
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import whole
 from e2e.cluster.locate import find_node
 from e2e.cluster.progress import say
+from e2e.cluster.readiness import NotReady
 
 _MULTUS = "multus.yaml"
 
@@ -51,16 +53,26 @@ class OnExternal:
         install.apply(self.kubectl, pushed)
 
     def bring_kubevirt(self) -> None:
-        """See Provider: as it is released."""
+        """See Provider: as it is released. One that is there stays as it is, ready or not."""
         kubectl = self.kubectl
-        if whole.stands(kubectl):
-            say("KubeVirt is there, and left as it is.")
+        found = whole.found(kubectl)
+        if waiting := [name for name, available in found.items() if not available]:
+            raise NotReady(
+                f"KubeVirt {', '.join(waiting)} on that cluster is not Available. It is left as it"
+                " is; kubectl get kubevirts.kubevirt.io -A -o yaml says what it waits for."
+            )
+        if found:
+            say(f"KubeVirt {', '.join(found)} is there, and left as it is.")
         else:
             whole.start(kubectl, whole.released(), kvm=True)
 
     def guest(self) -> str:
         """See Provider: it goes the way of our image, to $DEV_REGISTRY/$REPO/guest."""
         repository = _repository()
+        if not engine.runs():
+            raise NoCluster(
+                "The guest's image is built with Docker alone, and no Docker Engine answers."
+            )
         return image.push(build_guest(), f"{repository}/guest")
 
     def down(self) -> None:

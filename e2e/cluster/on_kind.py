@@ -62,8 +62,9 @@ class OnKind:
         install.apply(cluster.kubectl, built)
 
     def bring_kubevirt(self) -> None:
-        """See Provider: built where it cannot be pulled."""
+        """See Provider: built where it cannot be pulled. The nodes have the guest then, too."""
         kubevirt.install(self.cluster)
+        self.guest()
 
     def guest(self) -> str:
         """See Provider: it is loaded into the nodes."""

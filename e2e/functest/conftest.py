@@ -58,7 +58,8 @@ def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
 @pytest.fixture(scope="session")
 def guest(provider: Provider, kubectl: Kubectl) -> str:
     """The image of a guest, on a cluster with KubeVirt, which stays with the cluster."""
-    if not whole.wanted() and not whole.stands(kubectl):
+    ours = isinstance(provider, OnKind) and whole.is_there(kubectl)
+    if not whole.wanted() and not ours:
         pytest.skip("boots VMs: make functest KUBEVIRT=true")
     provider.bring_kubevirt()
     return provider.guest()

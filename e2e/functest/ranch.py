@@ -49,7 +49,7 @@ class Ranch(Pasture):
         self("create", "-f", "-", stdin=json.dumps(vm))
         return self.addresses(name)
 
-    def create_instance(self, name: str, *interfaces: Interface) -> None:
+    def create_instance(self, name: str, *interfaces: Interface, grace_s: int = GRACE_S) -> None:
         """Create a VMI that no VM has, with a guest."""
         vm = manifest(name, interfaces or (NAT,))
         spec = vm["spec"]["template"]["spec"]
@@ -57,7 +57,7 @@ class Ranch(Pasture):
             "apiVersion": "kubevirt.io/v1",
             "kind": "VirtualMachineInstance",
             "metadata": {"name": name},
-            "spec": spec | self._guest(spec, GRACE_S),
+            "spec": spec | self._guest(spec, grace_s),
         }
         self("create", "-f", "-", stdin=json.dumps(vmi))
 
@@ -107,6 +107,15 @@ class Ranch(Pasture):
         script = f"ncat --no-shutdown --idle-timeout 3s -U {socket} || true"
         inside = (*self._of(pod), "-i", "-c", _LAUNCHER, "--", "sh", "-c", script)
         self.kubectl.run("exec", *inside, stdin=f"{line}\n")  # the line may end the launcher
+
+    def answers(self, pod: dict[str, Any], line: str, words: str) -> None:
+        """Type a line until the guest has said `words`: what it was not ready to read is lost."""
+
+        def heard() -> bool:
+            self.type(pod, line)
+            return words in self.console(pod)
+
+        eventually(heard, f"a guest answering {line} with {words}", BOOT_S, period_s=_PERIOD_S)
 
     def inside(self, pod: dict[str, Any]) -> dict[str, str]:
         """Return what the guest said last of its interfaces: address by interface."""

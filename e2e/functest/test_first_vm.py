@@ -1,22 +1,28 @@
 """The walk to a first VM is what happens, from where KubeVirt and kubemacpool are there."""
 
-from pathlib import Path
-
 import pytest
 
+from e2e.cluster.kind import KindCluster
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.provider import Provider
 from e2e.examples import examples, follow
+from e2e.farm import NAMESPACE_GOES_S
+from e2e.functest.ranch import BOOT_S
+
+_DEFAULT_NODES = 2
 
 
+@pytest.mark.usefixtures("guest")
 def test_the_walk_to_a_first_vm_prints_what_it_shows(
-    guest: str, provider: Provider, kubectl: Kubectl
+    kind: KindCluster, provider: Provider, kubectl: Kubectl
 ) -> None:
-    if guest not in Path("docs/examples/first-vm.yaml").read_text():
-        pytest.skip("names the guest's image as a kind cluster has it")
+    if len(kind.nodes) != _DEFAULT_NODES:
+        pytest.skip("shows what a cluster of two nodes prints")
+    assert not kubectl("get", "namespace", "vms", "--ignore-not-found"), "vms is in use: delete it"
 
     try:
         for example in examples("docs/first-vm.md"):
-            follow(provider, example)
+            follow(provider, example, BOOT_S)
     finally:
-        kubectl("delete", "namespace", "vms", "--ignore-not-found", "--wait=false")
+        gone = ("--ignore-not-found", f"--timeout={NAMESPACE_GOES_S}s")
+        kubectl("delete", "namespace", "vms", *gone)

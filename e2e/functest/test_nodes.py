@@ -16,8 +16,10 @@ def test_a_node_that_is_killed_and_started_brings_its_pods_back(
     kind.stop_node(node)
     try:
         # A replica of the webhook may have been there: Kubernetes sends it every other request
-        # until it has noticed, 40 s later, that the node is gone.
-        eventually(lambda: "belongs to Pod" in refusal(town, before["net1"]), "thieves refused")
+        # until it has noticed, 50 s later, that the node is gone; each of these waits for 10 s.
+        eventually(
+            lambda: "belongs to Pod" in refusal(town, before["net1"]), "thieves refused", START_S
+        )
     finally:
         kind.start_nodes(node)
     eventually(lambda: runs_again(town), "web runs again", START_S)

@@ -27,7 +27,7 @@ with ephemeral() as cluster:
 
 
 def command(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    env = {"KUBEVIRT_PROVIDER": "control-plane"} | env
+    env = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": ""} | env
     return subprocess.run(
         [sys.executable, "-m", "e2e.cluster", *args],
         cwd=CHECKOUT,

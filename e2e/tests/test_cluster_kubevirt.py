@@ -4,6 +4,7 @@ What needs a node is a stand-in (`kubevirt.handler`): it says that a machine run
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubevirt import KubeVirt, Machines
 from e2e.cluster.kubevirt.kubelet import NODES
 from e2e.cluster.kubevirt.machines import Interface, asked_for, manifest
+from e2e.cluster.on_external import OnExternal
 from e2e.cluster.processes import recorded
-from e2e.cluster.readiness import eventually
+from e2e.cluster.readiness import NotReady, eventually
 
 MAC = "02:00:00:00:00:0a"
 POD = Interface("default")
@@ -155,6 +157,20 @@ def test_a_user_starts_and_stops_a_machine_through_virt_api(
     kubevirt.handler.stop(machines, "idle")
 
     eventually(lambda: machines.gone("vmi", "idle"), "the VMI is gone")
+
+
+@pytest.mark.usefixtures("kubevirt")
+def test_a_kubevirt_of_somebody_s_that_is_not_available_is_named_and_left_as_it_is(
+    cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
+    there = ("get", "kubevirts.kubevirt.io", "-A", "-o", "yaml")
+    before = cluster.kubectl(*there)
+
+    with pytest.raises(NotReady, match="KubeVirt kubevirt/kubevirt on that cluster is not Avail"):
+        OnExternal(tmp_path).bring_kubevirt()
+
+    assert cluster.kubectl(*there) == before
 
 
 @pytest.mark.usefixtures("kubevirt")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from e2e.cluster.external import NoCluster
+from e2e.cluster.on_external import OnExternal
+
 CHECKOUT = Path(__file__).parents[2]
 NO_ENGINE = {"DOCKER_HOST": "unix:///nowhere"}
 ON_KIND = {"KUBEVIRT_PROVIDER": "kind"}
@@ -57,10 +60,13 @@ def test_what_needs_a_cluster_says_how_to_have_one(tmp_path: Path, what: str) ->
     assert "make cluster-up" in failed.stderr
 
 
-def test_a_cluster_without_nodes_boots_no_machine_and_says_who_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["up", "functest"])
+def test_a_cluster_without_nodes_boots_no_machine_and_says_who_does(
+    tmp_path: Path, what: str
+) -> None:
     asked = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": "true"}
 
-    failed = command(tmp_path / "state", "up", **asked)
+    failed = command(tmp_path / "state", what, **asked)
 
     assert failed.returncode == 1
     assert "choose KUBEVIRT_PROVIDER=kind" in failed.stderr
@@ -72,6 +78,16 @@ def test_an_image_for_an_external_cluster_needs_a_registry(tmp_path: Path) -> No
 
     assert failed.returncode == 1
     assert "set DEV_REGISTRY and REPO" in failed.stderr
+
+
+def test_a_guest_for_an_external_cluster_needs_a_docker_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (NO_ENGINE | {"DEV_REGISTRY": "registry.example", "REPO": "ann"}).items():
+        monkeypatch.setenv(name, text)
+
+    with pytest.raises(NoCluster, match="no Docker Engine answers"):
+        OnExternal(tmp_path).guest()
 
 
 def test_a_cluster_without_kubelets_has_no_nodes_to_log_in_to(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,16 +107,39 @@ class KindCluster:
         docker("kill", node)
 
     def start_nodes(self, *nodes: str) -> None:
-        """Start nodes that were stopped; the ways between nodes' pods are laid anew."""
+        """Start nodes that were stopped; the ways between nodes' pods are laid anew.
+
+        Returns when the API server has heard of each since, instead of what it was before.
+        """
         docker("start", *nodes)
         eventually(lambda: self.is_ready, "the API server is ready", _READY_S)
         network.connect(self.kubectl, self.nodes)
+        for node in nodes:
+            what = f"{node} says that it is ready"
+            eventually(partial(self._is_back, node), what, _READY_S, period_s=1.0)
+
+    def _is_back(self, node: str) -> bool:
+        started = docker("inspect", "-f", "{{.State.StartedAt}}", node)
+        return ready_since(self.kubectl.json("get", "node", node), started)
 
     def down(self) -> None:
         """Delete it with all it holds."""
         argv = [str(_kind()), "delete", "cluster", "--name", self.name]
         argv += ["--kubeconfig", str(self.state / "kubeconfig")]
         follow(f"Deleting the kind cluster {self.name}", argv, Path("/"), "kind-delete.log")
+
+
+def ready_since(node: Mapping[str, Any], started: str) -> bool:
+    """Whether a kubelet has said that its Node is ready, later than `started` (RFC 3339, UTC).
+
+    Its bootID does not tell: containers have the machine's. Heartbeats have whole seconds.
+    """
+    return any(
+        one["type"] == "Ready"
+        and one["status"] == "True"
+        and one["lastHeartbeatTime"][:19] > started[:19]
+        for one in node["status"]["conditions"]
+    )
 
 
 def _has(names: Sequence[str], image: str) -> bool:

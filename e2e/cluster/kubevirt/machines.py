@@ -136,8 +136,8 @@ class Machines:
         """Return the VMI `name` when `holds` says so of it."""
 
         def asked() -> dict[str, Any] | None:
-            vmi = self.instance(name)
-            return vmi if holds(vmi) else None
+            vmi = self.find("vmi", name)  # there may be none just now: the old one went
+            return vmi if vmi and holds(vmi) else None
 
         what = f"the VMI {name} is as it shall be"
         found = eventually(asked, what, deadline_s, period_s=period_s)

@@ -14,6 +14,7 @@ from e2e.cluster.kubevirt.machines import manifest
 from e2e.cluster.locate import find_kubevirt
 from e2e.cluster.programs import Program
 from e2e.cluster.progress import Progress
+from e2e.cluster.readiness import READY_S, eventually
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
@@ -76,14 +77,20 @@ def declare(kubectl: Kubectl) -> None:
     kubectl(*status, "--type=merge", "-p", json.dumps({"status": _STATUS}))
 
 
-def await_collector(kubectl: Kubectl) -> None:
+def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
     """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
 
     Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
-    it. So this makes a machine whose owner never was, and waits until it is gone.
+    it. So this makes a machine whose owner never was, and waits until it is gone. It may take
+    `deadline_s` until virt-api can be reached, by which the API server admits machines.
     """
     probe = manifest("collector-probe", run_strategy="Halted")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
     probe["metadata"] |= {"namespace": "default", "ownerReferences": [owner]}
-    kubectl("create", "-f", "-", stdin=json.dumps(probe))
+    put = ("apply", "-f", "-")
+    eventually(
+        lambda: not kubectl.run(*put, stdin=json.dumps(probe)).returncode,
+        "a machine admitted by virt-api",
+        deadline_s,
+    )
     kubectl("wait", "--for=delete", "vm/collector-probe", "-n", "default", "--timeout=120s")

@@ -17,8 +17,9 @@ _RELEASED = (
     f"https://github.com/kubevirt/kubevirt/releases/download/{release.KUBEVIRT}"
     "/kubevirt-operator.yaml"
 )
+_CRD = "crd/kubevirts.kubevirt.io"
 _THERE = ("-n", NAMESPACE)
-_START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
+START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
 # A binding for networks whose CNI plugin makes the guest's tap itself. KubeVirt's bridge binding
 # makes a dummy device, too, which not every kernel has.
 TAP = "tap"
@@ -31,26 +32,12 @@ _CONFIGURATION = {
 }
 # A machine may have a /dev/kvm that cannot be opened; asked for KVM's, libvirt finds no CPU models
 # then, and KubeVirt no node to migrate to.
+_LABELLER = {"name": "virt-launcher", "env": [{"name": "PREFERRED_VIRTTYPE", "value": "qemu"}]}
 _IN_SOFTWARE = {
     "resourceType": "DaemonSet",
     "resourceName": "virt-handler",
     "type": "strategic",
-    "patch": json.dumps(
-        {
-            "spec": {
-                "template": {
-                    "spec": {
-                        "initContainers": [
-                            {
-                                "name": "virt-launcher",
-                                "env": [{"name": "PREFERRED_VIRTTYPE", "value": "qemu"}],
-                            }
-                        ]
-                    }
-                }
-            }
-        }
-    ),
+    "patch": json.dumps({"spec": {"template": {"spec": {"initContainers": [_LABELLER]}}}}),
 }
 
 
@@ -71,6 +58,22 @@ def image_of(manifest: str) -> str:
     return line.partition(key)[2].strip()
 
 
+def found(kubectl: Kubectl) -> dict[str, bool]:
+    """Whether each KubeVirt of a cluster says that it is available, by `namespace/name`."""
+    if not kubectl("get", _CRD, "--ignore-not-found", "-o", "name"):
+        return {}
+    items = kubectl.json("get", "kubevirts.kubevirt.io", "-A")["items"]
+    return {
+        f"{one['metadata']['namespace']}/{one['metadata']['name']}": _is_available(one)
+        for one in items
+    }
+
+
+def is_there(kubectl: Kubectl) -> bool:
+    """Whether a cluster has any KubeVirt, available or not."""
+    return bool(found(kubectl))
+
+
 def stands(kubectl: Kubectl, patience: str = "0s") -> bool:
     """Whether KubeVirt is there and says that it is available."""
     wait = ("wait", "kubevirt/kubevirt", "--for=condition=Available", f"--timeout={patience}")
@@ -82,7 +85,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
     progress = Progress("Starting KubeVirt")
     kubectl.apply(operator, "--server-side", "--force-conflicts")
     kubectl("scale", "deployment/virt-operator", "--replicas=1", *_THERE)
-    own = ("wait", "--for=condition=Established", "crd/kubevirts.kubevirt.io", "--timeout=5s")
+    own = ("wait", "--for=condition=Established", _CRD, "--timeout=5s")
     eventually(lambda: not kubectl.run(*own).returncode, "KubeVirt's own CRD established")
     kubectl.apply(json.dumps(_kubevirt(kvm=kvm)))
 
@@ -90,7 +93,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
         progress.tick(_phase(kubectl))
         return stands(kubectl, "5s")
 
-    eventually(available, "KubeVirt available", _START_S)
+    eventually(available, "KubeVirt available", START_S)
     await_collector(kubectl)
     progress.done()
 
@@ -109,6 +112,11 @@ def _kubevirt(*, kvm: bool) -> dict[str, Any]:
             "customizeComponents": {"patches": [] if kvm else [_IN_SOFTWARE]},
         },
     }
+
+
+def _is_available(kubevirt: dict[str, Any]) -> bool:
+    conditions = kubevirt.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
 
 
 def _phase(kubectl: Kubectl) -> str:

@@ -4,7 +4,7 @@ Its own operator brings it up: the released one where its images can be pulled; 
 built once, from published Go modules and Debian's packages, and kept by the engine.
 """
 
-from e2e.cluster.kind.kubevirt.images import build_guest
+from e2e.cluster.kind.kubevirt.images import at_hand, build_guest, fetch
 from e2e.cluster.kind.kubevirt.install import count_storage, install
 
-__all__ = ["build_guest", "count_storage", "install"]
+__all__ = ["at_hand", "build_guest", "count_storage", "fetch", "install"]

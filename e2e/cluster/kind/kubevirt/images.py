@@ -1,4 +1,4 @@
-"""KubeVirt's images of its Go modules and Debian's packages: where its own cannot be pulled."""
+"""KubeVirt's images: its own where they can be pulled, else of Go modules and Debian's packages."""
 
 import functools
 import hashlib
@@ -7,25 +7,32 @@ import tempfile
 from pathlib import Path
 
 from e2e.cluster import release
+from e2e.cluster.download import Unreachable
 from e2e.cluster.files import link
 from e2e.cluster.kind import bases
-from e2e.cluster.kind.engine import docker, has
-from e2e.cluster.locate import find_kubevirt, find_kubevirt_whole
-from e2e.cluster.progress import CommandFailed
+from e2e.cluster.kind.engine import docker, has, pulled
+from e2e.cluster.kubevirt import whole
+from e2e.cluster.locate import (
+    find_kubevirt,
+    find_kubevirt_whole,
+    has_kubevirt,
+    has_kubevirt_whole,
+)
+from e2e.cluster.progress import CommandFailed, Progress, say
 
 REGISTRY = "kubemacpool.test"
 _FILES = Path(__file__).with_name("image")
-_GUEST = f"{REGISTRY}/guest:1"  # another number for whatever changes in its folder
+_GUEST = f"{REGISTRY}/guest:2"  # another number for whatever changes in its folder
 _GUEST_FILES = Path(__file__).with_name("guest")
 _SUITE = "trixie"  # libvirt 11.3 and QEMU 10.0
-_TWO = ("virt-api", "virt-controller")
+_CONTROL = ("virt-api", "virt-controller")  # they run beside a control plane, too
 _PROGRAMS = (
     *("virt-operator", "virt-handler", "virt-launcher", "virt-launcher-monitor", "virt-chroot"),
     *("virt-probe", "virt-tail", "virt-freezer", "container-disk"),
 )
 _CONFIGURATION = "virt-launcher-files"
 _AS_ROOT = ("virt-handler", "virt-launcher")
-_AS_USER = ("virt-operator", *_TWO)
+_AS_USER = ("virt-operator", *_CONTROL)
 _USER = "FROM {image}\nUSER 1001\n"  # as in KubeVirt's own
 
 
@@ -33,9 +40,39 @@ _USER = "FROM {image}\nUSER 1001\n"  # as in KubeVirt's own
 def tag() -> str:
     """The tag of KubeVirt's images, which is its version, too; it changes with what they hold."""
     modules = release.cached_kubevirt().name, release.cached_kubevirt_whole().name
-    files = b"".join(file.read_bytes() for file in sorted(_FILES.iterdir()))
+    parts = [*sorted(_FILES.iterdir()), Path(__file__)]
+    files = b"".join(part.read_bytes() for part in parts)
     digest = hashlib.sha256(files + "".join(modules).encode()).hexdigest()
     return f"{release.KUBEVIRT}-{digest[:8]}"
+
+
+def at_hand() -> bool:
+    """Whether VMs can boot without a build of half an hour: images of what is built take 4 min."""
+    built = has_kubevirt(*_CONTROL) and has_kubevirt_whole()
+    return built or bool(released())
+
+
+def fetch() -> None:
+    """Build what cannot be pulled."""
+    if not released():
+        build()
+    build_guest()
+
+
+def released() -> str:
+    """The manifest of KubeVirt's release where its images can be pulled, else nothing."""
+    try:
+        manifest = whole.released()
+    except Unreachable as reason:
+        say(f"KubeVirt's release cannot be had: {reason}.")
+        return ""
+    image = whole.image_of(manifest)
+    progress = Progress(f"Pulling {image}")
+    if pulled(image):
+        progress.done()
+        return manifest
+    say("KubeVirt's own images cannot be pulled.")
+    return ""
 
 
 def build() -> list[str]:
@@ -49,20 +86,22 @@ def build() -> list[str]:
 def build_guest() -> str:
     """Have the guest's image in the engine, and return its name; it is a disk and a kernel."""
     if not has(_GUEST):
+        _need_amd64()
         bases.build("Building the guest", _GUEST, _GUEST_FILES, "Dockerfile", bases.debian(_SUITE))
     return _GUEST
 
 
 def _build() -> None:
-    if release.ARCH != "amd64":
-        raise CommandFailed("KubeVirt's images cannot be pulled, and are built for amd64 only.")
-    two, parts = find_kubevirt(*_TWO), find_kubevirt_whole()
+    _need_amd64()
+    # Before half an hour has gone, what a machine may lack is missed: debootstrap, a C compiler.
     base = bases.debian(_SUITE)
+    parts = find_kubevirt_whole()
+    control = find_kubevirt(*_CONTROL)
     with tempfile.TemporaryDirectory(dir=release.cache(), prefix=".kubevirt-") as folder:
         context = Path(folder)
         shutil.copytree(_FILES, context, dirs_exist_ok=True)
         shutil.copytree(parts[_CONFIGURATION], context / "virt-launcher")
-        link(two | {name: parts[name] for name in _PROGRAMS}, context / "bin")
+        link(control | {name: parts[name] for name in _PROGRAMS}, context / "bin")
         first = _name(_AS_ROOT[0])
         work = "Building KubeVirt's image with QEMU (about 2 min)"
         bases.build(work, first, context, "Dockerfile", base)
@@ -72,6 +111,11 @@ def _build() -> None:
             docker("build", "-t", _name(program), folder)
     for program in _AS_ROOT:
         docker("tag", first, _name(program))
+
+
+def _need_amd64() -> None:
+    if release.ARCH != "amd64":
+        raise CommandFailed("The guest, and KubeVirt's images, are built for amd64 only.")
 
 
 def _name(program: str) -> str:

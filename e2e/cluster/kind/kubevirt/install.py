@@ -3,13 +3,13 @@
 import json
 import subprocess
 
-from e2e.cluster.download import Unreachable
 from e2e.cluster.kind.cluster import KindCluster
-from e2e.cluster.kind.engine import docker, pulled
+from e2e.cluster.kind.engine import docker
 from e2e.cluster.kind.kubevirt import images
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import whole
 from e2e.cluster.kubevirt.crds import NAMESPACE
+from e2e.cluster.kubevirt.start import await_collector
 from e2e.cluster.locate import find_kubevirt_whole
 from e2e.cluster.progress import CommandFailed, say
 from e2e.cluster.readiness import eventually
@@ -24,7 +24,9 @@ def install(cluster: KindCluster) -> None:
     Where it is already, nothing changes but what nodes have forgotten since.
     """
     kubectl = cluster.kubectl
-    if not whole.stands(kubectl):
+    if whole.stands(kubectl):  # that may be from before its nodes were stopped
+        await_collector(kubectl, whole.START_S)
+    else:
         whole.start(kubectl, _operator(cluster), kvm=_has_kvm(cluster))
     _bring_tap(cluster)
     count_storage(kubectl)
@@ -50,14 +52,9 @@ def _all_count(kubectl: Kubectl) -> bool:
 
 def _operator(cluster: KindCluster) -> str:
     """What brings virt-operator up: its release where its image can be pulled, else our build."""
-    try:
-        released = whole.released()
-    except Unreachable as reason:
-        say(f"KubeVirt's release cannot be had ({reason}): it is built from its modules, once.")
-    else:
-        if pulled(whole.image_of(released)):
-            return released
-        say("KubeVirt's own images cannot be pulled: they are built from its modules, once.")
+    if released := images.released():
+        return released
+    say("KubeVirt is built from its modules, once.")
     cluster.load(*images.build())
     printer = find_kubevirt_whole("operator-manifests")["operator-manifests"]
     argv = [str(printer), NAMESPACE, images.REGISTRY, images.tag()]
