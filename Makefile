@@ -123,8 +123,9 @@ manifest-check: venv
 image: venv ## Build the image of both programs (IMAGE, BASE) and say what it holds
 	@python -m e2e.cluster.image $(IMAGE) $(if $(BASE),--base $(BASE))
 
+# With extras: pip looks for the newest coverage[toml] where no more than coverage is pinned.
 .PHONY: lock
 lock: venv ## Renew requirements.txt and requirements-dev.txt, with hashes
 	@pip install --quiet uv
-	@uv pip compile -q --upgrade --generate-hashes --universal --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.txt
-	@uv pip compile -q --upgrade --generate-hashes --universal --no-emit-index-url --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.txt
+	@uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal --no-emit-index-url --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
