@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import ssl
-import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
-import kubernetes.config
 import msgspec
-import yaml
-from yarl import URL
 
-from crds import login
+from crds.login import Login, LoginFailed
 from crds.metadata import ACCEPT
 from crds.pages import names_taken_apart, taken_apart
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from crds.resources import Resource
 
@@ -37,8 +33,6 @@ CALL_TIMEOUT_S = 10.0
 LIST_TIMEOUT_S = 60.0
 # The API server sends a bookmark about once a minute: a watch that says less than that is dead.
 WATCH_SILENCE_S = 150.0
-# How old a token read from its file may be; the `kubernetes` package re-reads it as often.
-_TOKEN_LIFE_S = 60.0
 _JSON = "application/json"
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
 
@@ -76,15 +70,13 @@ class Api:
     kubeconfig: str | None = None
     calls: int = 64
     most: int = 5000
-    _configuration: Any = None
-    _token: str | None = field(default=None, init=False, repr=False)
-    _token_until_s: float = field(default=0.0, init=False)
-    _tls: ssl.SSLContext | bool = field(default=True, init=False)
+    _login: Login = field(init=False, repr=False)
     _places: asyncio.Semaphore = field(init=False)
     _session: aiohttp.ClientSession = field(init=False)
 
     async def __aenter__(self) -> Self:
-        self._configure()
+        with _logging_in():
+            self._login = Login(self.kubeconfig)
         self._places = asyncio.Semaphore(self.calls)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
@@ -192,14 +184,14 @@ class Api:
         rest = b""
         try:
             async with self._session.get(
-                self._url(path),
+                self._login.url(path),
                 params=query,
                 headers=self._headers(),
                 timeout=timeout,
-                ssl=self._tls,
+                ssl=self._login.tls,
             ) as answer:
                 if answer.status == _UNAUTHORIZED:
-                    self._configure()  # for the next try
+                    self._renew()  # for the next try
                 if answer.status >= _REFUSED:
                     raise _error(answer.status, await answer.read())
                 opened()
@@ -211,7 +203,7 @@ class Api:
                         yield line
         except (aiohttp.ClientError, TimeoutError) as error:
             if isinstance(error, aiohttp.ClientConnectorCertificateError):
-                self._configure()  # for the next try
+                self._renew()  # for the next try
             raise Unreachable(f"GET {path} (watch): {_said(error)}") from error
 
     async def _call(  # noqa: PLR0913 # see _ask
@@ -257,14 +249,14 @@ class Api:
                     try:
                         async with self._session.request(
                             method,
-                            self._url(path),
+                            self._login.url(path),
                             data=body,
                             params=query,
                             headers={
                                 **self._headers(content_type if body is not None else None),
                                 "Accept": accept,
                             },
-                            ssl=self._tls,
+                            ssl=self._login.tls,
                         ) as answer:
                             if answer.status < _REFUSED:
                                 return await read(answer)
@@ -272,10 +264,10 @@ class Api:
                     except aiohttp.ClientConnectorCertificateError:
                         if attempt:
                             raise
-                        self._configure()  # the cluster's CA may have been replaced
+                        self._renew()  # the cluster's CA may have been replaced
                         continue
                     if answer.status == _UNAUTHORIZED and not attempt:
-                        self._configure()  # a bound token has been replaced by a newer one
+                        self._renew()  # a bound token has been replaced by a newer one
                     elif answer.status == _TOO_MANY:
                         await asyncio.sleep(_wait_s(answer.headers.get("Retry-After", "")))
                     else:
@@ -284,42 +276,27 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(f"{method} {path}: {_said(error)}") from error
 
-    def _configure(self) -> None:
-        """Read it all anew; connections from now on trust the CA that stands there now."""
-        try:
-            configuration = login.configuration(self.kubeconfig)
-            self._tls = _tls(configuration)
-        except _NO_CONFIGURATION as error:
-            raise Unreachable(f"the configuration of the API server: {_said(error)}") from error
-        self._configuration = configuration
-        self._token_until_s = 0.0
-
-    def _url(self, path: str) -> URL:
-        # Encoded already: else yarl would resolve "..", also where it is written %2E%2E.
-        return URL(f"{self._configuration.host}{path}", encoded=True)
-
     def _headers(self, content_type: str | None = None) -> dict[str, str]:
         headers = {"Content-Type": content_type} if content_type else {}
-        now_s = time.monotonic()
-        if now_s >= self._token_until_s:  # asking for it costs 130 us
-            self._token, self._token_until_s = self._asked_token(), now_s + _TOKEN_LIFE_S
-        if self._token:
-            headers["Authorization"] = self._token
-        return headers
+        with _logging_in():
+            authorization = self._login.authorization()
+        return {**headers, "Authorization": authorization} if authorization else headers
 
-    def _asked_token(self) -> str | None:
-        keys = ("authorization", "BearerToken")  # in a cluster, from a kubeconfig
-        asked = (self._configuration.get_api_key_with_prefix(key) for key in keys)
-        try:
-            return next((token for token in asked if token), None)
-        except _NO_CONFIGURATION as error:
-            raise Unreachable(f"the token for the API server: {_said(error)}") from error
+    def _renew(self) -> None:
+        with _logging_in():
+            self._login.renew()
 
 
-# What the `kubernetes` package raises for files and plugins that are missing, or not whole yet.
-_NO_CONFIGURATION = (kubernetes.config.ConfigException, OSError, ValueError, yaml.YAMLError)
 _MANAGER = {"fieldManager": "kubemacpool"}
 _REFUSED, _UNAUTHORIZED, _GONE, _TOO_MANY = 400, 401, 410, 429
+
+
+@contextmanager
+def _logging_in() -> Iterator[None]:
+    try:
+        yield
+    except LoginFailed as error:
+        raise Unreachable(str(error)) from error
 
 
 def _error(status: int, raw: bytes) -> ApiError:
@@ -337,15 +314,3 @@ def _wait_s(retry_after: str) -> float:
 
 def _said(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _tls(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401 # it ships no types
-    if configuration.host.startswith("http://"):
-        return True
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
