@@ -80,7 +80,7 @@ def _arguments() -> argparse.Namespace:
         "--turns", type=int, help="how often (default 20, or what fits in 12 minutes)"
     )
     parser.add_argument(
-        "--without-sustained", action="store_true", help="leave out the sustained load (6 minutes)"
+        "--without-sustained", action="store_true", help="leave out the sustained load (7 minutes)"
     )
     parser.add_argument("--seed", type=int, default=1, help="of the order (default %(default)s)")
     parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME)")
