@@ -52,9 +52,11 @@ def test_a_rolled_webhook_refuses_nobody(town: Town) -> None:
 
 
 def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(town: Town) -> None:
-    victim = town.kubectl("get", "pods", *WEBHOOK_PODS, "-o", "name").split()[0]
+    pods = town.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
+    # One that still ends since the last rollout serves nobody.
+    victim = next(one["metadata"] for one in pods if "deletionTimestamp" not in one["metadata"])
 
-    crowd = create_during(town, lambda: town.kubectl("delete", victim, *INSTALLED))
+    crowd = create_during(town, lambda: town.kubectl("delete", "pod", victim["name"], *INSTALLED))
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == len(crowd.pods)
