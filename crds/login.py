@@ -14,7 +14,8 @@ from yarl import URL
 
 # How old a token read from its file may be; the `kubernetes` package re-reads it as often.
 _TOKEN_LIFE_S = 60.0
-# What the `kubernetes` package raises for files and plugins that are missing, or not whole yet.
+# What the `kubernetes` package raises for files that are missing, or not whole yet. Where a plugin
+# fails it logs that, and there is no token.
 _UNREADABLE = (kubernetes.config.ConfigException, OSError, ValueError, yaml.YAMLError)
 
 

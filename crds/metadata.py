@@ -66,7 +66,7 @@ class NamesReader:
                 self._version = _version(raw, begin_at, after)
             self._left -= after - at
             at = after
-        self._rest = raw[at:]
+        self._rest = raw[at:] if self._left else b""
 
     def version(self) -> str:
         """The list's resourceVersion, when all of it has been read."""

@@ -1,6 +1,8 @@
 """Two revisions are measured, and nothing of them remains."""
 
+import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,15 @@ def test_a_worktree_is_removed_though_measuring_in_it_fails(repository: Path) ->
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+@pytest.fixture
+def _hears_interrupts() -> Iterator[None]:
+    """A job in the background ignores them, and so does what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_hears_interrupts")
 def test_who_is_interrupted_lets_the_block_end_in_order_and_leaves_no_worktree(
     repository: Path, tmp_path: Path
 ) -> None:

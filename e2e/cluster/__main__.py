@@ -27,6 +27,7 @@ _DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (no
 on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
 KUBECONFIG, never started or ended). Without it: what stands, else kind where a Docker Engine runs,
 else control-plane."""
+_NOT_AT_HAND = 3
 _EXPECTED = (
     NoCluster,
     NotReady,
@@ -63,7 +64,11 @@ def main() -> int:
         if name in {"kubectl", "virtctl", "ssh", "functest"}:
             command.add_argument("rest", nargs=argparse.REMAINDER)
         if name == "kubevirt-images":
-            command.add_argument("--check", action="store_true", help="exit code 1 without them")
+            command.add_argument(
+                "--check",
+                action="store_true",
+                help=f"build nothing; exit code {_NOT_AT_HAND} without them",
+            )
         command.set_defaults(run=run)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -137,7 +142,7 @@ def _fetch_images(_: Provider, arguments: argparse.Namespace) -> int:
     if not engine.runs():
         raise NotReady("No Docker Engine answers: make docker-engine installs and starts one.")
     if arguments.check:
-        return 0 if kubevirt.at_hand() else 1
+        return 0 if kubevirt.at_hand() else _NOT_AT_HAND
     kubevirt.fetch()
     return 0
 

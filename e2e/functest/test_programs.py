@@ -12,7 +12,7 @@ from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import wait_in_force
 from e2e.conftest import fresh_namespace
-from e2e.functest.town import Town
+from e2e.functest.town import Town, is_ready
 from e2e.load import Crowd
 from e2e.pods import OPT_IN
 
@@ -54,9 +54,10 @@ def test_a_rolled_webhook_refuses_nobody(town: Town) -> None:
 def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(town: Town) -> None:
     pods = town.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
     # One that still ends since the last rollout serves nobody.
-    victim = next(one["metadata"] for one in pods if "deletionTimestamp" not in one["metadata"])
+    staying = [one for one in pods if "deletionTimestamp" not in one["metadata"] and is_ready(one)]
+    victim = staying[0]["metadata"]["name"]
 
-    crowd = create_during(town, lambda: town.kubectl("delete", "pod", victim["name"], *INSTALLED))
+    crowd = create_during(town, lambda: town.kubectl("delete", "pod", victim, *INSTALLED))
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == len(crowd.pods)

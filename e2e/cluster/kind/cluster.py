@@ -120,7 +120,8 @@ class KindCluster:
 
     def _is_back(self, node: str) -> bool:
         started = docker("inspect", "-f", "{{.State.StartedAt}}", node)
-        return ready_since(self.kubectl.json("get", "node", node), started)
+        found = self.kubectl.run("get", "node", node, "-o", "json")
+        return not found.returncode and ready_since(json.loads(found.stdout), started)
 
     def down(self) -> None:
         """Delete it with all it holds."""

@@ -87,10 +87,16 @@ def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
     probe = manifest("collector-probe", run_strategy="Halted")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
     probe["metadata"] |= {"namespace": "default", "ownerReferences": [owner]}
-    put = ("apply", "-f", "-")
-    eventually(
-        lambda: not kubectl.run(*put, stdin=json.dumps(probe)).returncode,
-        "a machine admitted by virt-api",
-        deadline_s,
-    )
+    refusal = ""
+
+    def admitted() -> bool:
+        nonlocal refusal
+        done = kubectl.run("apply", "-f", "-", stdin=json.dumps(probe))
+        refusal = done.stderr.strip()
+        return not done.returncode
+
+    try:
+        eventually(admitted, "a machine admitted by virt-api", deadline_s, period_s=1.0)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {refusal}") from None
     kubectl("wait", "--for=delete", "vm/collector-probe", "-n", "default", "--timeout=120s")
