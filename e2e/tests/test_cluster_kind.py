@@ -32,6 +32,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine that reaches nothing, and has nothing: a test gives back what it is about."""
     monkeypatch.setattr(whole, "released", unreachable)
     monkeypatch.setattr(images, "pulled", lambda _: False)
+    monkeypatch.setattr(release, "ARCH", "amd64")
     monkeypatch.setenv("KUBEMACPOOL_CACHE", str(tmp_path))
 
 
@@ -78,6 +79,16 @@ def test_images_are_at_hand_where_the_release_s_can_be_pulled(
     monkeypatch.setattr(images, "pulled", lambda name: name == OPERATOR)
 
     assert images.at_hand()
+
+
+def test_images_are_not_at_hand_where_no_guest_can_be_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whole, "released", lambda: MANIFEST)
+    monkeypatch.setattr(images, "pulled", lambda _: True)
+    monkeypatch.setattr(release, "ARCH", "arm64")
+
+    assert not images.at_hand()
 
 
 @pytest.mark.parametrize(
