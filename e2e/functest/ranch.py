@@ -85,16 +85,9 @@ class Ranch(Pasture):
 
         vmi = self.machines.wait_instance(name, runs, BOOT_S, period_s=_PERIOD_S)
         (pod,) = self.machines.launchers_of(vmi)
-        self.says(pod, _UP, times=starts)
+        what = f"the guest of {name} is up"
+        eventually(lambda: self.console(pod).count(_UP) >= starts, what, BOOT_S, period_s=_PERIOD_S)
         return pod
-
-    def says(self, pod: dict[str, Any], words: str, *, times: int = 1) -> None:
-        """Wait until a guest has said `words` on its console."""
-
-        def heard() -> bool:
-            return self.console(pod).count(words) >= times
-
-        eventually(heard, f"a guest saying {words}", BOOT_S, period_s=_PERIOD_S)
 
     def console(self, pod: dict[str, Any]) -> str:
         """Return what the guest has said on its console since its launcher started."""
