@@ -5,12 +5,26 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
-# Test files run side by side in so many processes, each with a control plane of its own (1 GB).
+# The number of test processes; each has a control plane of its own (1 GB).
 PROCESSES ?= 2
+# More arguments for pytest, for `make unit` and `make e2e`.
+ARGS ?=
 BASE ?=
 HEAD ?= HEAD
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+# $(call timed,NAME,TARGETS): make these targets one after the other, and say how long it took.
+define timed
+SECONDS=0; for target in $(2); do \
+	echo "==> $(1): $$target"; \
+	$(MAKE) --no-print-directory $$target || exit; \
+done; \
+printf '==> %s passed in %d min %d s\n' $(1) $$((SECONDS / 60)) $$((SECONDS % 60))
+endef
+
+# Files of one xdist_group share a process and its control plane; the ten slowest tests come last.
+PYTEST = pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations=10
 
 .PHONY: help
 help: ## Print this
@@ -21,7 +35,16 @@ demo: venv ## Watch it work: a real control plane, the release manifest, pods an
 	@python -m e2e.demo
 
 .PHONY: check
-check: venv format-check lint types layers manifest-check test ## All that CI runs
+check: venv ## Before you send a change: the static checks and most tests (10 minutes on two idle cores)
+	@$(call timed,check,static test) && echo "make check-all runs the rest of the tests."
+
+.PHONY: check-all
+check-all: venv ## What CI runs: the static checks and all tests, with branch coverage
+	@$(call timed,check-all,static test-all)
+
+.PHONY: static
+static: venv ## The checks that run no test, two at a time
+	@$(MAKE) --no-print-directory --jobs=2 types lint format-check layers manifest-check
 
 .PHONY: venv
 venv: $(VENV)/.filled ## Create .venv with the locked requirements
@@ -38,32 +61,36 @@ format: venv ## Format the code
 
 .PHONY: format-check
 format-check: venv
-	@ruff format --check .
+	@echo "==> format-check: ruff format" && ruff format --check .
 
 .PHONY: lint
-lint: venv ## Ruff, all rules but the excused ones
-	@ruff check .
+lint: venv ## Ruff, all rules except those excused in pyproject.toml
+	@echo "==> lint: ruff check" && ruff check .
 
 .PHONY: types
 types: venv ## mypy, strict
-	@mypy
+	@echo "==> types: mypy (a minute with an empty cache)" && mypy
 
 .PHONY: layers
-layers: venv ## Import Linter: who may import whom
-	@lint-imports
+layers: venv ## Import Linter: which module may import which
+	@echo "==> layers: lint-imports" && lint-imports
 
 .PHONY: test
-test: venv ## Unit, contract and e2e tests, on a real control plane
-	@pytest -n $(PROCESSES) --dist loadfile --cov --cov-report=
+test: venv ## Unit, contract and e2e tests; not those marked kubevirt, bench, testbed or long
+	@$(PYTEST)
+
+.PHONY: test-all
+test-all: venv ## All tests, with all Hypothesis examples and random walks, and branch coverage
+	@$(PYTEST) --all --cov --cov-report=
 	@coverage report --skip-covered --skip-empty | tail -25
 
 .PHONY: unit
 unit: venv ## Only the tests that need no control plane (a minute)
-	@pytest -q -m "not cluster" crds webhook controller tests
+	@$(PYTEST) $(ARGS) -m "not cluster" crds webhook controller bench tests
 
 .PHONY: e2e
-e2e: venv ## Only the tests that speak to a cluster through kubectl
-	@pytest -n $(PROCESSES) --dist loadfile e2e/tests
+e2e: venv ## Only the tests that use a cluster through kubectl; ARGS=--all runs all of them
+	@$(PYTEST) $(ARGS) e2e/tests
 
 .PHONY: bench
 bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run
@@ -116,6 +143,7 @@ manifest: venv ## Generate deploy/kubemacpool.yaml and its reference, docs/confi
 
 .PHONY: manifest-check
 manifest-check: venv
+	@echo "==> manifest-check: deploy/kubemacpool.yaml, docs/configuration.md"
 	@python -m deploy check
 	@python -m docs.generate check
 

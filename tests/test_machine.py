@@ -1,7 +1,8 @@
 """Random lives of addresses over two webhook replicas and the controller: never a duplicate among
 live objects, never a lost allocation, and at rest no leak.
 
-Hypothesis chooses the moves, and shrinks what fails; `EXAMPLES` says how many lives.
+Hypothesis chooses the moves, and shrinks what fails. pytest's `--all` runs all lives, else a tenth;
+`EXAMPLES` sets their number.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.moves import LIVES, Moves
 
+EXAMPLES = int(os.environ.get("EXAMPLES", 3 * settings().max_examples))
 ALL = LIVES[-1]
 MOVES = {move.__name__: move for move in ALL}
 # One rule for all moves, not one for each: of many rules Hypothesis leaves some out of each life,
@@ -46,7 +48,7 @@ class Protocol(RuleBasedStateMachine):
 
 TestProtocol = Protocol.TestCase
 TestProtocol.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "300")),
+    max_examples=EXAMPLES,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -1,6 +1,7 @@
 """Random walks over the same moves as the state machine, by the thousand: a plain loop is faster.
 
-`WALKS` says how many, `SEED` is that of the first; a failure names its own, and its last steps.
+pytest's `--all` runs all walks, else a tenth; `WALKS` sets their number, and `SEED` is the seed of
+the first. A failure names its seed and its last steps.
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import os
 import random
 
+from hypothesis import settings
+
 from tests.moves import LIVES, Moves
 
-_WALKS = int(os.environ.get("WALKS", "2000"))
+_WALKS = int(os.environ.get("WALKS", 20 * settings().max_examples))
 _SEED = int(os.environ.get("SEED", "1"))
 _STEPS = 50
 

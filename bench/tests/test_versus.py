@@ -31,7 +31,7 @@ def test_blocks_alternate_so_that_neither_revision_is_always_first() -> None:
     assert [pair for pair, _ in order(2)] == [0, 0, 1, 1]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=settings().max_examples // 5)
 @given(st.lists(st.floats(min_value=0.1, max_value=50), min_size=3, max_size=4))
 def test_a_machine_that_drifts_makes_no_difference(slowness: list[float]) -> None:
     pairs = [Pair(block(one), block(other)) for one, other in pairwise(slowness)]

@@ -154,7 +154,7 @@ def _lived(intervals: Intervals, pause_s: int, story: Story) -> Cluster:
     return cluster
 
 
-@settings(max_examples=40)  # keys are generated
+@settings(max_examples=2 * settings().max_examples // 5)  # keys are generated
 @given(_INTERVALS, _PAUSES, _stories(*QUIET))
 def test_nobody_meets_a_pair_that_it_does_not_trust(
     intervals: Intervals,
@@ -166,7 +166,7 @@ def test_nobody_meets_a_pair_that_it_does_not_trust(
     cluster.pass_time(100)
 
 
-@settings(max_examples=40)
+@settings(max_examples=2 * settings().max_examples // 5)
 @given(_INTERVALS | st.just(YEARS), _PAUSES, _stories(*QUIET, *LOUD, *JUMPS))
 def test_whatever_stops_admission_is_repaired(
     intervals: Intervals,
