@@ -6,7 +6,9 @@ And Hypothesis measures no time: how busy the machine is, says nothing of the co
 import pytest
 from hypothesis import HealthCheck, settings
 
-_NEEDING = {"control_plane", "cluster", "kubectl", "own_cluster"}
+pytest_plugins = ["e2e.cluster.fixtures"]
+
+_NEEDING = {"bare_cluster", "control_plane", "cluster", "kubectl", "own_cluster"}
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

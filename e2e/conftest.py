@@ -2,10 +2,11 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from e2e import pool
+from e2e import audit, pool
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
@@ -13,13 +14,25 @@ from e2e.cluster.kubevirt import KubeVirt, Machines, start
 from e2e.cluster.release_up import Installed, installed
 from e2e.pods import OPT_IN, Shop
 
+_AUDIT_POLICY = Path(__file__).parents[1] / "docs" / "examples" / "audit-policy.yaml"
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
-    """The session's own control plane; what needs only kubectl asks for `kubectl` instead."""
+    """The session's own control plane, with the audit log of docs/gitops.md.
+
+    Tests that need only kubectl ask for `kubectl` instead.
+    """
     if external.chosen():
         pytest.skip("needs a control plane of our own, not KUBEVIRT_PROVIDER=external")
-    with ephemeral() as control_plane:
+    with ephemeral(audit_policy=_AUDIT_POLICY.read_text()) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def audited_cluster() -> Iterator[ControlPlane]:
+    """Another one, whose audit log has every call of our programs (`e2e.audit`)."""
+    with ephemeral(audit_policy=audit.POLICY) as control_plane:
         yield control_plane
 
 

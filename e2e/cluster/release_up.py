@@ -72,6 +72,11 @@ def apply_release(kubectl: Kubectl) -> None:
     eventually(lambda: not kubectl.run(*wait).returncode, "our kinds established")
 
 
+def remove_release(kubectl: Kubectl) -> None:
+    """Delete what the manifest applies; return when all of it is gone, allocations too."""
+    kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")
+
+
 def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
     """(Re)start one controller and `replicas` webhooks where the release is applied.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.release_up import apply_release
 
@@ -25,11 +25,9 @@ OWNER = {
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster with the manifest and without our programs: they would judge made-up owners."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """A cluster without our programs: they would release allocations of made-up owners."""
+    return bare_cluster.kubectl
 
 
 @pytest.fixture
@@ -308,14 +306,12 @@ def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
     }
 
 
-def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_hanging() -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        apply_release(kubectl)
-        bound = allocation("0e:00:00:00:00:2a", state="Bound", owner=OWNER)
-        kubectl("create", "-f", "-", AS_US, stdin=bound)
+def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_hanging(
+    kubectl: Kubectl, mac: str
+) -> None:
+    kubectl("create", "-f", "-", AS_US, stdin=allocation(mac, state="Bound", owner=OWNER))
 
-        kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
+    kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
 
-        apply_release(kubectl)
-        assert kubectl("get", "macs", "-o", "name") == ""
+    apply_release(kubectl)
+    assert kubectl("get", "macs", "-o", "name") == ""

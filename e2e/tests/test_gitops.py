@@ -7,7 +7,7 @@ the API server answers them is all that counts.
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ import yaml
 
 from e2e import drift, pods
 from e2e.audit import Audit
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, installed
+from e2e.cluster.release_up import MANIFEST, Installed
 from e2e.cluster.shell import typed
 from e2e.farm import OPT_IN_VMS
 from e2e.pods import NETWORKS, Shop, declaration
@@ -44,28 +43,6 @@ def server_side(kubectl: Kubectl, text: str) -> str:
 
 
 WAYS = pytest.mark.parametrize("apply", [client_side, server_side])
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster whose API server keeps the audit log that the page describes."""
-    if external.chosen():
-        pytest.skip("the audit log is the API server's own")
-    policy = (PROJECT / "docs/examples/audit-policy.yaml").read_text()
-    with ephemeral(audit_policy=policy) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def release(own_cluster: ControlPlane) -> Iterator[Installed]:
-    """The release on it: `shop` and `elsewhere` of the session use this one here."""
-    with installed(own_cluster, quiet_s=2) as programs:
-        yield programs
-
-
-@pytest.fixture(scope="module")
-def kubectl(own_cluster: ControlPlane) -> Kubectl:
-    return own_cluster.kubectl
 
 
 @pytest.fixture
@@ -421,7 +398,7 @@ def hold(shop: Shop, pod: str, mac: str) -> str:
 
 
 def test_the_log_says_who_held_an_address_and_from_when_until_when(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:01"
     first = hold(shop, "first", mac)
@@ -433,19 +410,19 @@ def test_the_log_says_who_held_an_address_and_from_when_until_when(
     later = eventually(lambda: shop.spec(mac).get("owner", {}).get("uid"), "a bound pod")
     name = shop.spec(mac)["owner"]["name"]
 
-    one, other = lines(own_cluster, mac, 2, 0)
+    one, other = lines(cluster, mac, 2, 0)
     assert f"Pod {shop.namespace}/first" in one
     assert first in one
     assert f"Pod {shop.namespace}/{name}" in other
     assert later in other
     assert since(one) < until(one) <= since(other)
-    [then] = history(own_cluster, mac, "--at", since(one))
+    [then] = history(cluster, mac, "--at", since(one))
     assert then.split() == one.split()
-    assert history(own_cluster, mac, "--at", "2020-01-01T00:00:00Z") == []
+    assert history(cluster, mac, "--at", "2020-01-01T00:00:00Z") == []
 
 
 def test_a_pod_made_again_under_its_name_is_another_holder(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:02"
     before = hold(shop, "again", mac)
@@ -453,15 +430,13 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     shop.delete("again")
     after = hold(shop, "again", mac)
 
-    one, other = lines(own_cluster, mac, 2, 0)
+    one, other = lines(cluster, mac, 2, 0)
     assert before in one
     assert after in other
     assert until(one) <= since(other)
 
 
-def test_what_was_refused_or_only_tried_is_no_history(
-    own_cluster: ControlPlane, shop: Shop
-) -> None:
+def test_what_was_refused_or_only_tried_is_no_history(cluster: ControlPlane, shop: Shop) -> None:
     mac = "0a:00:00:00:06:03"
     shop.kubectl.apply(declaration(mac), "--dry-run=server")
     shop.create("holder", [{"name": "a", "mac": mac}])
@@ -470,31 +445,31 @@ def test_what_was_refused_or_only_tried_is_no_history(
     shop.kubectl.fails("delete", "mac", mac.replace(":", "-"))
     shop.kubectl("label", "mac", mac.replace(":", "-"), "team=network")
 
-    [line] = lines(own_cluster, mac, 1)
+    [line] = lines(cluster, mac, 1)
     assert f"Pod {shop.namespace}/holder" in line
-    refused = [one for one in writes(own_cluster, mac) if one["responseStatus"]["code"] == 403]
+    refused = [one for one in writes(cluster, mac) if one["responseStatus"]["code"] == 403]
     assert [one["user"]["username"] for one in refused] == ["admin"]
 
 
 def test_who_carries_the_address_of_another_is_in_the_log_too(
-    own_cluster: ControlPlane, shop: Shop, elsewhere: Shop
+    cluster: ControlPlane, shop: Shop, elsewhere: Shop
 ) -> None:
     mac = "0a:00:00:00:06:04"
     shop.create("holder", [{"name": "a", "mac": mac}])
     shop.bound(mac, "holder")
 
     elsewhere.create("twin", [{"name": "a", "mac": mac}])
-    lines(own_cluster, mac, 2)
+    lines(cluster, mac, 2)
     elsewhere.delete("twin")
 
-    holder, twin = lines(own_cluster, mac, 2, 1)
+    holder, twin = lines(cluster, mac, 2, 1)
     assert f"Pod {shop.namespace}/holder" in holder
     assert f"Pod {elsewhere.namespace}/twin" in twin
     assert twin.endswith("carried it, too")
 
 
 def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:05"
     shop.kubectl.apply(declaration(mac))
@@ -502,11 +477,11 @@ def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
     shop.bound(mac, "gateway")
     shop.delete("gateway")
 
-    [line] = lines(own_cluster, mac, 1, 0)
-    declared, *_ = writes(own_cluster, mac)
+    [line] = lines(cluster, mac, 1, 0)
+    declared, *_ = writes(cluster, mac)
     assert f"Pod {shop.namespace}/gateway" in line
     assert (declared["verb"], declared["user"]["username"]) == ("create", "admin")
-    events = Audit(own_cluster).events()
+    events = Audit(cluster).events()
     assert {one["objectRef"]["resource"] for one in events} == {"macallocations"}
     assert {one["stage"] for one in events} == {"ResponseComplete"}
     assert all(one["verb"] not in {"get", "list", "watch"} for one in events)

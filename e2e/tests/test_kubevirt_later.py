@@ -1,8 +1,8 @@
 """KubeVirt absent, installed later, removed and installed again, while our programs run on.
 
-KubeVirt is its CRDs here: more of it our programs never ask. Whether they complain in a loop is
-judged by their logs: the controller asks for VMs again and again, and while it was told several
-times more that there are none, no line of warning was added.
+KubeVirt is its CRDs of VMs and VMIs here: our programs ask for nothing else of it. Whether they
+complain in a loop is judged by their logs: the controller asks for VMs again and again, and no line
+of warning is added while it is told several times that there are none.
 """
 
 import secrets
@@ -10,48 +10,43 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.audit import CONTROLLER, POLICY, Audit
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import apply_crds, remove_crds
+from e2e.audit import CONTROLLER, Audit
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
 from e2e.farm import OPT_IN_VMS, Pasture
 from e2e.pods import OPT_IN
 
-ASKED_AGAIN = 5
+ASKED_AGAIN = 2
 OUTSIDE = "0a:00:00:00:0f:"
 
 
 @pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
-    """Started where KubeVirt has never been."""
-    with installed(own_cluster, replicas=2, quiet_s=5) as started:
+def programs(audited_cluster: ControlPlane) -> Iterator[Installed]:
+    """Started where KubeVirt is not installed."""
+    remove_crds(audited_cluster.kubectl)
+    with installed(audited_cluster, replicas=1, quiet_s=1) as started:
         yield started
 
 
 @pytest.fixture
-def pasture(own_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
+def pasture(audited_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
     """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
-    remove_crds(own_cluster.kubectl)
-    pasture = _pasture(own_cluster, OPT_IN, OPT_IN_VMS)
+    remove_crds(audited_cluster.kubectl)
+    pasture = _pasture(audited_cluster, OPT_IN, OPT_IN_VMS)
     yield pasture
     pasture.kubectl("delete", "namespace", pasture.namespace, "--wait=false")
     assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
 
 
 def test_without_kubevirt_pods_are_served_and_nobody_complains(
-    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
 ) -> None:
     before = _complaints(programs)
 
-    _asked_again(own_cluster)
+    _asked_again(audited_cluster)
 
     assert _complaints(programs) == before
     [element] = pasture.shop.create("samplepod", [{"name": "a"}])
@@ -59,9 +54,9 @@ def test_without_kubevirt_pods_are_served_and_nobody_complains(
 
 
 def test_vms_are_served_and_released_once_their_crds_are_there(
-    own_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
 
     macs = pasture.create("web")
 
@@ -73,10 +68,10 @@ def test_vms_are_served_and_released_once_their_crds_are_there(
 
 
 def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
-    own_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
-    late = _pasture(own_cluster)
+    apply_machine_crds(audited_cluster.kubectl)
+    late = _pasture(audited_cluster)
     mac = OUTSIDE + "01"
 
     late.create("old", Interface("lan", "lan", mac), Interface("more", "lan"))
@@ -92,22 +87,22 @@ def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
 
 
 def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
-    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
     macs = pasture.create("web")
     [element] = pasture.shop.create("before", [{"name": "a"}])
     pasture.shop.eventually_owns([*macs.values(), element["mac"]])
 
-    remove_crds(own_cluster.kubectl)
+    remove_crds(audited_cluster.kubectl)
 
     pasture.freed(*macs.values())
     [another] = pasture.shop.create("after", [{"name": "a"}])
     pasture.shop.eventually_owns([element["mac"], another["mac"]])
     before = _complaints(programs)
-    _asked_again(own_cluster)
+    _asked_again(audited_cluster)
     assert _complaints(programs) == before
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
     again = pasture.create("web")
     assert all(again.values())
     pasture.shop.eventually_owns([element["mac"], another["mac"], *again.values()])

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 import yaml
 
 from e2e import pool
-from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.programs import start_controller, start_webhook
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, apply_release
+from e2e.cluster.release_up import MANIFEST
 
 WEBHOOK = "system:serviceaccount:kubemacpool-system:kubemacpool-webhook"
 CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"
@@ -25,11 +24,9 @@ WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster with the manifest, and none of our programs."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """A cluster with the manifest, on which none of our programs runs."""
+    return bare_cluster.kubectl
 
 
 @pytest.fixture
@@ -65,18 +62,16 @@ def documents() -> list[dict[str, Any]]:
 
 @WAYS
 def test_the_manifest_applies_to_an_empty_cluster_twice_and_again_the_other_way(
-    way: list[str],
+    empty_cluster: ControlPlane, way: list[str]
 ) -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        file = ("-f", str(MANIFEST))
-        other = [] if way else ["--server-side"]
+    kubectl, file = empty_cluster.kubectl, ("-f", str(MANIFEST))
+    other = [] if way else ["--server-side"]
 
-        kubectl("apply", *file, *way)
-        kubectl("apply", *file, *way)
-        assert kubectl("diff", *file, *way) == ""
-        kubectl("apply", *file, *other)
-        kubectl("apply", *file, *way)
+    kubectl("apply", *file, *way)
+    kubectl("apply", *file, *way)
+    assert kubectl("diff", *file, *way) == ""
+    kubectl("apply", *file, *other)
+    kubectl("apply", *file, *way)
 
 
 @WAYS
@@ -114,29 +109,30 @@ def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: 
     }
 
 
-def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended() -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        apply_release(kubectl)
-        pool.edit(kubectl, RANGE_START="none")
-        controller = start_controller(cluster, "controller-1")
-        try:
-            kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
-            eventually(
-                lambda: pool.condition(kubectl, "Ready").get("reason") == "InvalidRange",
-                "MacPool default says that the range is unusable",
-            )
-            eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
-            spec = kubectl.json("get", "macpool", "default")["spec"]
-            assert spec == {"ranges": [], "collisionPolicy": "Reject"}
+def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended(
+    bare_cluster: ControlPlane, kubectl: Kubectl
+) -> None:
+    kubectl("delete", "macpool", "default", "--ignore-not-found")
+    pool.edit(kubectl, RANGE_START="none")
+    controller = start_controller(bare_cluster, "controller-mended")
+    try:
+        kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
+        eventually(
+            lambda: pool.condition(kubectl, "Ready").get("reason") == "InvalidRange",
+            "MacPool default says that the range is unusable",
+        )
+        eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
+        spec = kubectl.json("get", "macpool", "default")["spec"]
+        assert spec == {"ranges": [], "collisionPolicy": "Reject"}
 
-            pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
-            eventually(
-                lambda: pool.condition(kubectl, "Ready").get("status") == "True",
-                "the mended range is in force",
-            )
-        finally:
-            controller.process.stop()
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        eventually(
+            lambda: pool.condition(kubectl, "Ready").get("status") == "True",
+            "the mended range is in force",
+        )
+    finally:
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        controller.process.stop()
 
 
 def warnings(kubectl: Kubectl) -> str:
@@ -296,27 +292,30 @@ os.write(2, b"nothing can be written\\n")
 """
 
 
-def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(tmp_path: Path) -> None:
+def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(
+    bare_cluster: ControlPlane, kubectl: Kubectl, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(IN_A_POD)
     checkout = Path(__file__).parents[2]
     env = {"PYTHONPATH": f"{tmp_path}:{checkout}", "PYTHONDONTWRITEBYTECODE": "1"}
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        programs = [start_controller(cluster, env=env), start_webhook(cluster, env=env)]
-        try:
-            for program in programs:
-                program.wait_ready()
-                log = cluster.state / f"{program.process.name}.log"
-                assert log.read_text().startswith("nothing can be written")
-            pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:01")
-            eventually(
-                lambda: pool.in_force(cluster.kubectl) == "02:00:00:00:00:01",
-                "the controller follows what people edit",
-            )
-            assert "kopf ended" not in (cluster.state / "controller-1.log").read_text()
-        finally:
-            for program in programs:
-                program.process.stop()
+    programs = [
+        start_controller(bare_cluster, "controller-diskless", env=env),
+        start_webhook(bare_cluster, "webhook-diskless", env=env),
+    ]
+    try:
+        for program in programs:
+            program.wait_ready()
+            assert program.process.log.read_text().startswith("nothing can be written")
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:01")
+        eventually(
+            lambda: pool.in_force(kubectl) == "02:00:00:00:00:01",
+            "the controller follows what people edit",
+        )
+        assert "kopf ended" not in programs[0].process.log.read_text()
+    finally:
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        for program in programs:
+            program.process.stop()
 
 
 def may(kubectl: Kubectl, who: str, *what: str) -> bool:

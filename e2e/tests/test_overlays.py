@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from e2e import pool
-from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.audit import CONTROLLER, WEBHOOK, Audit
 from e2e.cluster.certificates import Pair, authority
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.locate import find_cert_manager
 from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, installed, stop, wait_in_force
+from e2e.cluster.release_up import MANIFEST, Installed, remove_release, stop, wait_in_force
 from e2e.pods import OPT_IN, Shop, manifest
 from e2e.rights import asked, granted, idle, missing, refused
 
@@ -27,6 +27,7 @@ OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomiza
 LABEL = "mutatepods.kubemacpool.io"
 VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
 MUTATOR = "kubemacpool-mutator"
+QUIET = ("--quiet-s", "1")
 CERT_MANAGERS = ("Issuer", "Certificate")  # kinds that come with cert-manager
 
 
@@ -38,17 +39,12 @@ def documents(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster with the release, on which each test applies the overlay that it is about."""
-    with ephemeral() as cluster, installed(cluster, replicas=1, quiet_s=5):
-        yield cluster
-
-
 @pytest.fixture
-def kubectl(own_cluster: ControlPlane) -> Iterator[Kubectl]:
-    yield own_cluster.kubectl
-    own_cluster.kubectl("apply", "-f", str(MANIFEST))
+def kubectl(cluster: ControlPlane, release: Installed) -> Iterator[Kubectl]:
+    """The session's cluster, to which the test applies the overlay that it is about."""
+    assert release.webhooks
+    yield cluster.kubectl
+    cluster.kubectl("apply", "-f", str(MANIFEST))
 
 
 def established(kubectl: Kubectl, *crds: str) -> None:
@@ -119,9 +115,9 @@ def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
     [("opt-out", (None, ["ignore", "disable"])), ("opt-in-value", ("production", None))],
 )
 def test_pods_and_vms_are_selected_alike(
-    own_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
+    bare_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
 ) -> None:
-    text = built(own_cluster.kubectl, DEPLOY / "overlays" / name)
+    text = built(bare_cluster.kubectl, DEPLOY / "overlays" / name)
     [mutator] = (one for one in documents(text) if one["metadata"]["name"] == MUTATOR)
 
     for webhook in mutator["webhooks"]:
@@ -153,20 +149,22 @@ def test_with_a_range_of_one_s_own_addresses_come_from_that(
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
-@pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_applied_again_changes_nothing(
-    kubectl: Kubectl, name: str, way: list[str]
+    bare_cluster: ControlPlane, way: list[str]
 ) -> None:
-    text = yaml.safe_dump_all(without_cert_manager(built(kubectl, DEPLOY / "overlays" / name)))
-    conflicts = ["--force-conflicts"] if way else []  # with who applied it the other way
+    kubectl = bare_cluster.kubectl
+    flags = [*way, "--force-conflicts"] if way else []  # with those who applied it the other way
+    for name in OVERLAYS:
+        text = yaml.safe_dump_all(without_cert_manager(built(kubectl, DEPLOY / "overlays" / name)))
 
-    kubectl.apply(text, *way, *conflicts)
+        kubectl.apply(text, *flags)
 
-    assert kubectl("diff", "-f", "-", *way, *conflicts, stdin=text) == ""
+        assert kubectl("diff", "-f", "-", *flags, stdin=text) == "", name
+    kubectl("apply", "-f", str(MANIFEST), *flags)
 
 
-def test_overlays_stand_on_one_another(own_cluster: ControlPlane, tmp_path: Path) -> None:
-    kubectl = own_cluster.kubectl
+def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Path) -> None:
+    kubectl = bare_cluster.kubectl
     for folder in ("deploy", "crds"):
         shutil.copytree(DEPLOY.parent / folder, tmp_path / folder)
     on, below = tmp_path / "deploy" / "overlays", "../../release"
@@ -191,28 +189,29 @@ def test_overlays_stand_on_one_another(own_cluster: ControlPlane, tmp_path: Path
 
 
 def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_touches_none(
-    tmp_path: Path,
+    audited_cluster: ControlPlane, tmp_path: Path
 ) -> None:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        kubectl = cluster.kubectl
-        ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
-        kubectl.apply(yaml.safe_dump_all(ours))
-        established(kubectl, "--all")
-        arguments = controller_of(ours)["args"]
-        controller = start_controller(cluster, "controller-1", *arguments, "--quiet-s", "5")
-        webhook = start_webhook(cluster, "webhook-1", "--quiet-s", "5")
-        try:
-            controller.wait_ready()
-            play_cert_manager(kubectl, tmp_path)
-            webhook.wait_ready()
-            wait_in_force(kubectl)
-            play_cert_manager(kubectl, tmp_path)
-            wait_in_force(kubectl)
-            controller.process.stop()
-            events = Audit(cluster).events()
-            take_back(cluster)
-        finally:
-            stop(cluster)
+    cluster, kubectl = audited_cluster, audited_cluster.kubectl
+    remove_release(kubectl)
+    before = len(Audit(cluster).events())
+    ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
+    kubectl.apply(yaml.safe_dump_all(ours))
+    established(kubectl, "--all")
+    arguments = controller_of(ours)["args"]
+    controller = start_controller(cluster, "controller-1", *arguments, *QUIET)
+    webhook = start_webhook(cluster, "webhook-1", *QUIET)
+    try:
+        controller.wait_ready()
+        play_cert_manager(kubectl, tmp_path)
+        webhook.wait_ready()
+        wait_in_force(kubectl)
+        play_cert_manager(kubectl, tmp_path)
+        wait_in_force(kubectl)
+        controller.process.stop()
+        events = Audit(cluster).events()[before:]
+        take_back(cluster)
+    finally:
+        stop(cluster)
 
     rights, calls = granted(ours), asked(events, {WEBHOOK, CONTROLLER})
     assert refused(events) == []
@@ -269,7 +268,7 @@ def take_back(cluster: ControlPlane) -> None:
     kubectl, service = cluster.kubectl, ("secret", SERVICE, "-n", NAMESPACE)
     kubectl("apply", "-f", str(MANIFEST))
     theirs = kubectl.json("get", *service)["metadata"]["uid"]
-    start_controller(cluster, "controller-2", "--quiet-s", "5").wait_ready()
+    start_controller(cluster, "controller-2", *QUIET).wait_ready()
     wait_in_force(kubectl)
     kubectl("delete", *service)
     kubectl("wait", "--for=create", *service, "--timeout=60s")
@@ -302,9 +301,9 @@ def controller_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issue(
-    own_cluster: ControlPlane,
+    bare_cluster: ControlPlane,
 ) -> None:
-    text = built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
+    text = built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
 
     container = controller_of(documents(text))
 
@@ -312,9 +311,9 @@ def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issu
 
 
 def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
-    own_cluster: ControlPlane,
+    bare_cluster: ControlPlane,
 ) -> None:
-    wanted = certificates(own_cluster.kubectl)
+    wanted = certificates(bare_cluster.kubectl)
     serving, root = wanted[SERVICE], wanted["kubemacpool-mutator-ca"]
 
     assert f"{SERVICE}.{NAMESPACE}.svc" in serving["dnsNames"]
@@ -322,14 +321,15 @@ def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
     assert root["isCA"] is True
     issuers = {
         one["metadata"]["name"]: one["spec"]
-        for one in documents(built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
+        for one in documents(built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
         if one["kind"] == "Issuer"
     }
     assert issuers[serving["issuerRef"]["name"]] == {"ca": {"secretName": root["secretName"]}}
     assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
 
 
-def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> None:
+def test_cert_manager_s_own_crds_admit_the_whole_overlay(bare_cluster: ControlPlane) -> None:
+    kubectl = bare_cluster.kubectl
     folder = find_cert_manager()["cert-manager-crds"]
     crds = sorted(folder.glob("cert-manager.io_*.yaml"))
     assert crds
@@ -348,3 +348,4 @@ def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> No
     assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
     kubectl("delete", "issuers,certificates", "--all", "-n", NAMESPACE)
     kubectl("delete", *(f"--filename={crd}" for crd in crds))
+    kubectl("apply", "-f", str(MANIFEST))

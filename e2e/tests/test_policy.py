@@ -4,16 +4,15 @@ who may declare addresses can do that alone.
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import POLICY, apply_release
+from e2e.cluster.release_up import POLICY
 
 PROJECT = Path(__file__).parents[2]
 OURS = [
@@ -53,14 +52,12 @@ def protects(kubectl: Kubectl, bound: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster whose policy is in force, without our programs: they'd judge made-up owners."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        probe = "0e:00:00:00:00:01"
-        cluster.kubectl.apply(allocation(probe, state="Bound", owner=OWNER), AS_US)
-        eventually(lambda: protects(cluster.kubectl, probe), "the policy protects allocations")
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """A cluster with the policy in force, on which no program judges made-up owners."""
+    kubectl, probe = bare_cluster.kubectl, "0e:00:00:00:00:01"
+    kubectl.apply(allocation(probe, state="Bound", owner=OWNER), AS_US)
+    eventually(lambda: protects(kubectl, probe), "the policy protects allocations")
+    return kubectl
 
 
 @pytest.fixture

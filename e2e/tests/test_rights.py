@@ -14,19 +14,19 @@ import pytest
 import yaml
 
 from e2e import metrics, pool
-from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.audit import CONTROLLER, WEBHOOK, Audit
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.programs import NAMESPACE, start_controller
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, installed
+from e2e.cluster.release_up import MANIFEST, Installed, installed, remove_release
 from e2e.farm import LAN, OPT_IN_VMS, Pasture
 from e2e.pods import OPT_IN, Shop, manifest
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
 
-QUIET_S = 5
+QUIET_S = 1
 ALLOCATIONS = "macallocations"
 SPOILT = "bm9uZQ=="
 DRY = "--dry-run=server"
@@ -53,12 +53,15 @@ def rights() -> set[Right]:
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        everything(cluster, tmp_path_factory.mktemp("often"))
-        events = Audit(cluster).events()
-        discovery = cluster.kubectl.json("get", "clusterrole", "system:discovery")["rules"]
-        paths = [path for rule in discovery for path in rule["nonResourceURLs"]]
+def log(audited_cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Log:
+    kubectl, audit = audited_cluster.kubectl, Audit(audited_cluster)
+    remove_release(kubectl)
+    remove_crds(kubectl)
+    before = len(audit.events())
+    everything(audited_cluster, tmp_path_factory.mktemp("often"))
+    events = audit.events()[before:]
+    discovery = kubectl.json("get", "clusterrole", "system:discovery")["rules"]
+    paths = [path for rule in discovery for path in rule["nonResourceURLs"]]
     return Log(events, asked(events, {WEBHOOK, CONTROLLER}), paths)
 
 
