@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -47,6 +47,7 @@ class Connection:
     """Requests to one API server as one user; connections are kept open between them."""
 
     _api: Any  # kubernetes.client.ApiClient, which has no types
+    _impersonating: Mapping[str, str] = field(default_factory=dict)  # headers
 
     @classmethod
     def to(cls, kubeconfig: Path) -> "Connection":
@@ -55,6 +56,11 @@ class Connection:
         from kubernetes import config  # noqa: PLC0415
 
         return cls(config.new_client_from_config(str(kubeconfig)))  # type: ignore[no-untyped-call]
+
+    def as_user(self, user: str, group: str = "") -> "Connection":
+        """Return a connection that acts as another user, as `kubectl --as` does."""
+        asked = {"Impersonate-User": user, "Impersonate-Group": group}
+        return replace(self, _impersonating={name: value for name, value in asked.items() if value})
 
     def send(  # noqa: PLR0913 - a request has these many sides
         self,
@@ -124,6 +130,7 @@ class Connection:
         answer_s: float = _ANSWER_S,
     ) -> urllib3.BaseHTTPResponse:
         """Send a request; return the response, whose body is not read yet; raise Refused."""
+        headers.update(self._impersonating)
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = f"{self._api.configuration.host}{path}"
         response: urllib3.BaseHTTPResponse = self._api.rest_client.pool_manager.request(

@@ -15,8 +15,6 @@ SERVER = """
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-pytestmark = pytest.mark.testbed
-
 class Ready(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
