@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from e2e.access import bind_role, may
 from e2e.cluster.client import Client, refusal
 from e2e.cluster.connection import Refused
 from e2e.cluster.controlplane import ControlPlane
@@ -29,7 +30,6 @@ OWNER = {
     "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
     "interface": "net1",
 }
-EDIT = "kubemacpool-edit"
 HOLDER = "Bound to Pod shop/samplepod (interface net1)"
 
 
@@ -309,28 +309,9 @@ def test_a_declared_address_can_be_reserved_for_somebody_else_and_deleted(
 @pytest.fixture(scope="module")
 def declarer(client: Client) -> str:
     """A user who may declare addresses."""
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "declarers"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": EDIT},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "ann"}],
-    }
-    client.apply(binding)
+    bind_role(client, "ann", "kubemacpool-edit")
     eventually(lambda: may(client, "ann", "create", "macallocations"), "ann may declare addresses")
     return "ann"
-
-
-def may(client: Client, user: str, verb: str, plural: str, subresource: str = "") -> bool:
-    what = {"verb": verb, "group": "kubemacpool.io", "resource": plural, "subresource": subresource}
-    asked = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SubjectAccessReview",
-        "metadata": {},
-        "spec": {"user": user, "resourceAttributes": what},
-    }
-    allowed: bool = client.create(asked)["status"]["allowed"]
-    return allowed
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
@@ -354,7 +335,7 @@ def test_who_may_declare_addresses_may_do_that_alone(
 
     assert INSTEAD in refusal(lambda: ann.create(ghost))
     assert f"{mac} is {HOLDER}" in refusal(lambda: ann.delete("mac", bound))
-    assert not may(client, declarer, "patch", "macallocations", "status")
+    assert not may(client, declarer, "patch", "macallocations", subresource="status")
     assert not may(client, declarer, "patch", "macpools")
 
 
