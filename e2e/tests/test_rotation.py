@@ -19,11 +19,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from kubernetes import client, config
+from kubernetes.client import ApiException, CoreV1Api
+from kubernetes.config import new_client_from_config
 
 from e2e import metrics
+from e2e.cluster.client import Client
+from e2e.cluster.connection import Refused
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.programs import NAMESPACE, SERVICE, Program, start_controller
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed
@@ -59,11 +61,11 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
     body = json.loads(manifest("steady", [{"name": "a"}]))
 
     def ask(one: int) -> None:
-        api = client.CoreV1Api(config.new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call] # no types
+        api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call] # no types
         while not over.is_set():
             try:
                 pod = api.create_namespaced_pod(namespace, body, dry_run="All")
-            except client.ApiException as refusal:
+            except ApiException as refusal:
                 seen.refusals.append(str(refusal.body))
             else:
                 assert '"mac"' in str(pod)
@@ -83,7 +85,7 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
 class Watcher:
     """Sees what is trusted and served, as an API server that is BEHIND_S late; call it often."""
 
-    kubectl: Kubectl
+    client: Client
     webhooks: list[Program]
     authorities: set[bytes] = field(default_factory=set)
     pairs: set[bytes] = field(default_factory=set)
@@ -92,9 +94,9 @@ class Watcher:
     _known: list[tuple[float, str]] = field(default_factory=list)
 
     def look(self) -> None:
-        self.authorities.add(read(self.kubectl, AUTHORITY)["tls.crt"])
-        self.pairs.add(read(self.kubectl, SERVICE)["tls.crt"])
-        asked, bundle = time.monotonic(), bundle_of(self.kubectl)
+        self.authorities.add(read(self.client, AUTHORITY)["tls.crt"])
+        self.pairs.add(read(self.client, SERVICE)["tls.crt"])
+        asked, bundle = time.monotonic(), bundle_of(self.client)
         self.at_once = max(self.at_once, bundle.count("BEGIN CERTIFICATE"))
         self._known.append((asked, bundle))
         for webhook in self.webhooks:
@@ -105,16 +107,15 @@ class Watcher:
                     self.distrusted.append(said)
 
 
-def read(kubectl: Kubectl, name: str) -> dict[str, bytes]:
+def read(client: Client, name: str) -> dict[str, bytes]:
     """Return the data of a Secret, empty while there is none."""
-    found = kubectl("get", "secret", name, "-n", NAMESPACE, "--ignore-not-found", "-o", "json")
-    data = json.loads(found)["data"] if found.strip() else {}
+    data = (client.get("secret", name, NAMESPACE) or {"data": {}})["data"]
     return {key: base64.b64decode(value) for key, value in data.items()}
 
 
-def bundle_of(kubectl: Kubectl) -> str:
+def bundle_of(client: Client) -> str:
     """Return the caBundle, which all webhooks have in common."""
-    found = kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)["webhooks"]
+    found = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
     [one] = {webhook["clientConfig"].get("caBundle", "") for webhook in found}
     return base64.b64decode(one).decode()
 
@@ -180,7 +181,7 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
     clients: int,
 ) -> None:
     with hasty_controller(cluster, release):
-        watcher = Watcher(cluster.kubectl, release.webhooks)
+        watcher = Watcher(cluster.kubectl.client, release.webhooks)
         watcher.look()
         begun = time.monotonic()
 
@@ -207,18 +208,17 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
     assert all(webhook.process.alive for webhook in release.webhooks)
 
 
-def delete(kubectl: Kubectl, name: str) -> None:
-    kubectl("delete", "secret", name, "-n", NAMESPACE)
+def delete(client: Client, name: str) -> None:
+    client.delete("secret", name, NAMESPACE)
 
 
-def spoil(kubectl: Kubectl, name: str, **files: bytes) -> None:
+def spoil(client: Client, name: str, **files: bytes) -> None:
     """Write what a Secret of certificates holds; `tls_key` is tls.key."""
     data = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in files.items()}
-    patch = json.dumps({"data": data})
-    kubectl("patch", "secret", name, "-n", NAMESPACE, "--type=merge", "-p", patch)
+    client.patch("secret", name, {"data": data}, NAMESPACE)
 
 
-def each(harms: dict[str, Callable[[Kubectl], None]], *soon: str) -> pytest.MarkDecorator:
+def each(harms: dict[str, Callable[[Client], None]], *soon: str) -> pytest.MarkDecorator:
     """Do each harm; all but those of `soon` take the way of one of them, and are for check-all."""
     return pytest.mark.parametrize(
         "harm",
@@ -229,13 +229,13 @@ def each(harms: dict[str, Callable[[Kubectl], None]], *soon: str) -> pytest.Mark
     )
 
 
-UNNOTICED: dict[str, Callable[[Kubectl], None]] = {
-    "the CA's Secret deleted": lambda kubectl: delete(kubectl, AUTHORITY),
-    "the CA's key lost": lambda kubectl: spoil(kubectl, AUTHORITY, tls_key=b"lost"),
-    "the CA's certificate spoilt": lambda kubectl: spoil(kubectl, AUTHORITY, tls_crt=b"spoilt"),
-    "the serving Secret deleted": lambda kubectl: delete(kubectl, SERVICE),
-    "the serving pair spoilt": lambda kubectl: spoil(
-        kubectl, SERVICE, tls_crt=b"spoilt", tls_key=b"spoilt"
+UNNOTICED: dict[str, Callable[[Client], None]] = {
+    "the CA's Secret deleted": lambda client: delete(client, AUTHORITY),
+    "the CA's key lost": lambda client: spoil(client, AUTHORITY, tls_key=b"lost"),
+    "the CA's certificate spoilt": lambda client: spoil(client, AUTHORITY, tls_crt=b"spoilt"),
+    "the serving Secret deleted": lambda client: delete(client, SERVICE),
+    "the serving pair spoilt": lambda client: spoil(
+        client, SERVICE, tls_crt=b"spoilt", tls_key=b"spoilt"
     ),
 }
 
@@ -245,17 +245,17 @@ def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
     cluster: ControlPlane,
     release: Installed,
     namespace: str,
-    harm: Callable[[Kubectl], None],
+    harm: Callable[[Client], None],
 ) -> None:
-    kubectl = cluster.kubectl
-    before = read(kubectl, AUTHORITY), read(kubectl, SERVICE)
+    client = cluster.kubectl.client
+    before = read(client, AUTHORITY), read(client, SERVICE)
 
     with requests(cluster, namespace) as seen:
-        harm(kubectl)
+        harm(client)
         eventually(
             lambda: (
-                (read(kubectl, AUTHORITY), read(kubectl, SERVICE)) != before
-                and is_whole(kubectl, release.webhooks)
+                (read(client, AUTHORITY), read(client, SERVICE)) != before
+                and is_whole(client, release.webhooks)
             ),
             "new ones, that fit",
         )
@@ -264,10 +264,10 @@ def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
     assert any(seen.allowed)
 
 
-def is_whole(kubectl: Kubectl, webhooks: list[Program]) -> bool:
+def is_whole(client: Client, webhooks: list[Program]) -> bool:
     """Whether all webhooks serve what the CA has signed and its certificate alone verifies."""
-    authority, pair = read(kubectl, AUTHORITY), read(kubectl, SERVICE)
-    if not authority or not pair or authority["tls.crt"].decode() not in bundle_of(kubectl):
+    authority, pair = read(client, AUTHORITY), read(client, SERVICE)
+    if not authority or not pair or authority["tls.crt"].decode() not in bundle_of(client):
         return False
     try:
         shown = {served(webhook, authority["tls.crt"].decode()) for webhook in webhooks}
@@ -276,9 +276,9 @@ def is_whole(kubectl: Kubectl, webhooks: list[Program]) -> bool:
     return shown == {pair["tls.crt"].decode()}
 
 
-def signed(kubectl: Kubectl, name: str, begins: dt.timedelta, life: dt.timedelta) -> None:
+def signed(client: Client, name: str, begins: dt.timedelta, life: dt.timedelta) -> None:
     """Replace the serving pair by one for `name` that the CA itself has signed."""
-    authority = read(kubectl, AUTHORITY)
+    authority = read(client, AUTHORITY)
     signer = serialization.load_pem_private_key(authority["tls.key"], None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key, begin = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC) + begins
@@ -297,32 +297,29 @@ def signed(kubectl: Kubectl, name: str, begins: dt.timedelta, life: dt.timedelta
     pem = serialization.Encoding.PEM
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     spoil(
-        kubectl,
+        client,
         SERVICE,
         tls_crt=certificate.public_bytes(pem),
         tls_key=key.private_bytes(pem, pkcs8, plain),
     )
 
 
-def empty_bundles(kubectl: Kubectl) -> None:
+def empty_bundles(client: Client) -> None:
     """Take the caBundle out of every webhook."""
-    count = len(kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)["webhooks"])
-    patch = [
-        {"op": "remove", "path": f"/webhooks/{one}/clientConfig/caBundle"} for one in range(count)
-    ]
-    kubectl(
-        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(patch)
-    )
+    webhooks = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
+    for webhook in webhooks:
+        del webhook["clientConfig"]["caBundle"]
+    client.patch("mutatingwebhookconfiguration", MUTATOR, {"webhooks": webhooks})
 
 
 DAY = dt.timedelta(days=1)
-NOTICED: dict[str, Callable[[Kubectl], None]] = {
-    "a wrong name": lambda kubectl: signed(kubectl, "elsewhere.example.com", -DAY, 30 * DAY),
-    "expired, as after a clock that jumped ahead": lambda kubectl: signed(
-        kubectl, CALLED, -30 * DAY, DAY
+NOTICED: dict[str, Callable[[Client], None]] = {
+    "a wrong name": lambda client: signed(client, "elsewhere.example.com", -DAY, 30 * DAY),
+    "expired, as after a clock that jumped ahead": lambda client: signed(
+        client, CALLED, -30 * DAY, DAY
     ),
-    "of the future, as after a clock that jumped back": lambda kubectl: signed(
-        kubectl, CALLED, DAY, 30 * DAY
+    "of the future, as after a clock that jumped back": lambda client: signed(
+        client, CALLED, DAY, 30 * DAY
     ),
     "an emptied caBundle": empty_bundles,
 }
@@ -333,23 +330,25 @@ def test_what_stops_admission_is_repaired(
     cluster: ControlPlane,
     release: Installed,
     namespace: str,
-    harm: Callable[[Kubectl], None],
+    harm: Callable[[Client], None],
 ) -> None:
-    kubectl = cluster.kubectl
-    before = read(kubectl, SERVICE)
+    client = cluster.kubectl.client
+    before = read(client, SERVICE)
 
-    harm(kubectl)
+    harm(client)
 
-    eventually(lambda: is_whole(kubectl, release.webhooks), "certificates that fit")
-    eventually(lambda: is_served(kubectl, namespace), "pods served again")
-    assert (read(kubectl, SERVICE) == before) == (harm is empty_bundles)
+    eventually(lambda: is_whole(client, release.webhooks), "certificates that fit")
+    eventually(lambda: is_served(client, namespace), "pods served again")
+    assert (read(client, SERVICE) == before) == (harm is empty_bundles)
 
 
-def is_served(kubectl: Kubectl, namespace: str) -> bool:
+def is_served(client: Client, namespace: str) -> bool:
     """Whether a pod would get an address."""
-    flags = ("-n", namespace, "--dry-run=server", "-o", "json")
-    asked = kubectl.run("create", "-f", "-", *flags, stdin=manifest("probe", [{"name": "a"}]))
-    return asked.returncode == 0 and '\\"mac\\"' in asked.stdout
+    pod = manifest("probe", [{"name": "a"}])
+    try:
+        return '"mac"' in str(client.create(pod, namespace, dry_run=True))
+    except Refused:
+        return False
 
 
 def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> None:
@@ -361,7 +360,9 @@ def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> No
         metrics.forget_reader(kubectl)
 
     for label, secret in (("ca", AUTHORITY), ("serving", SERVICE)):
-        end = x509.load_pem_x509_certificate(read(kubectl, secret)["tls.crt"]).not_valid_after_utc
+        end = x509.load_pem_x509_certificate(
+            read(kubectl.client, secret)["tls.crt"]
+        ).not_valid_after_utc
         left = said[f'kmp_certificate_days_left{{certificate="{label}"}}']
         assert abs((end - dt.datetime.now(dt.UTC)) / DAY - left) < 0.1
         expiry = f'kmp_certificate_expiry_timestamp_seconds{{certificate="{label}"}}'
