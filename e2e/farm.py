@@ -49,8 +49,8 @@ class Pasture:
         self, name: str, *interfaces: Interface, run_strategy: str = "Halted"
     ) -> dict[str, str]:
         """Create a VM and return its addresses by interface."""
-        self.machines.create(name, interfaces or (NAT, LAN), run_strategy=run_strategy)
-        return self.addresses(name)
+        vm = manifest(name, interfaces or (NAT, LAN), run_strategy=run_strategy)
+        return addresses(self.client.create(vm, self.namespace))
 
     def refuses(self, name: str, *interfaces: Interface) -> str:
         """Create a VM that is refused, and return what the API server says."""
@@ -61,14 +61,11 @@ class Pasture:
 
     def addresses(self, name: str) -> dict[str, str]:
         """Return the addresses in a stored VM, by interface."""
-        return {one["name"]: one.get("macAddress", "") for one in self.interfaces(name)}
+        return addresses(self.machines.get("vm", name))
 
     def interfaces(self, name: str) -> list[dict[str, Any]]:
         """Return the interfaces of a stored VM."""
-        found: Any = self.machines.get("vm", name)
-        for key in _INTERFACES:
-            found = found.get(key, {})
-        return found or []
+        return _interfaces(self.machines.get("vm", name))
 
     def networks(self, name: str) -> list[dict[str, Any]]:
         """Return the networks of a stored VM."""
@@ -139,6 +136,18 @@ class Farm(Pasture):
         self.machines.wait_instance(name, lambda vmi: "deletionTimestamp" in vmi["metadata"])
         self.kubevirt.handler.stop(self.machines, name)
         self.machines.wait_gone("vmi", name)
+
+
+def addresses(vm: dict[str, Any]) -> dict[str, str]:
+    """Return the addresses in a VM that was read, by interface."""
+    return {one["name"]: one.get("macAddress", "") for one in _interfaces(vm)}
+
+
+def _interfaces(vm: dict[str, Any]) -> list[dict[str, Any]]:
+    found: Any = vm
+    for key in _INTERFACES:
+        found = found.get(key, {})
+    return found or []
 
 
 def edited(

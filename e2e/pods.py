@@ -127,6 +127,15 @@ class Shop:
         """Wait until the MacAllocation of `mac` fulfils `condition`; return its answer."""
         return self.client.wait("mac", name_of(mac), condition, what)
 
+    def conflicts(self, mac: str) -> list[str]:
+        """Return the names in the status.conflicts of an address, sorted."""
+        return _conflicts(self.allocation(mac) or {})
+
+    def in_conflict(self, mac: str, *names: str) -> None:
+        """Wait until status.conflicts of an address names exactly these objects."""
+        wanted = sorted(names)
+        self.holds(mac, lambda found: _conflicts(found) == wanted, f"{mac} conflicts {names}")
+
     def freed(self, mac: str) -> None:
         """Wait until `mac` has no allocation any more."""
         self.client.until("mac", lambda found: not found, f"{mac} released", name=name_of(mac))
@@ -165,6 +174,10 @@ def name_of(mac: str) -> str:
 
 def _owned_by(namespace: str) -> str:
     return f"spec.owner.namespace={namespace}"
+
+
+def _conflicts(allocation: dict[str, Any]) -> list[str]:
+    return sorted(one["name"] for one in allocation.get("status", {}).get("conflicts", ()))
 
 
 def _annotation(pod: dict[str, Any]) -> str | None:

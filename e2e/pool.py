@@ -8,14 +8,14 @@ from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
 from e2e.pods import OPTED_IN, Shop
 
-_NAMED = ("kubemacpool-mac-range-config", "kubemacpool-system")
-CONFIG_MAP = ("configmap", _NAMED[0], "-n", _NAMED[1])
+CONFIG = ("kubemacpool-mac-range-config", "kubemacpool-system")  # name and namespace
+CONFIG_MAP = ("configmap", CONFIG[0], "-n", CONFIG[1])
 _IN_A_ROW = 12  # by chance alone, two replicas leave one out of 12 requests once in 2,000 times
 
 
 def configured(kubectl: Kubectl) -> tuple[str, str]:
     """Return RANGE_START and RANGE_END."""
-    data = kubectl.client.read("configmap", *_NAMED)["data"]
+    data = kubectl.client.read("configmap", *CONFIG)["data"]
     return data["RANGE_START"], data["RANGE_END"]
 
 
@@ -27,7 +27,7 @@ def in_force(kubectl: Kubectl) -> str:
 
 def edit(kubectl: Kubectl, **data: str | None) -> None:
     """Write into the ConfigMap; None removes."""
-    kubectl.client.patch("configmap", _NAMED[0], {"data": data}, _NAMED[1])
+    kubectl.client.patch("configmap", CONFIG[0], {"data": data}, CONFIG[1])
 
 
 def configure(kubectl: Kubectl, start: str, end: str) -> None:
@@ -73,10 +73,15 @@ def condition(kubectl: Kubectl, kind: str) -> dict[str, str]:
     return _condition(status(kubectl), kind)
 
 
-def warnings(kubectl: Kubectl) -> list[dict[str, Any]]:
-    """Return the warning events about the ConfigMap."""
-    selector = f"involvedObject.name={_NAMED[0]},type=Warning"
-    return kubectl.client.list("events", _NAMED[1], fields=selector)
+def warned(kubectl: Kubectl, holds: Callable[[dict[str, Any]], bool], what: str) -> None:
+    """Wait until a warning event about the ConfigMap fulfils `holds`."""
+    kubectl.client.until(
+        "events",
+        lambda events: any(map(holds, events)),
+        what,
+        CONFIG[1],
+        fields=f"involvedObject.name={CONFIG[0]},type=Warning",
+    )
 
 
 def _condition(status: dict[str, Any], kind: str) -> dict[str, str]:

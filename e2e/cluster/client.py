@@ -100,12 +100,14 @@ class Client:
         query = _dry(dry_run=dry_run)
         return self.connection.send("PATCH", path, change, query=query, content=content).object
 
-    def label(self, kind: str, name: str, namespace: str = "", **labels: str | None) -> None:
+    def label(
+        self, kind: str, name: str, labels: Mapping[str, str | None], namespace: str = ""
+    ) -> None:
         """Write labels; None removes."""
         self.patch(kind, name, {"metadata": {"labels": labels}}, namespace)
 
     def annotate(
-        self, kind: str, name: str, namespace: str = "", **annotations: str | None
+        self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str = ""
     ) -> None:
         """Write annotations; None removes."""
         self.patch(kind, name, {"metadata": {"annotations": annotations}}, namespace)

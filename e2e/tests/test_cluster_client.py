@@ -64,8 +64,8 @@ spec: {containers: [{name: web, image: web, env: [{name: A, value: "1"}, {name: 
 def test_a_change_is_seen_when_it_comes(client: Client, namespace: str) -> None:
     def change() -> None:
         client.create(SETTINGS, namespace)
-        client.label("cm", "settings", namespace, tier="front")
-        client.label("cm", "settings", namespace, tier="back")
+        client.label("cm", "settings", {"tier": "front"}, namespace)
+        client.label("cm", "settings", {"tier": "back"}, namespace)
 
     changing = threading.Thread(target=change)
     changing.start()
