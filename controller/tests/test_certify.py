@@ -339,7 +339,7 @@ async def test_a_selector_edited_in_between_is_not_lost(
 ) -> None:
     seen = (await certifier._look()).configuration
     assert seen
-    client.label(CONFIGURATIONS, MUTATOR, touched="yes")
+    client.label(CONFIGURATIONS, MUTATOR, {"touched": "yes"})
 
     with pytest.raises(ApiError) as caught:
         await certifier._distribute(seen, b"")
@@ -352,7 +352,7 @@ async def test_a_secret_changed_in_between_is_not_overwritten(
 ) -> None:
     await certifier.settle()
     old = (await certifier._look()).authority
-    client.label("secret", AUTHORITY_SECRET, NAMESPACE, touched="yes")
+    client.label("secret", AUTHORITY_SECRET, {"touched": "yes"}, NAMESPACE)
 
     with pytest.raises(ApiError) as caught:
         await certifier._write(AUTHORITY_SECRET, old, RSA)

@@ -151,11 +151,11 @@ async def test_on_a_real_api_server_the_release_s_selector_decides(
     client.apply(_MUTATOR.read_text())  # other tests take it away
     client.create_namespace("policed")
     await until(managed=False)
-    client.label("namespace", "policed", "", **{PODS: "allocate"})
+    client.label("namespace", "policed", {PODS: "allocate"})
     await until(managed=True)
-    client.label("namespace", "policed", runlevel="0")
+    client.label("namespace", "policed", {"runlevel": "0"})
     await until(managed=False)
-    client.label("namespace", "policed", runlevel=None)
+    client.label("namespace", "policed", {"runlevel": None})
     await until(managed=True)
     assert not view.is_managed("Pod", "default")
     for task in following:

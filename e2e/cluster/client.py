@@ -100,12 +100,14 @@ class Client:
         query = _dry(dry_run=dry_run)
         return self.connection.send("PATCH", path, change, query=query, content=content).object
 
-    def label(self, kind: str, name: str, namespace: str = "", **labels: str | None) -> None:
+    def label(
+        self, kind: str, name: str, labels: Mapping[str, str | None], namespace: str = ""
+    ) -> None:
         """Write labels; None removes."""
         self.patch(kind, name, {"metadata": {"labels": labels}}, namespace)
 
     def annotate(
-        self, kind: str, name: str, namespace: str = "", **annotations: str | None
+        self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str = ""
     ) -> None:
         """Write annotations; None removes."""
         self.patch(kind, name, {"metadata": {"annotations": annotations}}, namespace)
@@ -134,13 +136,16 @@ class Client:
                 return
             raise
         left = answer.object  # the object, or a Status where it is gone already
-        uid = (left.get("details") or left["metadata"]).get("uid")
         if wait:
+            self.wait_gone(kind, name, namespace, (left.get("details") or left["metadata"])["uid"])
 
-            def gone(found: Collection[Object]) -> bool:
-                return not [one for one in found if one["metadata"]["uid"] == uid]
+    def wait_gone(self, kind: str, name: str, namespace: str = "", uid: str = "") -> None:
+        """Wait until there is no object of this name, or none of this UID."""
 
-            self.until(kind, gone, f"{kind} {name} gone", namespace or self._home(kind), name=name)
+        def gone(found: Collection[Object]) -> bool:
+            return not [left for left in found if uid in {"", left["metadata"]["uid"]}]
+
+        self.until(kind, gone, f"{kind} {name} gone", namespace or self._home(kind), name=name)
 
     def until(  # noqa: PLR0913 - a list has these many sides
         self,
@@ -191,6 +196,17 @@ class Client:
         metadata = {"name": name, "labels": labels}
         self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
         self.wait_account(name)
+
+    def wait_established(self, crd: str) -> None:
+        """Wait until the API server serves the resources of a CustomResourceDefinition."""
+
+        def established(found: Object) -> bool:
+            conditions = found.get("status", {}).get("conditions", [])
+            return any(
+                one["type"] == "Established" and one["status"] == "True" for one in conditions
+            )
+
+        self.wait("crd", crd, established, f"{crd} established")
 
     def wait_account(self, namespace: str) -> None:
         """Wait for a namespace's default service account, without which it takes no pods."""

@@ -49,7 +49,7 @@ def opted_in(client: Client, namespace: str) -> str:
 
 def opt_in(client: Client, namespace: str) -> None:
     """Opt in; the API server learns of it with a delay."""
-    client.label("namespace", namespace, **{LABEL: "allocate"})
+    client.label("namespace", namespace, {LABEL: "allocate"})
     eventually(lambda: asks_us(client, namespace, pod("probe", "[]")), "the webhook is asked")
 
 
@@ -171,7 +171,7 @@ def test_a_pod_with_the_annotation_waits_for_the_webhook(client: Client, opted_i
 def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
     client: Client, opted_in: str
 ) -> None:
-    client.label("namespace", opted_in, "", **{LABEL: None})
+    client.label("namespace", opted_in, {LABEL: None})
 
     eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
 
@@ -181,7 +181,7 @@ def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
 def test_a_namespace_of_the_platform_never_reaches_the_webhook(
     client: Client, opted_in: str, label: str, level: str
 ) -> None:
-    client.label("namespace", opted_in, **{label: level})
+    client.label("namespace", opted_in, {label: level})
 
     eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
 
@@ -193,12 +193,12 @@ def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
     client.create(pod("plain"), namespace)
     opt_in(client, namespace)
 
-    client.label("pod", "before", namespace, a="b")
-    client.annotate("pod", "before", namespace, other="2")
-    client.annotate("pod", "before", namespace, **{NETWORKS: None})
+    client.label("pod", "before", {"a": "b"}, namespace)
+    client.annotate("pod", "before", {"other": "2"}, namespace)
+    client.annotate("pod", "before", {NETWORKS: None}, namespace)
 
     def refused(name: str) -> str:
-        return refusal(lambda: client.annotate("pod", name, namespace, **{NETWORKS: "net"}))
+        return refusal(lambda: client.annotate("pod", name, {NETWORKS: "net"}, namespace))
 
     assert NOT_SERVED in refused("before")  # changed
     assert NOT_SERVED in refused("plain")  # added

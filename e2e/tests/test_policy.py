@@ -230,7 +230,7 @@ def test_what_nobody_should_have_written_into_a_declared_address_can_be_taken_ou
     client: Client, controller: Client, declared: str
 ) -> None:
     controller.patch("mac", declared, {"spec": {"shared": True}})
-    client.label("mac", declared, team="shop")
+    client.label("mac", declared, {"team": "shop"})
 
     client.patch("mac", declared, {"spec": {"shared": None}})
 
@@ -250,8 +250,8 @@ def test_the_api_server_finds_nothing_wrong_with_the_policys_expressions(client:
 def test_labels_annotations_and_status_of_a_bound_address_are_free(
     client: Client, bound: str
 ) -> None:
-    client.label("mac", bound, team="shop")
-    client.annotate("mac", bound, note="checked")
+    client.label("mac", bound, {"team": "shop"})
+    client.annotate("mac", bound, {"note": "checked"})
     client.patch("mac", bound, {"status": {"conflicts": []}}, subresource="status")
 
     metadata = client.read("mac", bound)["metadata"]

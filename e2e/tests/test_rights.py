@@ -160,10 +160,11 @@ def _owner_of_a_kind_that_is_not_installed(shop: Shop) -> None:
         "uid": "none",
     }
     left = _allocation(mac, state="Bound", source="Pool", owner=owner)
+    asked = [{"name": "a", "mac": mac}]
 
     def said() -> bool:
         shop.kubectl.run("create", "-f", "-", f"--as={CONTROLLER}", stdin=left)
-        return "is being released" in shop.refuses("heir", [{"name": "a", "mac": mac}], DRY)
+        return "is being released" in shop.refuses("heir", asked, dry_run=True)
 
     eventually(said, "the webhook looking for a VM without KubeVirt")
 
