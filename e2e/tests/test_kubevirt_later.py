@@ -16,8 +16,8 @@ from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
-from e2e.farm import OPT_IN_VMS, Pasture
-from e2e.pods import OPT_IN
+from e2e.farm import OPTED_IN_VMS, Pasture
+from e2e.pods import OPTED_IN
 
 ASKED_AGAIN = 2
 OUTSIDE = "0a:00:00:00:0f:"
@@ -35,9 +35,9 @@ def programs(audited_cluster: ControlPlane) -> Iterator[Installed]:
 def pasture(audited_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
     """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
     remove_crds(audited_cluster.kubectl)
-    pasture = _pasture(audited_cluster, OPT_IN, OPT_IN_VMS)
+    pasture = _pasture(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
     yield pasture
-    pasture.kubectl("delete", "namespace", pasture.namespace, "--wait=false")
+    pasture.client.delete("namespace", pasture.namespace, wait=False)
     assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
 
 
@@ -63,7 +63,7 @@ def test_vms_are_served_and_released_once_their_crds_are_there(
     assert all(macs.values())
     for mac in macs.values():
         pasture.bound(mac, "web")
-    pasture("delete", "vm", "web")
+    pasture.delete("vm", "web")
     pasture.freed(*macs.values())
 
 
@@ -79,11 +79,11 @@ def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
     assert late.addresses("old")["more"] == ""
     assert late.bound(mac, "old")["source"] == "Adopted"
     assert f"{late.namespace}/old" in pasture.refuses("thief", Interface("lan", "lan", mac))
-    late.kubectl("label", "namespace", late.namespace, OPT_IN_VMS)
+    late.client.label("namespace", late.namespace, OPTED_IN_VMS)
     eventually(lambda: all(late.create(f"new-{secrets.token_hex(4)}").values()), "it being served")
-    late("delete", "vm", "old")
+    late.delete("vm", "old")
     late.freed(mac)
-    late.kubectl("delete", "namespace", late.namespace, "--wait=false")
+    late.client.delete("namespace", late.namespace, wait=False)
 
 
 def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
@@ -108,12 +108,9 @@ def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
     pasture.shop.eventually_owns([element["mac"], another["mac"], *again.values()])
 
 
-def _pasture(cluster: ControlPlane, *labels: str) -> Pasture:
+def _pasture(cluster: ControlPlane, **labels: str) -> Pasture:
     name = f"e2e-{secrets.token_hex(4)}"
-    cluster.kubectl("create", "namespace", name)
-    if labels:
-        cluster.kubectl("label", "namespace", name, *labels)
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    cluster.kubectl.client.create_namespace(name, **labels)
     return Pasture(cluster.kubectl, name)
 
 

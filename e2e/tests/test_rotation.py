@@ -29,7 +29,7 @@ from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.programs import NAMESPACE, SERVICE, Program, start_controller
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed
-from e2e.conftest import fresh_namespace
+from e2e.conftest import QUIET_S, fresh_namespace
 from e2e.pods import OPT_IN, manifest
 
 AUTHORITY = "kubemacpool-mutator-ca"
@@ -41,7 +41,7 @@ SECONDS = {
     "CERT_ROTATE_INTERVAL": "3s",
     "CERT_OVERLAP_INTERVAL": "1s",
 }
-QUIET_S = "2"  # the session's
+QUIET = ("--quiet-s", f"{QUIET_S:g}")
 # The controller allows API servers 10 s to learn of a caBundle: one that takes most of that.
 BEHIND_S = 8.0
 
@@ -155,13 +155,13 @@ def namespace(release: Installed, cluster: ControlPlane) -> Iterator[str]:
 def hasty_controller(cluster: ControlPlane, release: Installed) -> Iterator[None]:
     """Replace certificates every few seconds until the block ends."""
     release.controller.process.stop()
-    hasty = start_controller(cluster, "controller-1", "--quiet-s", QUIET_S, env=SECONDS)
+    hasty = start_controller(cluster, "controller-1", *QUIET, env=SECONDS)
     try:
         hasty.wait_ready()
         yield
     finally:
         hasty.process.stop()
-        release.controller = start_controller(cluster, "controller-1", "--quiet-s", QUIET_S)
+        release.controller = start_controller(cluster, "controller-1", *QUIET)
         release.controller.wait_ready()
 
 

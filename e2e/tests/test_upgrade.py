@@ -3,7 +3,6 @@
 The programs are always the current ones: of the previous release there is only the manifest.
 """
 
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +11,24 @@ from typing import Any
 import pytest
 
 from e2e import pool
+from e2e.cluster.client import Client
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.programs import NAMESPACE
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import MANIFEST, apply_release, start, stop, wait_in_force
-from e2e.farm import LAN, OPT_IN_VMS, Pasture
+from e2e.farm import LAN, OPTED_IN_VMS, Pasture
 from e2e.load import Crowd
-from e2e.pods import OPT_IN, Shop, declaration
+from e2e.pods import OPTED_IN, Shop, declaration
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
-MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
+MUTATOR = ("mutatingwebhookconfiguration", "kubemacpool-mutator")
 WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 RANGE = ("06:00:00:00:00:00", "06:00:00:00:ff:ff")
 DECLARED, CLAIMED = "0a:00:00:00:0a:01", "0a:00:00:00:0a:02"
 QUIET_S = 1
+JSON_PATCH = "application/json-patch+json"
 RESERVED = {"start": "06:00:00:00:00:10"}
 
 
@@ -43,24 +44,25 @@ def their_copy(release: Path, folder: Path) -> str:
 
 def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
     """What users have that an upgrade must leave as it is."""
-    allocations = kubectl.json("get", "macallocations")["items"]
-    webhooks = kubectl.json("get", MUTATOR)["webhooks"]
+    client = kubectl.client
+    allocations = client.list("macallocations")
+    webhooks = client.read(*MUTATOR)["webhooks"]
     return {
         "allocations": {
             one["metadata"]["uid"]: one["spec"]
             for one in allocations
             if one["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
         },
-        "reserved": kubectl.json("get", "macpool", "default")["spec"]["reserved"],
+        "reserved": client.read("macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
-        "policy": kubectl.json("get", *pool.CONFIG_MAP)["data"]["COLLISION_POLICY"],
+        "policy": client.read("configmap", *pool.CONFIG)["data"]["COLLISION_POLICY"],
         "bundles": [one["clientConfig"]["caBundle"] for one in webhooks],
-        "labels": kubectl.json("get", "namespace", namespace)["metadata"]["labels"],
+        "labels": client.read("namespace", namespace)["metadata"]["labels"],
         "pods": [
             (one["metadata"]["uid"], one["metadata"]["annotations"])
-            for one in kubectl.json("get", "pods", "-n", namespace)["items"]
+            for one in client.list("pods", namespace)
         ],
-        "secrets": kubectl.json("get", "secrets", "-n", NAMESPACE)["items"],
+        "secrets": client.list("secrets", NAMESPACE),
     }
 
 
@@ -73,13 +75,12 @@ def test_an_upgrade_and_a_roll_back_leave_what_users_have_and_serve_on(
     kubectl = empty_cluster.kubectl
 
     serves_on(empty_cluster, shop, new, way)
-    roles = kubectl("get", "role,rolebinding", "-n", NAMESPACE, "-o", "name")
-    assert "role.rbac.authorization.k8s.io/kubemacpool-certificates" in roles.split()
+    assert kubectl.client.get("role", "kubemacpool-certificates", NAMESPACE)
     shop.delete("claimant")
-    eventually(lambda: shop.spec(CLAIMED).get("state") == "Declared", "Declared again")
+    shop.holds(CLAIMED, lambda found: found["spec"]["state"] == "Declared", "Declared again")
 
     serves_on(empty_cluster, shop, old, way)
-    kubectl("delete", "namespace", shop.namespace, "--wait=false")
+    kubectl.client.delete("namespace", shop.namespace, wait=False)
 
 
 def serves_on(cluster: ControlPlane, shop: Shop, file: str, way: list[str]) -> None:
@@ -101,17 +102,15 @@ def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Shop:
     """A release on a cluster, and a namespace whose users have done what they may."""
     kubectl, namespace = cluster.kubectl, f"shop-{secrets.token_hex(4)}"
     kubectl("apply", "-f", file, *way)
-    wait = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    eventually(lambda: not kubectl.run(*wait).returncode, "the CRDs established")
+    client = kubectl.client
+    for crd in ("macallocations.kubemacpool.io", "macpools.kubemacpool.io"):
+        client.wait_established(crd)
     pool.edit(kubectl, COLLISION_POLICY="Warn")
     start(cluster, replicas=1, quiet_s=QUIET_S)
-    kubectl("create", "namespace", namespace)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s")
-    kubectl("label", "namespace", namespace, OPT_IN, "team=network")
-    patch = json.dumps({"spec": {"reserved": [RESERVED]}})
-    kubectl("patch", "macpool", "default", "--type=merge", "-p", patch)
+    client.create_namespace(namespace, **OPTED_IN, team="network")
+    client.patch("macpool", "default", {"spec": {"reserved": [RESERVED]}})
     for mac in (DECLARED, CLAIMED):
-        kubectl.apply(declaration(mac))
+        client.create(declaration(mac))
     shop = Shop(kubectl, namespace)
     [element] = eventually(lambda: served(shop, "samplepod"), "a pod with an address")
     shop.bound(element["mac"], "samplepod")
@@ -135,33 +134,35 @@ class Edit:
     what: tuple[str, ...]
     path: str  # a JSON pointer
     value: object
-    shown: str  # the same place as JSONPath
+
+    def shown(self, client: Client) -> object:
+        """Return what is written there now."""
+        found: Any = client.read(*self.what)
+        for key in self.path.split("/")[1:]:
+            found = found[int(key) if isinstance(found, list) else key]
+        return found
 
 
 EDITED = {
     "the label's value": Edit(
-        (MUTATOR,),
+        MUTATOR,
         "/webhooks/0/namespaceSelector/matchLabels",
         {"mutatepods.kubemacpool.io": "production"},
-        ".webhooks[0].namespaceSelector.matchLabels",
     ),
     "the number of webhooks": Edit(
-        ("deployment/kubemacpool-mac-controller-manager", "-n", NAMESPACE),
+        ("deployment", "kubemacpool-mac-controller-manager", NAMESPACE),
         "/spec/replicas",
         3,
-        ".spec.replicas",
     ),
     "the life of certificates": Edit(
-        ("deployment/kubemacpool-controller", "-n", NAMESPACE),
+        ("deployment", "kubemacpool-controller", NAMESPACE),
         "/spec/template/spec/containers/0/env/1/value",
         "720h0m0s",
-        ".spec.template.spec.containers[0].env[1].value",
     ),
     "who reaches the webhook": Edit(
-        ("networkpolicy/kubemacpool-webhook", "-n", NAMESPACE),
+        ("networkpolicy", "kubemacpool-webhook", NAMESPACE),
         "/spec/ingress",
         [{"from": [{"ipBlock": {"cidr": "192.0.2.10/32"}}], "ports": [{"port": 8000}]}],
-        ".spec.ingress",
     ),
 }
 
@@ -173,27 +174,26 @@ def test_an_apply_brings_back_each_part_of_the_manifest_that_was_edited_by_hand(
     kubectl = bare_cluster.kubectl
     file, force = ("apply", "-f", str(MANIFEST)), (*way, "--force-conflicts") if way else ()
     kubectl(*file, *force)
-    original = shown(kubectl)
+    client = kubectl.client
+    original = shown(client)
     for edit in EDITED.values():
-        patch = json.dumps([{"op": "replace", "path": edit.path, "value": edit.value}])
-        kubectl("patch", *edit.what, "--type=json", "-p", patch)
-    edited = shown(kubectl)
+        kind, name, *namespace = edit.what
+        change = [{"op": "replace", "path": edit.path, "value": edit.value}]
+        client.patch(kind, name, change, *namespace, content=JSON_PATCH)
+    edited = shown(client)
     assert all(edited[name] != original[name] for name in EDITED)
 
     if way:  # it says so first
         assert kubectl.fails(*file, *way).count("Apply failed with") == len(EDITED)
-        assert shown(kubectl) == edited
+        assert shown(client) == edited
     kubectl(*file, *force)
 
-    assert shown(kubectl) == original
+    assert shown(client) == original
 
 
-def shown(kubectl: Kubectl) -> dict[str, str]:
+def shown(client: Client) -> dict[str, object]:
     """Each edited place as it is now."""
-    return {
-        name: kubectl("get", *edit.what, "-o", f"jsonpath={{{edit.shown}}}")
-        for name, edit in EDITED.items()
-    }
+    return {name: edit.shown(client) for name, edit in EDITED.items()}
 
 
 def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows_it(
@@ -206,7 +206,7 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
     shop, machine = _served_both(kubectl)
     [pod] = shop.elements("samplepod")
     pasture = Pasture(kubectl, shop.namespace)
-    labels = kubectl.json("get", "namespace", shop.namespace)["metadata"]["labels"]
+    labels = kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"]
 
     # A request under way may meet a program that is losing its rights; the next try is served.
     crowd, names = Crowd(cluster.kubeconfig, 2), [f"during-{number}" for number in range(200)]
@@ -216,10 +216,10 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
 
     stop(cluster)
     assert crowd.refusals == []
-    assert "NotFound" in kubectl.fails("get", "namespace", NAMESPACE)
+    assert kubectl.client.get("namespace", NAMESPACE) is None
     assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
     assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
-    assert kubectl.json("get", "namespace", shop.namespace)["metadata"]["labels"] == labels
+    assert kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"] == labels
     assert shop.elements("samplepod") == [pod]
     assert pasture.addresses("db") == {"lan": machine}
     [unserved] = shop.create("afterwards", [{"name": "a"}])
@@ -234,7 +234,7 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
     wait_in_force(kubectl)
     assert "belongs to" in shop.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
     stop(cluster)
-    kubectl("delete", "namespace", shop.namespace, "--wait=false")
+    kubectl.client.delete("namespace", shop.namespace, wait=False)
     remove_crds(kubectl)
 
 
@@ -247,9 +247,7 @@ _ALL_OURS = (
 def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
     """A namespace with a pod and a VM that have addresses; and the VM's."""
     namespace = f"shop-{secrets.token_hex(4)}"
-    kubectl("create", "namespace", namespace)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s")
-    kubectl("label", "namespace", namespace, OPT_IN, OPT_IN_VMS)
+    kubectl.client.create_namespace(namespace, **OPTED_IN, **OPTED_IN_VMS)
     shop, pasture = Shop(kubectl, namespace), Pasture(kubectl, namespace)
     eventually(lambda: served(shop, "samplepod"), "a pod with an address")
     eventually(lambda: _serves_vms(pasture), "VMs are served")
@@ -261,5 +259,5 @@ def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
 def _serves_vms(pasture: Pasture) -> bool:
     """Whether the API server asks the webhook for VMs by now."""
     mac = pasture.create("probe", LAN)["lan"]
-    pasture("delete", "vm", "probe")
+    pasture.delete("vm", "probe")
     return bool(mac)
