@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["e2e.cluster.fixtures"]
 
-_NEEDING = {"bare_cluster", "control_plane", "cluster", "kubectl", "own_cluster"}
+_NEEDING = {
+    "audited_cluster",
+    "bare_cluster",
+    "control_plane",
+    "cluster",
+    "kubectl",
+    "own_cluster",
+}
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

@@ -1,8 +1,8 @@
 """Control planes that test files share, one of each kind in each pytest process.
 
 The root conftest.py registers this module. Tests use names of their own and restore each part of
-the release that they change. Tests that use `bare_cluster` are in one xdist group (BARE): one
-process runs them all, on one control plane.
+the release that they change. Tests that share one of `_SHARED` are in one xdist group: one process
+runs them all, on one control plane.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,16 @@ import pytest
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.release_up import apply_release, remove_release, stop
 
-BARE = "bare"
+_SHARED = {"bare_cluster": "bare", "audited_cluster": "audited"}
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that use `bare_cluster` in one group, and all others in one for each file."""
+    """Put the tests that share one of these clusters in one group."""
     for item in items:
-        shares = "bare_cluster" in getattr(item, "fixturenames", ())
-        group = BARE if shares else item.nodeid.partition("::")[0]
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(group))
+        for fixture, group in _SHARED.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,6 @@ from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.ports import free_ports
 from e2e.cluster.readiness import eventually
 
-pytestmark = pytest.mark.testbed
-
 CHECKOUT = Path(__file__).parents[2]
 EPHEMERAL = """
 import signal

@@ -17,8 +17,6 @@ from e2e.cluster.on_external import OnExternal
 from e2e.cluster.processes import recorded
 from e2e.cluster.readiness import NotReady, eventually
 
-pytestmark = pytest.mark.testbed
-
 MAC = "02:00:00:00:00:0a"
 POD = Interface("default")
 LAN = Interface("lan", "br-net", MAC)

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,8 +17,6 @@ from cryptography.x509.oid import NameOID
 
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.readiness import eventually
-
-pytestmark = pytest.mark.testbed
 
 PORT = 8000
 PATCH = b'[{"op": "add", "path": "/data", "value": {"seen": "yes"}}]'

@@ -28,8 +28,6 @@ from e2e.load import Crowd
 from e2e.pods import OPT_IN, Shop
 from e2e.settled import FINALIZER, RANGE, TWINS, Settled, leave_go_manager
 
-pytestmark = pytest.mark.kubevirt
-
 GUIDE = (Path(__file__).parents[2] / "docs" / "moving-from-the-go-manager.md").read_text()
 NEWCOMERS = 20
 WIDE = ("02:00:00:00:00:00", "02:ff:ff:ff:ff:ff")
