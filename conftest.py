@@ -18,8 +18,17 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
+pytest_plugins = ["e2e.cluster.fixtures"]
+
 _BY_FIXTURE = {
-    "cluster": {"control_plane", "cluster", "kubectl", "own_cluster"},
+    "cluster": {
+        "audited_cluster",
+        "bare_cluster",
+        "cluster",
+        "control_plane",
+        "kubectl",
+        "own_cluster",
+    },
     "kubevirt": {"kubevirt", "own_kubevirt"},
 }
 _BY_PATH = {

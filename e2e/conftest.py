@@ -2,24 +2,39 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from e2e import pool
+from e2e import audit, pool
 from e2e.cluster import external
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import KubeVirt, Machines, start
 from e2e.cluster.release_up import Installed, installed
-from e2e.pods import OPT_IN, Shop
+from e2e.pods import OPTED_IN, Shop
+
+QUIET_S = 2.0  # Q of the session's release; a test about Q has a release of its own
+
+_AUDIT_POLICY = Path(__file__).parents[1] / "docs" / "examples" / "audit-policy.yaml"
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[ControlPlane]:
-    """The session's own control plane; what needs only kubectl asks for `kubectl` instead."""
+    """The session's own control plane, with the audit log of docs/gitops.md.
+
+    Tests that need only kubectl ask for `kubectl` instead.
+    """
     if external.chosen():
         pytest.skip("needs a control plane of our own, not KUBEVIRT_PROVIDER=external")
-    with ephemeral() as control_plane:
+    with ephemeral(audit_policy=_AUDIT_POLICY.read_text()) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def audited_cluster() -> Iterator[ControlPlane]:
+    """Another one, whose audit log has every call of our programs (`e2e.audit`)."""
+    with ephemeral(audit_policy=audit.POLICY) as control_plane:
         yield control_plane
 
 
@@ -38,28 +53,27 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     yield from fresh_namespace(kubectl)
 
 
-def fresh_namespace(kubectl: Kubectl) -> Iterator[str]:
+def fresh_namespace(kubectl: Kubectl, **labels: str) -> Iterator[str]:
     """A namespace of one's own, in which pods can be created, until the generator ends."""
     name = f"e2e-{secrets.token_hex(4)}"
-    kubectl("create", "namespace", name)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    kubectl.client.create_namespace(name, **labels)
     yield name
-    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    kubectl.client.delete("namespace", name, wait=False, missing_ok=True)
 
 
 @pytest.fixture(scope="session")
 def release(cluster: ControlPlane) -> Iterator[Installed]:
-    """The release, with two webhook replicas and a controller whose Q is 10 s instead of 60."""
-    with installed(cluster, replicas=2, quiet_s=10) as programs:
+    """The release, with two webhook replicas, and with a Q of 2 s instead of 60."""
+    with installed(cluster, replicas=2, quiet_s=QUIET_S) as programs:
         yield programs
 
 
 @pytest.fixture
-def shop(release: Installed, kubectl: Kubectl, namespace: str) -> Shop:
+def shop(release: Installed, kubectl: Kubectl) -> Iterator[Shop]:
     """A namespace of the test's own that has opted in, on a cluster with the release."""
     assert release.webhooks
-    kubectl("label", "namespace", namespace, OPT_IN)
-    return Shop(kubectl, namespace)
+    for name in fresh_namespace(kubectl, **OPTED_IN):
+        yield Shop(kubectl, name)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.readiness import eventually
 from e2e.farm import Farm
 
 # virt-controller tries again ever more slowly: what failed for a minute waits for another one.
@@ -22,8 +21,11 @@ class Copies:
     def snapshot(self, vm: str, name: str) -> None:
         """Take a VirtualMachineSnapshot and wait until it can be used."""
         self._create("snapshot.kubevirt.io", "VirtualMachineSnapshot", name, source=_vm(vm))
-        ready = "--for=jsonpath={.status.readyToUse}=true"
-        self.farm("wait", f"vmsnapshot/{name}", ready, "--timeout=60s")
+
+        def ready(snapshot: dict[str, Any]) -> bool:
+            return bool(snapshot.get("status", {}).get("readyToUse"))
+
+        self.farm.machines.wait("vmsnapshot", name, ready, f"{name} ready to use")
 
     def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
         """Begin a VirtualMachineRestore, with patches that clear the first so many addresses."""
@@ -43,23 +45,22 @@ class Copies:
     def restored(self, name: str) -> None:
         """Wait until a restore is complete."""
 
-        def complete() -> bool:
-            status = self.farm.machines.get("vmrestore", name).get("status", {})
-            return bool(status.get("complete"))
+        def complete(restore: dict[str, Any]) -> bool:
+            return bool(restore.get("status", {}).get("complete"))
 
-        eventually(complete, f"{name} complete", _AGAIN_S)
+        self.farm.machines.wait("vmrestore", name, complete, f"{name} complete", _AGAIN_S)
 
     def said(self, name: str) -> Sequence[str]:
-        """Wait until a restore says why it is not complete: in both its conditions."""
+        """Wait until a restore, which may come later, says in both conditions why it waits."""
 
-        def reasons() -> list[str]:
-            found = self.farm.machines.find("vmrestore", name) or {}  # a clone's comes later
-            status = found.get("status", {})
-            refused = [one for one in status.get("conditions", []) if "denied" in one["reason"]]
+        def reasons(restore: dict[str, Any]) -> list[str]:
+            conditions = restore.get("status", {}).get("conditions", [])
+            refused = [one for one in conditions if "denied" in one["reason"]]
             assert all(one["status"] == "False" for one in refused)
             return [one["reason"] for one in refused] if len(refused) == 2 else []
 
-        return eventually(reasons, f"{name} saying why")
+        farm = self.farm
+        return farm.client.wait("vmrestore", name, reasons, f"{name} says why", farm.namespace)
 
     def clone(self, name: str, vm: str, to: str, macs: Mapping[str, str] | None = None) -> None:
         """Begin a VirtualMachineClone; `macs` are its newMacAddresses."""
@@ -69,8 +70,11 @@ class Copies:
 
     def cloned(self, name: str) -> None:
         """Wait until a clone is there."""
-        done = "--for=jsonpath={.status.phase}=Succeeded"
-        self.farm("wait", f"vmclone/{name}", done, "--timeout=60s")
+
+        def done(clone: dict[str, Any]) -> bool:
+            return bool(clone.get("status", {}).get("phase") == "Succeeded")
+
+        self.farm.machines.wait("vmclone", name, done, f"{name} done")
 
     def backup(self, vm: str) -> dict[str, Any]:
         """Return a VM as a backup tool creates it again: without what the API server wrote."""
@@ -90,7 +94,7 @@ class Copies:
             "metadata": {"name": name},
             "spec": spec,
         }
-        self.farm("create", "-f", "-", stdin=json.dumps(made))
+        self.farm.client.create(made, self.farm.namespace)
 
 
 def _vm(name: str) -> dict[str, str]:

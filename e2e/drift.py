@@ -14,6 +14,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import yaml
+
 from e2e.cluster.kubectl import Kubectl
 
 FLUX, ARGO = "kustomize-controller", "argocd-controller"
@@ -22,17 +24,23 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _NO_DRIFT, _DRIFT = 0, 1
 
 
-def applies(kubectl: Kubectl, manager: str, manifest: str, *flags: str) -> str:
-    """Apply as the tool called `manager` does: server-side, and by force."""
-    flags = ("--server-side", "--force-conflicts", f"--field-manager={manager}", *flags)
-    return kubectl.apply(manifest, *flags)
+def applies(
+    kubectl: Kubectl, manager: str, manifest: str, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Apply one document as the tool called `manager` does: server-side, and by force."""
+    body, client = yaml.safe_load(manifest), kubectl.client
+    resource = client.resource(f"{body['apiVersion']}/{body['kind']}")
+    path = resource.named(body["metadata"]["name"], body["metadata"].get("namespace", ""))
+    query = {"fieldManager": manager, "force": "true"} | ({"dryRun": "All"} if dry_run else {})
+    content = "application/apply-patch+yaml"
+    return client.connection.send("PATCH", path, body, query=query, content=content).object
 
 
 def by_dry_run(kubectl: Kubectl, manager: str, manifest: str) -> list[str]:
     """Return the paths that an apply would change, empty where there is no drift."""
     live = _live(kubectl, manifest)
-    answer = applies(kubectl, manager, manifest, "--dry-run=server", "-o", "json")
-    return sorted(differences(_compared(live), _compared(json.loads(answer))))
+    answer = applies(kubectl, manager, manifest, dry_run=True)
+    return sorted(differences(_compared(live), _compared(answer)))
 
 
 def by_last_applied(kubectl: Kubectl, manifest: str) -> list[str]:
@@ -67,9 +75,9 @@ def differences(one: object, other: object, path: str = "") -> Iterator[str]:
 
 
 def _live(kubectl: Kubectl, manifest: str) -> dict[str, Any]:
-    answer = json.loads(kubectl("get", "-f", "-", "-o", "json", stdin=manifest))
-    found: dict[str, Any] = answer["items"][0] if answer["kind"] == "List" else answer
-    return found
+    body = yaml.safe_load(manifest)
+    metadata, kind = body["metadata"], f"{body['apiVersion']}/{body['kind']}"
+    return kubectl.client.read(kind, metadata["name"], metadata.get("namespace", ""))
 
 
 def _compared(found: dict[str, Any]) -> dict[str, Any]:

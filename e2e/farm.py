@@ -1,19 +1,19 @@
 """Virtual machines and the allocations of their addresses, as tests speak of them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from e2e.cluster.client import Client, refusal
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import KubeVirt, Machines
 from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.readiness import eventually
 from e2e.pods import Shop
 
 # The namespace controller looks at what is left ever more slowly.
 NAMESPACE_GOES_S = 180
 OPT_IN_VMS = "mutatevirtualmachines.kubemacpool.io=allocate"
+OPTED_IN_VMS = {"mutatevirtualmachines.kubemacpool.io": "allocate"}
 NAT = Interface("default")
 LAN = Interface("lan", network="lan")
 _INTERFACES = ("spec", "template", "spec", "domain", "devices", "interfaces")
@@ -25,6 +25,11 @@ class Pasture:
 
     kubectl: Kubectl
     namespace: str
+
+    @property
+    def client(self) -> Client:
+        """The client of its cluster."""
+        return self.kubectl.client
 
     @property
     def machines(self) -> Machines:
@@ -44,24 +49,23 @@ class Pasture:
         self, name: str, *interfaces: Interface, run_strategy: str = "Halted"
     ) -> dict[str, str]:
         """Create a VM and return its addresses by interface."""
-        self.machines.create(name, interfaces or (NAT, LAN), run_strategy=run_strategy)
-        return self.addresses(name)
+        vm = manifest(name, interfaces or (NAT, LAN), run_strategy=run_strategy)
+        return addresses(self.client.create(vm, self.namespace))
 
     def refuses(self, name: str, *interfaces: Interface) -> str:
-        """Create a VM that is refused, and return what kubectl says."""
-        stdin = json.dumps(manifest(name, interfaces, run_strategy="Halted"))
-        return self.kubectl.fails("create", "-f", "-", "-n", self.namespace, stdin=stdin)
+        """Create a VM that is refused, and return what the API server says."""
+        vm = manifest(name, interfaces, run_strategy="Halted")
+        said = refusal(lambda: self.client.create(vm, self.namespace))
+        assert said, f"the VM {name} was created"
+        return said
 
     def addresses(self, name: str) -> dict[str, str]:
         """Return the addresses in a stored VM, by interface."""
-        return {one["name"]: one.get("macAddress", "") for one in self.interfaces(name)}
+        return addresses(self.machines.get("vm", name))
 
     def interfaces(self, name: str) -> list[dict[str, Any]]:
         """Return the interfaces of a stored VM."""
-        found: Any = self.machines.get("vm", name)
-        for key in _INTERFACES:
-            found = found.get(key, {})
-        return found or []
+        return _interfaces(self.machines.get("vm", name))
 
     def networks(self, name: str) -> list[dict[str, Any]]:
         """Return the networks of a stored VM."""
@@ -77,26 +81,32 @@ class Pasture:
         networks: Sequence[dict[str, Any]] | None = None,
     ) -> None:
         """Write other interfaces (and networks) into a VM."""
-        self("patch", "vm", name, "--type=merge", "-p", edited(interfaces, networks))
+        self.client.patch("vm", name, edited(interfaces, networks), self.namespace)
+
+    def delete(
+        self, kind: str, name: str, *, cascade: str = "background", wait: bool = True
+    ) -> None:
+        """Delete an object and, unless told not to, wait until it is gone."""
+        self.client.delete(kind, name, self.namespace, cascade=cascade, wait=wait)
 
     def bound(self, mac: str, name: str, kind: str = "VirtualMachine") -> dict[str, Any]:
         """Wait until `mac` is bound to the machine `name` as it is now; return the spec."""
 
-        def spec() -> dict[str, Any]:
-            found = self.shop.spec(mac)
-            owner = found.get("owner", {})
-            if found.get("state") != "Bound" or (owner["kind"], owner.get("name")) != (kind, name):
+        def spec(found: dict[str, Any]) -> dict[str, Any]:
+            wanted: dict[str, Any] = found["spec"]
+            owner = wanted.get("owner", {})
+            if wanted["state"] != "Bound" or (owner["kind"], owner.get("name")) != (kind, name):
                 return {}
             uid = self.machines.get(kind.lower(), name)["metadata"]["uid"]
-            return found if owner["uid"] == uid else {}
+            return wanted if owner["uid"] == uid else {}
 
-        return eventually(spec, f"{mac} bound to {kind} {name}")
+        return self.shop.holds(mac, spec, f"{mac} bound to {kind} {name}")
 
     def outlast_quiet(self) -> None:
         """Return when all that could be released by now has been: a VM made now is, and gone."""
         mac = self.create("marker", LAN)["lan"]
         self.bound(mac, "marker")
-        self("delete", "vm", "marker")
+        self.delete("vm", "marker")
         self.freed(mac)
 
     def freed(self, *macs: str) -> None:
@@ -123,19 +133,28 @@ class Farm(Pasture):
 
     def end(self, name: str) -> None:
         """Let a VMI that is being deleted end, and wait until it is gone."""
-        eventually(
-            lambda: self.machines.instance(name)["metadata"].get("deletionTimestamp"),
-            f"the VMI {name} being deleted",
-        )
+        self.machines.wait_instance(name, lambda vmi: "deletionTimestamp" in vmi["metadata"])
         self.kubevirt.handler.stop(self.machines, name)
-        eventually(lambda: self.machines.gone("vmi", name), f"the VMI {name} gone")
+        self.machines.wait_gone("vmi", name)
+
+
+def addresses(vm: dict[str, Any]) -> dict[str, str]:
+    """Return the addresses in a VM that was read, by interface."""
+    return {one["name"]: one.get("macAddress", "") for one in _interfaces(vm)}
+
+
+def _interfaces(vm: dict[str, Any]) -> list[dict[str, Any]]:
+    found: Any = vm
+    for key in _INTERFACES:
+        found = found.get(key, {})
+    return found or []
 
 
 def edited(
     interfaces: Sequence[dict[str, Any]], networks: Sequence[dict[str, Any]] | None = None
-) -> str:
+) -> dict[str, Any]:
     """Return the merge patch that writes them into a VM."""
     spec: dict[str, Any] = {"domain": {"devices": {"interfaces": list(interfaces)}}}
     if networks is not None:
         spec["networks"] = list(networks)
-    return json.dumps({"spec": {"template": {"spec": spec}}})
+    return {"spec": {"template": {"spec": spec}}}

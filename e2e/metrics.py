@@ -8,27 +8,34 @@ from urllib.parse import urlsplit
 
 from e2e.cluster.kubectl import Kubectl
 
-READER = ("serviceaccount", "e2e-metrics-reader", "-n", "default")
-_ROLE = "e2e-metrics-reader"
+READER = "e2e-metrics-reader"
+_NAMED = {"metadata": {"name": READER}}
+_RBAC = "rbac.authorization.k8s.io/v1"
 _ANSWER_S = 15.0  # the API server is asked about the token
 
 
 def reader(kubectl: Kubectl) -> str:
     """Return the token of somebody who may read metrics."""
-    kubectl("create", *READER)
-    kubectl("create", "clusterrole", _ROLE, "--verb=get", "--non-resource-url=/metrics")
-    account = f"{READER[3]}:{READER[1]}"
-    kubectl(
-        "create", "clusterrolebinding", _ROLE, f"--clusterrole={_ROLE}",
-        f"--serviceaccount={account}",
-    )  # fmt: skip
-    return kubectl("create", "token", *READER[1:], "--duration=1h").strip()
+    client = kubectl.client
+    client.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER}})
+    rules = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
+    client.create({"apiVersion": _RBAC, "kind": "ClusterRole", **_NAMED, "rules": rules})
+    client.create(
+        {
+            "apiVersion": _RBAC,
+            "kind": "ClusterRoleBinding",
+            **_NAMED,
+            "roleRef": {"apiGroup": _RBAC.partition("/")[0], "kind": "ClusterRole", "name": READER},
+            "subjects": [{"kind": "ServiceAccount", "name": READER, "namespace": "default"}],
+        }
+    )
+    return client.token(READER, "default")
 
 
 def forget_reader(kubectl: Kubectl) -> None:
     """Take all of that away."""
-    kubectl("delete", *READER)
-    kubectl("delete", "clusterrole,clusterrolebinding", _ROLE)
+    for kind in ("serviceaccount", "clusterrole", "clusterrolebinding"):
+        kubectl.client.delete(kind, READER)
 
 
 def get(url: str, token: str = "") -> tuple[int, str, str]:

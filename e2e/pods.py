@@ -1,15 +1,19 @@
 """Pods and allocations as tests speak of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from e2e.cluster.client import Client, refusal
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
+from e2e.cluster.readiness import READY_S
+
+T = TypeVar("T")
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 OPT_IN = "mutatepods.kubemacpool.io=allocate"
+OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
 
 def manifest(name: str, networks: object = None, **metadata: object) -> str:
@@ -50,6 +54,11 @@ class Shop:
     kubectl: Kubectl
     namespace: str
 
+    @property
+    def client(self) -> Client:
+        """The client of its cluster."""
+        return self.kubectl.client
+
     def __call__(self, *args: str, stdin: str = "") -> str:
         """Run kubectl in it."""
         return self.kubectl(*args, "-n", self.namespace, stdin=stdin)
@@ -58,43 +67,44 @@ class Shop:
         self, name: str, networks: object = None, **metadata: object
     ) -> list[dict[str, Any]]:
         """Create a pod and return its elements."""
-        self("create", "-f", "-", stdin=manifest(name, networks, **metadata))
-        return self.elements(name)
+        return _elements(self.client.create(manifest(name, networks, **metadata), self.namespace))
 
-    def refuses(self, name: str, networks: object, *args: str) -> str:
-        """Create a pod that is refused, and return what kubectl says."""
-        stdin = manifest(name, networks)
-        return self.kubectl.fails("create", "-f", "-", "-n", self.namespace, *args, stdin=stdin)
+    def dry_run(self, name: str, networks: object) -> list[dict[str, Any]]:
+        """Return the elements that a pod would have."""
+        answer = self.client.create(manifest(name, networks), self.namespace, dry_run=True)
+        return _elements(answer)
+
+    def refuses(self, name: str, networks: object, *, dry_run: bool = False) -> str:
+        """Create a pod that is refused, and return what the API server says."""
+        said = self.refusal(name, networks, dry_run=dry_run)
+        assert said, f"the pod {name} was created"
+        return said
+
+    def refusal(self, name: str, networks: object, *, dry_run: bool = False) -> str:
+        """Create a pod; return what the API server says if it refuses, otherwise nothing."""
+        pod = manifest(name, networks)
+        return refusal(lambda: self.client.create(pod, self.namespace, dry_run=dry_run))
 
     def annotation(self, name: str) -> str | None:
         """Return the networks annotation of a stored pod."""
-        pod = self.kubectl.json("get", "pod", name, "-n", self.namespace)
-        text: str | None = pod["metadata"].get("annotations", {}).get(NETWORKS)
-        return text
+        return _annotation(self.client.read("pod", name, self.namespace))
 
     def elements(self, name: str) -> list[dict[str, Any]]:
         """Return the elements of a stored pod's annotation."""
-        text = self.annotation(name)
-        if text is None or "[" not in text:
-            return []
-        elements: list[dict[str, Any]] = json.loads(text)
-        return elements
+        return _elements(self.client.read("pod", name, self.namespace))
 
     def delete(self, name: str) -> None:
         """Delete a pod at once."""
-        self("delete", "pod", name, "--grace-period=0", "--force")
+        self.client.delete("pod", name, self.namespace, grace_s=0)
 
     def end(self, name: str, phase: str) -> None:
         """Give a pod the phase that a kubelet would give it."""
-        patch = json.dumps({"status": {"phase": phase}})
-        self("patch", "pod", name, "--subresource=status", "--type=merge", "-p", patch)
+        change = {"status": {"phase": phase}}
+        self.client.patch("pod", name, change, self.namespace, subresource="status")
 
     def allocation(self, mac: str) -> dict[str, Any] | None:
         """Return the MacAllocation of an address, or None."""
-        name = mac.lower().replace(":", "-")
-        found = self.kubectl("get", "mac", name, "--ignore-not-found", "-o", "json")
-        parsed: dict[str, Any] | None = json.loads(found) if found.strip() else None
-        return parsed
+        return self.client.get("mac", name_of(mac))
 
     def spec(self, mac: str) -> dict[str, Any]:
         """Return the spec of an address's MacAllocation, empty where there is none."""
@@ -104,18 +114,31 @@ class Shop:
     def bound(self, mac: str, owner: str) -> dict[str, Any]:
         """Wait until `mac` is bound to the pod `owner` as it is now; return the spec."""
 
-        def spec() -> dict[str, Any]:
-            found = self.spec(mac)
-            if found.get("state") != "Bound" or found["owner"].get("name") != owner:
+        def spec(found: dict[str, Any]) -> dict[str, Any]:
+            wanted: dict[str, Any] = found["spec"]
+            if wanted["state"] != "Bound" or wanted["owner"].get("name") != owner:
                 return {}
-            pod = self.kubectl.json("get", "pod", owner, "-n", self.namespace)
-            return found if found["owner"]["uid"] == pod["metadata"]["uid"] else {}
+            pod = self.client.read("pod", owner, self.namespace)
+            return wanted if wanted["owner"]["uid"] == pod["metadata"]["uid"] else {}
 
-        return eventually(spec, f"{mac} bound to {owner}")
+        return self.client.wait("mac", name_of(mac), spec, f"{mac} bound to {owner}")
+
+    def holds(self, mac: str, condition: Callable[[dict[str, Any]], T], what: str) -> T:
+        """Wait until the MacAllocation of `mac` fulfils `condition`; return its answer."""
+        return self.client.wait("mac", name_of(mac), condition, what)
+
+    def conflicts(self, mac: str) -> list[str]:
+        """Return the names in the status.conflicts of an address, sorted."""
+        return _conflicts(self.allocation(mac) or {})
+
+    def in_conflict(self, mac: str, *names: str) -> None:
+        """Wait until status.conflicts of an address names exactly these objects."""
+        wanted = sorted(names)
+        self.holds(mac, lambda found: _conflicts(found) == wanted, f"{mac} conflicts {names}")
 
     def freed(self, mac: str) -> None:
         """Wait until `mac` has no allocation any more."""
-        eventually(lambda: self.allocation(mac) is None, f"{mac} released")
+        self.client.until("mac", lambda found: not found, f"{mac} released", name=name_of(mac))
 
     def allocations(self) -> list[dict[str, Any]]:
         """Return the specs of all allocations that objects of this namespace own."""
@@ -123,18 +146,48 @@ class Shop:
 
     def owned_by(self, namespace: str) -> list[dict[str, Any]]:
         """Return the specs of all allocations that objects of `namespace` own."""
-        selector = f"spec.owner.namespace={namespace}"
-        return [
-            one["spec"]
-            for one in self.kubectl.json("get", "macs", "--field-selector", selector)["items"]
-        ]
+        return [found["spec"] for found in self.client.list("mac", fields=_owned_by(namespace))]
 
     def eventually_owns(self, macs: Sequence[str]) -> None:
         """Wait until exactly `macs` are bound to objects of this namespace."""
+        wanted = sorted(macs)
 
-        def same() -> bool:
-            specs = self.allocations()
-            bound = all(spec["state"] == "Bound" for spec in specs)
-            return bound and sorted(spec["mac"] for spec in specs) == sorted(macs)
+        def same(found: Collection[dict[str, Any]]) -> bool:
+            specs = [allocation["spec"] for allocation in found]
+            bound = len(specs) == len(wanted) and all(one["state"] == "Bound" for one in specs)
+            return bound and sorted(spec["mac"] for spec in specs) == wanted
 
-        eventually(same, f"{self.namespace} owning exactly {len(macs)} addresses")
+        what = f"{self.namespace} owning exactly {len(macs)} addresses"
+        self.client.until("mac", same, what, fields=_owned_by(self.namespace))
+
+    def owns_nothing(self, deadline_s: float = READY_S) -> None:
+        """Wait until no object of this namespace owns an address."""
+        what = f"nothing left of the addresses of {self.namespace}"
+        owned = _owned_by(self.namespace)
+        self.client.until("mac", lambda found: not found, what, fields=owned, deadline_s=deadline_s)
+
+
+def name_of(mac: str) -> str:
+    """Return the name of an address's MacAllocation."""
+    return mac.lower().replace(":", "-")
+
+
+def _owned_by(namespace: str) -> str:
+    return f"spec.owner.namespace={namespace}"
+
+
+def _conflicts(allocation: dict[str, Any]) -> list[str]:
+    return sorted(one["name"] for one in allocation.get("status", {}).get("conflicts", ()))
+
+
+def _annotation(pod: dict[str, Any]) -> str | None:
+    text: str | None = pod["metadata"].get("annotations", {}).get(NETWORKS)
+    return text
+
+
+def _elements(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    text = _annotation(pod)
+    if text is None or "[" not in text:
+        return []
+    elements: list[dict[str, Any]] = json.loads(text)
+    return elements

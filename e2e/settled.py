@@ -1,6 +1,5 @@
 """A cluster that was in use before kubemacpool came: machines and pods with addresses."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +53,7 @@ class Settled:
             shop.create("pod", [{"name": "lan", "mac": mac}])
             self.owners[mac] = ("Pod", shop.namespace, "pod")
         self._machine("leaving", self._lan(), metadata={"finalizers": [FINALIZER]})
-        self.farm("delete", "vm", "leaving", "--wait=false")  # only the finalizer keeps it
+        self.farm.delete("vm", "leaving", wait=False)  # only the finalizer keeps it
 
     def of(self, name: str) -> list[str]:
         """Return the addresses of one of them."""
@@ -65,7 +64,7 @@ class Settled:
     ) -> None:
         vm = manifest(name, interfaces, run_strategy="Halted")
         vm["metadata"] |= metadata or {}
-        self.farm("create", "-f", "-", stdin=json.dumps(vm))
+        self.farm.client.create(vm, self.farm.namespace)
         whose = ("VirtualMachine", self.farm.namespace, name)
         self.owners |= {one.mac: whose for one in interfaces if one.mac}
 

@@ -4,7 +4,6 @@ import textwrap
 from dataclasses import dataclass
 
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.readiness import eventually
 from e2e.cluster.shell import Typed, typed
 
 _WIDTH = 100
@@ -34,14 +33,10 @@ class Stage:
 
     def settled(self, owner: str, addresses: int = 1) -> None:
         """Wait until the controller has bound so many addresses to a pod or VM, which is soon."""
-        selector = f"--field-selector=spec.state=Bound,spec.owner.name={owner}"
-
-        def is_settled() -> bool:
-            bound = self.cluster.kubectl("get", "macallocations", selector, "-o", "name")
-            return len(bound.split()) == addresses
-
+        bound, what = f"spec.state=Bound,spec.owner.name={owner}", f"{addresses} bound to {owner}"
+        client = self.cluster.kubectl.client
         try:
-            eventually(is_settled, f"{addresses} addresses bound to {owner}")
+            client.until("mac", lambda found: len(found) == addresses, what, fields=bound)
         except AssertionError as late:
             raise DemoFailed(str(late)) from None
 

@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.client import Api
-from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubeconfig import write_with_token
+from e2e.cluster.release_up import apply_release
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from e2e.cluster.controlplane import ControlPlane
 
 NAMESPACE = "kubemacpool-system"
 MANIFEST = (Path(__file__).parents[2] / "deploy/kubemacpool.yaml").read_text()
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    with ephemeral() as cluster:
-        cluster.kubectl.apply(MANIFEST)
-        cluster.kubectl("wait", "--for=condition=Established", "crd/macpools.kubemacpool.io")
-        yield cluster
+@pytest.fixture(scope="package")
+def control_plane(bare_cluster: ControlPlane) -> Iterator[ControlPlane]:
+    """Tests may delete parts of the release; afterwards it is whole again."""
+    yield bare_cluster
+    apply_release(bare_cluster.kubectl)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubeconfig(control_plane: ControlPlane) -> str:
     """The controller's service account: what its roles do not allow fails here, too."""
     return account_kubeconfig(control_plane, "kubemacpool-controller")

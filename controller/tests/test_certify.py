@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,24 +23,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crds.client import Api
+    from e2e.cluster.client import Client
     from e2e.cluster.controlplane import ControlPlane
-    from e2e.cluster.kubectl import Kubectl
 
 INTERVALS = Intervals()
+CONFIGURATIONS = "mutatingwebhookconfiguration"
 CONFIGURATION = next(
     one for one in MANIFEST.split("\n---\n") if "kind: MutatingWebhookConfiguration" in one
 )
 
 
 @pytest.fixture
-def kubectl(control_plane: ControlPlane) -> Kubectl:
+def client(control_plane: ControlPlane) -> Client:
     """An administrator, in a cluster where nothing has been issued yet."""
-    kubectl = control_plane.kubectl
-    secrets = (AUTHORITY_SECRET, SERVING_SECRET)
-    kubectl("delete", "secret", *secrets, "-n", NAMESPACE, "--ignore-not-found")
-    kubectl("delete", "mutatingwebhookconfiguration", MUTATOR, "--ignore-not-found")
-    kubectl.apply(CONFIGURATION)
-    return kubectl
+    client = control_plane.kubectl.client
+    for name in (AUTHORITY_SECRET, SERVING_SECRET):
+        client.delete("secret", name, NAMESPACE, missing_ok=True)
+    client.delete(CONFIGURATIONS, MUTATOR, missing_ok=True)
+    client.create(CONFIGURATION)
+    return client
 
 
 class Clock:
@@ -65,140 +64,133 @@ def certifier(api: Api, clock: Clock) -> Certifier:
     return Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock)
 
 
-def secret(kubectl: Kubectl, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kubectl("get", "secret", name, "-n", NAMESPACE, "-ojson"))
-    return found
+def secret(client: Client, name: str) -> dict[str, Any]:
+    return client.read("secret", name, NAMESPACE)
 
 
-def pair(kubectl: Kubectl, name: str) -> Pair:
-    data = secret(kubectl, name)["data"]
+def pair(client: Client, name: str) -> Pair:
+    data = secret(client, name)["data"]
     return Pair(b64decode(data["tls.crt"]), b64decode(data["tls.key"]))
 
 
-def webhooks(kubectl: Kubectl) -> list[dict[str, Any]]:
-    found = json.loads(kubectl("get", "mutatingwebhookconfiguration", MUTATOR, "-ojson"))
-    return list(found["webhooks"])
+def webhooks(client: Client) -> list[dict[str, Any]]:
+    return list(client.read(CONFIGURATIONS, MUTATOR)["webhooks"])
 
 
-def bundles(kubectl: Kubectl) -> list[bytes]:
-    return [b64decode(one["clientConfig"].get("caBundle", "")) for one in webhooks(kubectl)]
+def bundles(client: Client) -> list[bytes]:
+    return [b64decode(one["clientConfig"].get("caBundle", "")) for one in webhooks(client)]
 
 
-def bundle(kubectl: Kubectl) -> bytes:
-    (one,) = set(bundles(kubectl))
+def bundle(client: Client) -> bytes:
+    (one,) = set(bundles(client))
     return one
 
 
-def empty_bundle(kubectl: Kubectl) -> None:
+def empty_bundle(client: Client) -> None:
     """Take the caBundle out of the first webhook."""
-    empty = [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]
-    kubectl(
-        "patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(empty)
-    )
+    first, *others = webhooks(client)
+    del first["clientConfig"]["caBundle"]
+    client.patch(CONFIGURATIONS, MUTATOR, {"webhooks": [first, *others]})
 
 
-def versions(kubectl: Kubectl) -> str:
-    both = f"secret/{AUTHORITY_SECRET}", f"secret/{SERVING_SECRET}"
-    where = ("-n", NAMESPACE, "-o", "jsonpath={.items[*].metadata.resourceVersion}")
-    webhooks = kubectl("get", "mutatingwebhookconfiguration", "-ojsonpath={.items}")
-    return kubectl("get", *both, *where) + webhooks
+def versions(client: Client) -> list[object]:
+    secrets = (secret(client, name) for name in (AUTHORITY_SECRET, SERVING_SECRET))
+    return [found["metadata"] for found in secrets] + client.list(CONFIGURATIONS)
 
 
 async def test_an_empty_cluster_gets_a_pair_that_its_webhooks_trust(
-    kubectl: Kubectl, certifier: Certifier, tmp_path: Path
+    client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
     await certifier.settle()
 
     host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
-    assert secret(kubectl, SERVING_SECRET)["type"] == "kubernetes.io/tls"
+    shake_hands(pair(client, SERVING_SECRET), bundle(client), host, tmp_path)
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
+    assert secret(client, SERVING_SECRET)["type"] == "kubernetes.io/tls"
 
 
-async def test_a_settled_cluster_is_not_written_to(kubectl: Kubectl, certifier: Certifier) -> None:
+async def test_a_settled_cluster_is_not_written_to(client: Client, certifier: Certifier) -> None:
     await certifier.settle()
-    before = versions(kubectl)
+    before = versions(client)
 
     await certifier.settle()
 
-    assert versions(kubectl) == before
+    assert versions(client) == before
 
 
 async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
-    kubectl: Kubectl, certifier: Certifier, tmp_path: Path
+    client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
     await certifier.settle()
-    trusted = bundle(kubectl)
-    kubectl("delete", "secret", SERVING_SECRET, "-n", NAMESPACE)
+    trusted = bundle(client)
+    client.delete("secret", SERVING_SECRET, NAMESPACE)
 
     await certifier.settle()
 
-    assert bundle(kubectl) == trusted
+    assert bundle(client) == trusted
     host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), trusted, host, tmp_path)
+    shake_hands(pair(client, SERVING_SECRET), trusted, host, tmp_path)
 
 
 async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is_known(
-    kubectl: Kubectl, certifier: Certifier, clock: Clock, tmp_path: Path
+    client: Client, certifier: Certifier, clock: Clock, tmp_path: Path
 ) -> None:
     await certifier.settle()
-    trusted, served = bundle(kubectl), pair(kubectl, SERVING_SECRET)
-    kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+    trusted, served = bundle(client), pair(client, SERVING_SECRET)
+    client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
 
     left_s = await certifier.settle()
 
     assert left_s == PROPAGATION.total_seconds()
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
-    assert pair(kubectl, SERVING_SECRET) == served
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
+    assert pair(client, SERVING_SECRET) == served
     clock.now_s += PROPAGATION.total_seconds()
     await certifier.settle()
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
-    authority = pair(kubectl, AUTHORITY_SECRET).certificate
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
+    authority = pair(client, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), authority, host, tmp_path)
+    shake_hands(pair(client, SERVING_SECRET), authority, host, tmp_path)
 
 
 async def test_a_controller_that_starts_in_between_counts_anew(
-    kubectl: Kubectl, certifier: Certifier, clock: Clock, api: Api
+    client: Client, certifier: Certifier, clock: Clock, api: Api
 ) -> None:
     await certifier.settle()
-    served = pair(kubectl, SERVING_SECRET)
-    kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+    served = pair(client, SERVING_SECRET)
+    client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
     await certifier.settle()
     clock.now_s += PROPAGATION.total_seconds()
 
     left_s = await Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock).settle()
 
     assert left_s == PROPAGATION.total_seconds()
-    assert pair(kubectl, SERVING_SECRET) == served
+    assert pair(client, SERVING_SECRET) == served
 
 
 async def test_an_emptied_caBundle_trusts_what_is_still_served_again(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     await certifier.settle()
-    trusted = bundle(kubectl)
-    kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
+    trusted = bundle(client)
+    client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
     await certifier.settle()
-    kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
-    kubectl.apply(CONFIGURATION)
+    client.delete(CONFIGURATIONS, MUTATOR)
+    client.create(CONFIGURATION)
 
-    await certifier.settle()
-
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
-
-
-async def test_the_serving_secret_says_who_signed_it(
-    kubectl: Kubectl, certifier: Certifier
-) -> None:
     await certifier.settle()
 
-    signer = b64decode(secret(kubectl, SERVING_SECRET)["data"]["ca.crt"])
-    assert signer == pair(kubectl, AUTHORITY_SECRET).certificate
-    assert "ca.crt" not in secret(kubectl, AUTHORITY_SECRET)["data"]
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
 
 
-@pytest.mark.usefixtures("kubectl")
+async def test_the_serving_secret_says_who_signed_it(client: Client, certifier: Certifier) -> None:
+    await certifier.settle()
+
+    signer = b64decode(secret(client, SERVING_SECRET)["data"]["ca.crt"])
+    assert signer == pair(client, AUTHORITY_SECRET).certificate
+    assert "ca.crt" not in secret(client, AUTHORITY_SECRET)["data"]
+
+
+@pytest.mark.usefixtures("client")
 async def test_it_says_when_it_is_to_be_asked_again_and_when_what_it_read_expires(
     certifier: Certifier,
 ) -> None:
@@ -216,135 +208,138 @@ async def test_it_says_when_it_is_to_be_asked_again_and_when_what_it_read_expire
 
 
 async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
-    kubectl: Kubectl, certifier: Certifier, tmp_path: Path
+    client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
     files = {"tls.crt": RSA.certificate, "tls.key": RSA.key, "note": b"kept"}
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    kubectl(
-        "create", "secret", "generic", SERVING_SECRET, "-n", NAMESPACE, f"--from-file={tmp_path}"
-    )
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SERVING_SECRET},
+        "data": {name: b64encode(content).decode() for name, content in files.items()},
+    }
+    client.create(theirs, NAMESPACE)
 
     await certifier.settle()
 
     host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
-    found = secret(kubectl, SERVING_SECRET)
+    shake_hands(pair(client, SERVING_SECRET), bundle(client), host, tmp_path)
+    found = secret(client, SERVING_SECRET)
     assert found["type"] == "Opaque"
     assert b64decode(found["data"]["note"]) == b"kept"
 
 
 async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     await certifier.settle()
-    empty_bundle(kubectl)
+    empty_bundle(client)
 
     await certifier.settle()
 
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
 
 async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loop(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier, clock: Clock, caplog: pytest.LogCaptureFixture
+    client: Client, certifier: Certifier, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     await certifier.settle()
-    empty_bundle(kubectl)
+    empty_bundle(client)
     await certifier.settle()
-    empty_bundle(kubectl)
+    empty_bundle(client)
 
     left_s = [await certifier.settle() for _ in range(3)]
 
     assert left_s == [1.0] * 3
-    assert b"" in bundles(kubectl)
+    assert b"" in bundles(client)
     said = f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle"
     assert caplog.text.count(said) == 1
     clock.now_s += 1
     await certifier.settle()
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
 
 @pytest.mark.parametrize("flags", [(), ("--server-side", "--force-conflicts")])
 async def test_applying_the_manifest_again_leaves_the_caBundle(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier, flags: tuple[str, ...], tmp_path: Path
+    control_plane: ControlPlane, client: Client, certifier: Certifier, flags: tuple[str, ...]
 ) -> None:
+    kubectl = control_plane.kubectl
+    kubectl.apply(CONFIGURATION, *flags)
     await certifier.settle()
-    trusted = bundle(kubectl)
-    (tmp_path / "again.yaml").write_text(CONFIGURATION)
+    trusted = bundle(client)
 
-    kubectl("apply", *flags, "-f", str(tmp_path / "again.yaml"))
+    kubectl.apply(CONFIGURATION, *flags)
 
     assert trusted
-    assert bundle(kubectl) == trusted
+    assert bundle(client) == trusted
 
 
 async def test_writing_the_caBundle_leaves_an_edited_selector(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     selector = {"matchLabels": {"mine": "yes"}}
-    edit = [{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": selector}]
-    kubectl("patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(edit))
+    first, *others = webhooks(client)
+    edited = [first | {"namespaceSelector": selector}, *others]
+    client.patch(CONFIGURATIONS, MUTATOR, {"webhooks": edited})
 
     await certifier.settle()
 
-    assert bundle(kubectl)
-    assert webhooks(kubectl)[0]["namespaceSelector"] == selector
+    assert bundle(client)
+    assert webhooks(client)[0]["namespaceSelector"] == selector
 
 
 @pytest.mark.parametrize("flags", [(), ("--server-side", "--force-conflicts")])
 async def test_a_webhook_that_comes_is_given_the_caBundle_and_can_go_again(  # noqa: N802
-    kubectl: Kubectl, certifier: Certifier, flags: tuple[str, ...], tmp_path: Path
+    control_plane: ControlPlane, client: Client, certifier: Certifier, flags: tuple[str, ...]
 ) -> None:
+    kubectl = control_plane.kubectl
     one = yaml.safe_load(CONFIGURATION)
     count = len(one["webhooks"])
-    two = copy.deepcopy(one)
-    two["webhooks"].append({**one["webhooks"][0], "name": "more.kubemacpool.io"})
-    for name, configuration in (("one", one), ("two", two)):
-        (tmp_path / name).write_text(yaml.safe_dump(configuration))
+    more = {**one["webhooks"][0], "name": "more.kubemacpool.io"}
+    two = {**one, "webhooks": [*one["webhooks"], more]}
     await certifier.settle()
-    kubectl("apply", *flags, "-f", str(tmp_path / "two"))
+    kubectl.apply(yaml.safe_dump(two), *flags)
 
     await certifier.settle()
 
-    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * (count + 1)
-    kubectl("apply", *flags, "-f", str(tmp_path / "one"))
-    assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * count
+    assert bundles(client) == [pair(client, AUTHORITY_SECRET).certificate] * (count + 1)
+    kubectl.apply(yaml.safe_dump(one), *flags)
+    assert bundles(client) == [pair(client, AUTHORITY_SECRET).certificate] * count
 
 
 async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appears(
-    kubectl: Kubectl, certifier: Certifier, caplog: pytest.LogCaptureFixture
+    client: Client, certifier: Certifier, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
+    client.delete(CONFIGURATIONS, MUTATOR)
 
     await certifier.settle()
     await certifier.settle()
 
     assert caplog.text.count("there is no MutatingWebhookConfiguration kubemacpool-mutator") == 1
-    kubectl.apply(CONFIGURATION)
+    client.create(CONFIGURATION)
     await certifier.settle()
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
 
 async def test_a_configuration_deleted_in_between_is_not_created_by_us(
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     seen = (await certifier._look()).configuration
     assert seen
-    kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
+    client.delete(CONFIGURATIONS, MUTATOR)
 
     with pytest.raises(ApiError) as caught:
         await certifier._distribute(seen, b"")
 
     assert caught.value.status == 404
-    assert MUTATOR not in kubectl("get", "mutatingwebhookconfiguration", "-oname")
+    assert client.get(CONFIGURATIONS, MUTATOR) is None
 
 
 async def test_a_selector_edited_in_between_is_not_lost(
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     seen = (await certifier._look()).configuration
     assert seen
-    kubectl("label", "mutatingwebhookconfiguration", MUTATOR, "touched=yes")
+    client.label(CONFIGURATIONS, MUTATOR, {"touched": "yes"})
 
     with pytest.raises(ApiError) as caught:
         await certifier._distribute(seen, b"")
@@ -353,11 +348,11 @@ async def test_a_selector_edited_in_between_is_not_lost(
 
 
 async def test_a_secret_changed_in_between_is_not_overwritten(
-    kubectl: Kubectl, certifier: Certifier
+    client: Client, certifier: Certifier
 ) -> None:
     await certifier.settle()
     old = (await certifier._look()).authority
-    kubectl("label", "secret", AUTHORITY_SECRET, "-n", NAMESPACE, "touched=yes")
+    client.label("secret", AUTHORITY_SECRET, {"touched": "yes"}, NAMESPACE)
 
     with pytest.raises(ApiError) as caught:
         await certifier._write(AUTHORITY_SECRET, old, RSA)
@@ -366,20 +361,20 @@ async def test_a_secret_changed_in_between_is_not_overwritten(
 
 
 async def test_several_controllers_at_once_agree(
-    kubectl: Kubectl, certifier: Certifier, tmp_path: Path
+    client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
     await asyncio.gather(*(certifier.settle() for _ in range(4)))
 
-    assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
+    assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
-    shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
+    shake_hands(pair(client, SERVING_SECRET), bundle(client), host, tmp_path)
 
 
 async def test_what_is_due_is_renewed_and_the_rest_stays(
-    kubectl: Kubectl, certifier: Certifier, api: Api
+    client: Client, certifier: Certifier, api: Api
 ) -> None:
     await certifier.settle()
-    authority, serving = pair(kubectl, AUTHORITY_SECRET), pair(kubectl, SERVING_SECRET)
+    authority, serving = pair(client, AUTHORITY_SECRET), pair(client, SERVING_SECRET)
     later = Certifier(
         api,
         NAMESPACE,
@@ -390,18 +385,18 @@ async def test_what_is_due_is_renewed_and_the_rest_stays(
 
     await later.settle()
 
-    assert pair(kubectl, AUTHORITY_SECRET) == authority
-    assert pair(kubectl, SERVING_SECRET) != serving
+    assert pair(client, AUTHORITY_SECRET) == authority
+    assert pair(client, SERVING_SECRET) != serving
 
 
 async def test_no_key_reaches_log_or_repr(
-    kubectl: Kubectl, certifier: Certifier, caplog: pytest.LogCaptureFixture
+    client: Client, certifier: Certifier, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
 
     await certifier.settle()
 
-    kept = pair(kubectl, AUTHORITY_SECRET).key
+    kept = pair(client, AUTHORITY_SECRET).key
     world = await certifier._look()
     for text in (caplog.text, repr(world), repr(world.found(NAMESPACE))):
         assert "PRIVATE" not in text

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def namespace(control_plane: ControlPlane) -> Iterator[str]:
-    control_plane.kubectl("create", "namespace", "events")
+    client = control_plane.kubectl.client
+    client.create_namespace("events")
     yield "events"
-    control_plane.kubectl("delete", "namespace", "events", "--wait=false")
+    client.delete("namespace", "events", wait=False)
 
 
 def colliding(namespace: str, *names: str) -> list[Owner]:
@@ -51,7 +52,7 @@ async def test_each_object_has_its_event_once(
             await api.post(event.path, event.body(NOW))
         assert (refused.value.status, refused.value.reason) == (409, "AlreadyExists")
 
-    told = control_plane.kubectl.json("get", "events", "-n", namespace)["items"]
+    told = control_plane.kubectl.client.list("events", namespace)
     [mine] = [one for one in told if one["involvedObject"]["name"] == first]
     assert (mine["type"], mine["reason"]) == ("Warning", "MACCollision")
     assert mine["involvedObject"]["uid"] == objects[0].uid
@@ -95,5 +96,5 @@ async def test_a_restarted_controller_repeats_nothing(
     await asyncio.gather(running, return_exceptions=True)
 
     assert answers == ["written", "written", "AlreadyExists", "AlreadyExists"]
-    told = control_plane.kubectl.json("get", "events", "-n", namespace)["items"]
+    told = control_plane.kubectl.client.list("events", namespace)
     assert len([one for one in told if one["involvedObject"]["name"].startswith("twin-")]) == 2

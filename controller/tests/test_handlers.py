@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -116,24 +115,22 @@ async def test_an_object_that_comes_changes_and_goes_is_marked(
     followed: Followed,
     name: str,
 ) -> None:
-    kubectl = control_plane.kubectl
+    client, kind = control_plane.kubectl.client, followed.plural
     monkeypatch.setattr(handlers, "FOLLOWED", (followed,))
-    kubectl("delete", followed.plural, name, "-n", NAMESPACE, "--ignore-not-found")
-    manifest = OBJECTS[followed.plural] | {"metadata": {"name": name, "namespace": NAMESPACE}}
+    client.delete(kind, name, NAMESPACE, missing_ok=True)
+    manifest = OBJECTS[kind] | {"metadata": {"name": name}}
 
     async with following(kubeconfig) as marked:
-        kubectl.apply(json.dumps(manifest))
+        client.create(manifest, NAMESPACE)
         assert await marked.wait() is followed.subject
-        change = json.dumps(CHANGES[followed.plural])
-        kubectl("patch", followed.plural, name, "-n", NAMESPACE, "--type=merge", "-p", change)
+        client.patch(kind, name, CHANGES[kind], NAMESPACE)
         assert await marked.wait() is followed.subject
-        found = json.loads(kubectl("get", followed.plural, name, "-n", NAMESPACE, "-ojson"))
-        kubectl("delete", followed.plural, name, "-n", NAMESPACE)
+        found = client.read(kind, name, NAMESPACE)
+        client.delete(kind, name, NAMESPACE)
         assert await marked.wait() is followed.subject
 
     assert "finalizers" not in found["metadata"]
-    annotations = found["metadata"].get("annotations", {})
-    assert set(annotations) <= {"kubectl.kubernetes.io/last-applied-configuration"}
+    assert "annotations" not in found["metadata"]
 
 
 async def test_an_object_of_another_name_is_not_marked(
@@ -142,14 +139,15 @@ async def test_an_object_of_another_name_is_not_marked(
     (followed,) = (one for one in FOLLOWED if one.plural == "configmaps")
     (name,) = followed.names
     monkeypatch.setattr(handlers, "FOLLOWED", (followed,))
-    kubectl = control_plane.kubectl
-    kubectl("delete", "configmap", name, "other", "-n", NAMESPACE, "--ignore-not-found")
+    client = control_plane.kubectl.client
+    for each in ("other", name):
+        client.delete("configmap", each, NAMESPACE, missing_ok=True)
 
     async with following(kubeconfig) as marked:
-        kubectl("create", "configmap", "other", "-n", NAMESPACE)
-        kubectl("create", "configmap", name, "-n", NAMESPACE)
+        for each in ("other", name):
+            client.create(OBJECTS["configmaps"] | {"metadata": {"name": each}}, NAMESPACE)
         await marked.wait()
-        kubectl("delete", "configmap", name, "-n", NAMESPACE)
+        client.delete("configmap", name, NAMESPACE)
         await marked.wait()
         assert marked.marks.empty()
 
@@ -157,20 +155,19 @@ async def test_an_object_of_another_name_is_not_marked(
 async def test_a_crd_that_comes_back_marks_the_pool(
     control_plane: ControlPlane, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kubectl = control_plane.kubectl
+    client = control_plane.kubectl.client
     crd = next(
         one
         for one in MANIFEST.split("\n---\n")
         if "kind: CustomResourceDefinition" in one and "name: macpools.kubemacpool.io" in one
     )
-    kubectl("delete", "crd", "macpools.kubemacpool.io")
+    client.delete("crd", "macpools.kubemacpool.io")
     pools = tuple(one for one in FOLLOWED if one.subject is Subject.POOL)
     monkeypatch.setattr(handlers, "FOLLOWED", pools[1:])  # not the ConfigMap
 
     async with following(kubeconfig) as marked:
-        kubectl.apply(crd)
+        client.create(crd)
         assert await marked.wait() is Subject.POOL
-        kubectl("wait", "--for=condition=Established", "crd/macpools.kubemacpool.io")
 
 
 async def test_who_leaves_certificates_to_others_does_not_follow_them() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,8 +15,8 @@ from controller.leadership import LEASE, LeaseLost, identity, lead
 from controller.tests.conftest import NAMESPACE
 
 if TYPE_CHECKING:
+    from e2e.cluster.client import Client
     from e2e.cluster.controlplane import ControlPlane
-    from e2e.cluster.kubectl import Kubectl
 
 
 class Work:
@@ -37,15 +36,16 @@ class Work:
 
 
 @pytest.fixture
-def kubectl(control_plane: ControlPlane) -> Kubectl:
+def client(control_plane: ControlPlane) -> Client:
     """An administrator, in a cluster without the Lease."""
-    control_plane.kubectl("delete", "lease", LEASE, "-n", NAMESPACE, "--ignore-not-found")
-    return control_plane.kubectl
+    client = control_plane.kubectl.client
+    client.delete("lease", LEASE, NAMESPACE, missing_ok=True)
+    return client
 
 
-def holder(kubectl: Kubectl) -> Any:  # noqa: ANN401 # as in JSON
-    lease = json.loads(kubectl("get", "lease", LEASE, "-n", NAMESPACE, "-ojson"))
-    return lease["spec"].get("holderIdentity")
+def holder(client: Client) -> str | None:
+    found: str | None = client.read("lease", LEASE, NAMESPACE)["spec"].get("holderIdentity")
+    return found
 
 
 def replica(kubeconfig: str, name: str, work: Work) -> asyncio.Task[None]:
@@ -61,28 +61,26 @@ async def stop(task: asyncio.Task[None]) -> None:
 
 
 async def test_a_stopped_leader_hands_the_lease_to_who_waits(
-    kubectl: Kubectl, kubeconfig: str
+    client: Client, kubeconfig: str
 ) -> None:
     first, second = Work(), Work()
     leader = replica(kubeconfig, "first", first)
     await first.begun.wait()
     standby = replica(kubeconfig, "second", second)
-    assert holder(kubectl) == "first"
+    assert holder(client) == "first"
     assert not second.begun.is_set()
 
     await stop(leader)
 
     assert first.ended.is_set()
-    assert holder(kubectl) != "first"
+    assert holder(client) != "first"
     await second.begun.wait()
-    assert holder(kubectl) == "second"
+    assert holder(client) == "second"
     await stop(standby)
-    assert holder(kubectl) is None
+    assert holder(client) is None
 
 
-async def test_a_standby_that_stops_leaves_the_lease_alone(
-    kubectl: Kubectl, kubeconfig: str
-) -> None:
+async def test_a_standby_that_stops_leaves_the_lease_alone(client: Client, kubeconfig: str) -> None:
     first, second = Work(), Work()
     leader = replica(kubeconfig, "first", first)
     await first.begun.wait()
@@ -90,12 +88,12 @@ async def test_a_standby_that_stops_leaves_the_lease_alone(
 
     await stop(standby)
 
-    assert holder(kubectl) == "first"
+    assert holder(client) == "first"
     assert not second.begun.is_set()
     await stop(leader)
 
 
-async def test_work_that_ends_ends_the_leading(kubectl: Kubectl, kubeconfig: str) -> None:
+async def test_work_that_ends_ends_the_leading(client: Client, kubeconfig: str) -> None:
     work = Work()
     leader = replica(kubeconfig, "first", work)
     await work.begun.wait()
@@ -103,11 +101,11 @@ async def test_work_that_ends_ends_the_leading(kubectl: Kubectl, kubeconfig: str
     work.outcome.set_result(None)
 
     await leader
-    assert holder(kubectl) is None
+    assert holder(client) is None
 
 
 async def test_work_that_dies_ends_the_leading_with_its_error(
-    kubectl: Kubectl, kubeconfig: str
+    client: Client, kubeconfig: str
 ) -> None:
     work = Work()
     leader = replica(kubeconfig, "first", work)
@@ -117,42 +115,38 @@ async def test_work_that_dies_ends_the_leading_with_its_error(
 
     with pytest.raises(RuntimeError, match="it broke"):
         await leader
-    assert holder(kubectl) is None
+    assert holder(client) is None
 
 
-async def test_work_ends_when_somebody_else_has_the_lease(
-    kubectl: Kubectl, kubeconfig: str
-) -> None:
+async def test_work_ends_when_somebody_else_has_the_lease(client: Client, kubeconfig: str) -> None:
     work = Work()
     leader = replica(kubeconfig, "first", work)
     await work.begun.wait()
 
-    theirs = json.dumps({"spec": {"holderIdentity": "other"}})
-    kubectl("patch", "lease", LEASE, "-n", NAMESPACE, "--type=merge", "-p", theirs)
+    client.patch("lease", LEASE, {"spec": {"holderIdentity": "other"}}, NAMESPACE)
 
     with pytest.raises(LeaseLost, match="first no longer holds the Lease"):
         await leader
     assert work.ended.is_set()
-    assert holder(kubectl) == "other"
+    assert holder(client) == "other"
 
 
 async def test_a_deleted_lease_is_created_again_and_the_work_goes_on(
-    kubectl: Kubectl, kubeconfig: str
+    client: Client, kubeconfig: str
 ) -> None:
     work = Work()
     leader = replica(kubeconfig, "first", work)
     await work.begun.wait()
 
-    kubectl("delete", "lease", LEASE, "-n", NAMESPACE)
+    client.delete("lease", LEASE, NAMESPACE)
 
-    created = ("wait", "--for=create", f"lease/{LEASE}", "-n", NAMESPACE, "--timeout=60s")
-    await asyncio.to_thread(kubectl, *created)
+    await asyncio.to_thread(client.wait, "lease", LEASE, bool, "another Lease", NAMESPACE)
     assert not work.ended.is_set()
     await stop(leader)
 
 
 async def test_work_ends_when_the_api_server_is_silent(
-    kubectl: Kubectl,
+    client: Client,
     kubeconfig: str,
     control_plane: ControlPlane,
     monkeypatch: pytest.MonkeyPatch,
@@ -172,11 +166,11 @@ async def test_work_ends_when_the_api_server_is_silent(
         server.resume()
 
     assert work.ended.is_set()
-    assert holder(kubectl) == "first"  # nobody could be told
+    assert holder(client) == "first"  # nobody could be told
 
 
 async def test_a_standby_outlives_a_silent_api_server(
-    kubectl: Kubectl,
+    client: Client,
     kubeconfig: str,
     control_plane: ControlPlane,
     monkeypatch: pytest.MonkeyPatch,
@@ -196,7 +190,7 @@ async def test_a_standby_outlives_a_silent_api_server(
         server.resume()
 
     await work.begun.wait()
-    assert holder(kubectl) == "first"
+    assert holder(client) == "first"
     await stop(standby)
 
 

@@ -133,7 +133,7 @@ async def test_on_a_real_api_server_the_release_s_selector_decides(
 ) -> None:
     changed = asyncio.Event()
     view = Namespaces(changed.set)
-    kubectl = control_plane.kubectl
+    client = control_plane.kubectl.client
     following = [
         asyncio.ensure_future(it.run())
         for it in (
@@ -148,17 +148,17 @@ async def test_on_a_real_api_server_the_release_s_selector_decides(
                 changed.clear()
                 await changed.wait()
 
-    kubectl("apply", "-f", str(_MUTATOR))  # other tests take it away
-    kubectl("create", "namespace", "policed")
+    client.apply(_MUTATOR.read_text())  # other tests take it away
+    client.create_namespace("policed")
     await until(managed=False)
-    kubectl("label", "namespace", "policed", f"{PODS}=allocate")
+    client.label("namespace", "policed", {PODS: "allocate"})
     await until(managed=True)
-    kubectl("label", "namespace", "policed", "runlevel=0")
+    client.label("namespace", "policed", {"runlevel": "0"})
     await until(managed=False)
-    kubectl("label", "namespace", "policed", "runlevel-")
+    client.label("namespace", "policed", {"runlevel": None})
     await until(managed=True)
     assert not view.is_managed("Pod", "default")
     for task in following:
         task.cancel()
     await asyncio.gather(*following, return_exceptions=True)
-    kubectl("delete", "namespace", "policed", "--wait=false")
+    client.delete("namespace", "policed", wait=False)

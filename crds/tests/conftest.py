@@ -1,4 +1,4 @@
-"""A real API server with our CRDs, one for the session; what needs it asks for `api`."""
+"""A client of a real API server with our CRDs: tests that need it ask for `api`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,43 @@ import pytest
 
 from crds.client import Api
 from crds.tests.api_server import ApiServer, serving
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.accounts import kubeconfig_of
+from e2e.cluster.readiness import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from e2e.cluster.controlplane import ControlPlane
+
 _CONTRACTS = ("contract", "contract_objects", "contract_machines")
 pytest.register_assert_rewrite(*(f"crds.tests.{name}" for name in _CONTRACTS))
 
-_CRDS = Path(__file__).parents[1]
+_ACCOUNT, _NAMESPACE = "kubemacpool-webhook", "kubemacpool-system"
+_USER = f"system:serviceaccount:{_NAMESPACE}:{_ACCOUNT}"
+_BINDING = "crds-tests"
+_KUBEVIRT = ("virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io")
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    with ephemeral() as cluster:
-        for crd in ("macallocation", "macpool"):
-            cluster.kubectl.apply((_CRDS / f"{crd}.yaml").read_text())
-            cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd}s.kubemacpool.io")
-        yield cluster
+@pytest.fixture(scope="package")
+def writer(bare_cluster: ControlPlane) -> Iterator[Path]:
+    """The kubeconfig of an account that may write every object, on a cluster without allocations.
+
+    The release's admission policy lets only our programs write the whole of an allocation.
+    """
+    kubectl = bare_cluster.kubectl
+    kubectl("delete", "macallocations", "--all", f"--as={_USER}", "--as-group=system:masters")
+    role = ("--clusterrole=cluster-admin", f"--user={_USER}")
+    kubectl("create", "clusterrolebinding", _BINDING, *role)
+    may = ("auth", "can-i", "*", "*", f"--as={_USER}")
+    eventually(lambda: kubectl.run(*may).returncode == 0, "the account may write every object")
+    yield kubeconfig_of(bare_cluster, _ACCOUNT, _NAMESPACE)
+    kubectl("delete", "clusterrolebinding", _BINDING)
+    kubectl("delete", "crd", *_KUBEVIRT, "--ignore-not-found")
 
 
 @pytest.fixture
-async def api(control_plane: ControlPlane) -> AsyncIterator[Api]:
-    async with Api("kubemacpool-tests", str(control_plane.kubeconfig)) as api:
+async def api(writer: Path) -> AsyncIterator[Api]:
+    async with Api("kubemacpool-tests", str(writer)) as api:
         yield api
 
 

@@ -6,7 +6,7 @@ from e2e.cluster import kubeconfig
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.files import write_private
 
-_CREDENTIAL_LIFE = "720h"  # outlives any test bed; `renew_token` is for tests
+_CREDENTIAL_LIFE_S = 720 * 3600  # outlives any test bed; `renew_token` is for tests
 
 
 def kubeconfig_of(cluster: ControlPlane, account: str, namespace: str) -> Path:
@@ -21,10 +21,8 @@ def kubeconfig_of(cluster: ControlPlane, account: str, namespace: str) -> Path:
 
 def renew_token(cluster: ControlPlane, account: str, namespace: str) -> None:
     """Put a fresh bound token where the account's kubeconfig points."""
-    token = cluster.kubectl(
-        "create", "token", account, "-n", namespace, f"--duration={_CREDENTIAL_LIFE}"
-    )
-    write_private(_token_file(cluster, account), token.strip())
+    token = cluster.kubectl.client.token(account, namespace, _CREDENTIAL_LIFE_S)
+    write_private(_token_file(cluster, account), token)
 
 
 def _token_file(cluster: ControlPlane, account: str) -> Path:

@@ -29,16 +29,20 @@ class Pair:
         """The certificate alone, as others may read it."""
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def write(self, folder: Path, name: str = "tls") -> None:
-        """Write `<name>.crt` and `<name>.key`."""
-        key = self.key.private_bytes(
+    @property
+    def key_pem(self) -> str:
+        """The private key."""
+        return self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
-        )
+        ).decode()
+
+    def write(self, folder: Path, name: str = "tls") -> None:
+        """Write `<name>.crt` and `<name>.key`."""
         folder.mkdir(parents=True, exist_ok=True)
         write_private(folder / f"{name}.crt", self.pem)
-        write_private(folder / f"{name}.key", key.decode())
+        write_private(folder / f"{name}.key", self.key_pem)
 
     def issue(self, name: str, hosts: Sequence[str] = ()) -> "Pair":
         """A pair signed by this one, for a server at `hosts`, or for the client `name`."""

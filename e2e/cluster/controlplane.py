@@ -88,7 +88,7 @@ class ControlPlane:
         for component in later:
             self._await(component)
         # Pods are refused before the controller manager has written this.
-        self.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=60s")
+        self.kubectl.client.wait_account("default")
 
 
 def bring_up(

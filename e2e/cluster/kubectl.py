@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.cluster.client import Client, connect
+
 _GIVE_UP_S = 120.0
 
 
@@ -21,6 +23,11 @@ class Kubectl:
     binary: Path
     kubeconfig: Path
     env: Mapping[str, str]
+
+    @property
+    def client(self) -> Client:
+        """The client of the same cluster and user, for what is not about kubectl."""
+        return connect(self.kubeconfig)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
         """Return what it prints; raise KubectlFailed."""

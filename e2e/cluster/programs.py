@@ -104,9 +104,9 @@ def start_controller(
 
 def service_address(cluster: ControlPlane) -> str:
     """The ClusterIP at which the API server calls the webhook."""
-    return cluster.kubectl(
-        "get", "service", SERVICE, "-n", NAMESPACE, "-o", "jsonpath={.spec.clusterIP}"
-    )
+    service = cluster.kubectl.client.read("service", SERVICE, NAMESPACE)
+    address: str = service["spec"]["clusterIP"]
+    return address
 
 
 def renew_token(cluster: ControlPlane, account: str) -> None:

@@ -4,14 +4,16 @@ Programs instead of the Deployments' pods, because no kubelet runs here: same se
 rights. All who need a working pool (demo, e2e, bench) start it here.
 """
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from e2e.cluster import processes
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.connection import Refused
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.programs import Program, start_controller, start_webhook
@@ -22,12 +24,12 @@ POLICY = "kubemacpool-protect-allocations"
 
 _CONTROLLER, _WEBHOOK = "controller-", "webhook-"  # what the names of our programs begin with
 _PROBED = "0e:0e:0e:0e:0e:0e"  # outside the manifest's range
-_DECLARED = f"""
-apiVersion: kubemacpool.io/v1beta1
-kind: MacAllocation
-metadata: {{name: {_PROBED.replace(":", "-")}}}
-spec: {{mac: "{_PROBED}"}}
-"""
+_DECLARED: dict[str, Any] = {
+    "apiVersion": "kubemacpool.io/v1beta1",
+    "kind": "MacAllocation",
+    "metadata": {"name": _PROBED.replace(":", "-")},
+    "spec": {"mac": _PROBED},
+}
 _POD = """
 apiVersion: v1
 kind: Pod
@@ -66,10 +68,13 @@ def install(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None =
 def apply_release(kubectl: Kubectl) -> None:
     """Apply the one-file manifest; return when the API server knows our kinds."""
     kubectl("apply", "-f", str(MANIFEST))
-    kinds = ("crd/macallocations.kubemacpool.io", "crd/macpools.kubemacpool.io")
-    # Just created, they have no conditions yet, which kubectl takes for an error.
-    wait = ("wait", "--for=condition=Established", *kinds, "--timeout=60s")
-    eventually(lambda: not kubectl.run(*wait).returncode, "our kinds established")
+    for name in ("macallocations.kubemacpool.io", "macpools.kubemacpool.io"):
+        kubectl.client.wait_established(name)
+
+
+def remove_release(kubectl: Kubectl) -> None:
+    """Delete what the manifest applies; return when all of it is gone, allocations too."""
+    kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")
 
 
 def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
@@ -99,34 +104,28 @@ def stop(cluster: ControlPlane) -> None:
 
 def wait_in_force(kubectl: Kubectl) -> None:
     """Wait until the API server asks the webhook and the policy: it learns of both with a delay."""
-    namespace = f"kubemacpool-probe-{secrets.token_hex(4)}"
-    kubectl("create", "namespace", namespace)
+    client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
+    client.create_namespace(namespace, **{"mutatepods.kubemacpool.io": "allocate"})
     try:
-        kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
-        kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=60s")
-        kubectl.apply(_DECLARED)
-        eventually(lambda: _serves(kubectl, namespace), "pods get addresses")
-        eventually(lambda: _protects(kubectl), "the policy protects allocations")
+        client.apply(_DECLARED)
+        eventually(lambda: _serves(client, namespace), "pods get addresses")
+        eventually(lambda: _protects(client), "the policy protects allocations")
     finally:
-        kubectl("delete", "macallocation", _PROBED.replace(":", "-"), "--ignore-not-found")
-        kubectl("delete", "namespace", namespace, "--wait=false")
+        client.delete("macallocation", _DECLARED["metadata"]["name"], missing_ok=True)
+        client.delete("namespace", namespace, wait=False)
 
 
-def _serves(kubectl: Kubectl, namespace: str) -> bool:
-    dry = ("create", "-f", "-", "-n", namespace, "--dry-run=server", "-o", "json")
-    asked = kubectl.run(*dry, stdin=_POD)
-    if asked.returncode:
+def _serves(client: Client, namespace: str) -> bool:
+    try:
+        answer = client.create(_POD, namespace, dry_run=True)
+    except Refused:
         return False
-    annotations: dict[str, str] = json.loads(asked.stdout)["metadata"]["annotations"]
-    return '"mac":' in annotations["k8s.v1.cni.cncf.io/networks"]
+    return '"mac":' in answer["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"]
 
 
-def _protects(kubectl: Kubectl) -> bool:
-    """Whether an administrator is kept from giving a Declared address to somebody by hand."""
+def _protects(client: Client) -> bool:
+    """Return True if an administrator cannot give a Declared address to an owner by hand."""
     owner = {"apiVersion": "v1", "kind": "Pod", "namespace": "none"}
-    given = json.dumps({"spec": {"state": "Pending", "owner": owner}})
-    name = _PROBED.replace(":", "-")
-    asked = kubectl.run(
-        "patch", "macallocation", name, "--type=merge", "-p", given, "--dry-run=server"
-    )
-    return POLICY in asked.stderr
+    given = {"spec": {"state": "Pending", "owner": owner}}
+    name = _DECLARED["metadata"]["name"]
+    return POLICY in refusal(lambda: client.patch("macallocation", name, given, dry_run=True))

@@ -83,7 +83,7 @@ class Ranch(Pasture):
             again: bool = vmi["metadata"]["uid"] != before
             return again and vmi["status"].get("phase") == "Running"
 
-        vmi = self.machines.wait_instance(name, runs, BOOT_S, period_s=_PERIOD_S)
+        vmi = self.machines.wait_instance(name, runs, BOOT_S)
         (pod,) = self.machines.launchers_of(vmi)
         what = f"the guest of {name} is up"
         eventually(lambda: self.console(pod).count(_UP) >= starts, what, BOOT_S, period_s=_PERIOD_S)

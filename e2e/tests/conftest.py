@@ -8,28 +8,26 @@ from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import KubeVirt
 from e2e.cluster.release_up import Installed
 from e2e.conftest import fresh_namespace
-from e2e.farm import OPT_IN_VMS, Farm
-from e2e.pods import OPT_IN
+from e2e.farm import OPTED_IN_VMS, Farm
+from e2e.pods import OPTED_IN
 
 
 @pytest.fixture
 def farm(release: Installed, kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[Farm]:
     """A namespace that has opted in for VMs and pods."""
     assert release.webhooks
-    yield from _farms(kubevirt, kubectl, OPT_IN_VMS, OPT_IN)
+    yield from _farms(kubevirt, kubectl)
 
 
 @pytest.fixture
 def meadow(release: Installed, kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[Farm]:
     """Another one that has opted in for VMs and pods."""
     assert release.webhooks
-    yield from _farms(kubevirt, kubectl, OPT_IN_VMS, OPT_IN)
+    yield from _farms(kubevirt, kubectl)
 
 
-def _farms(kubevirt: KubeVirt, kubectl: Kubectl, *labels: str) -> Iterator[Farm]:
-    for name in fresh_namespace(kubectl):
-        if labels:
-            kubectl("label", "namespace", name, *labels)
+def _farms(kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[Farm]:
+    for name in fresh_namespace(kubectl, **OPTED_IN_VMS, **OPTED_IN):
         farm = Farm(kubectl, name, kubevirt)
         farm.machines.create_network("lan")
         yield farm

@@ -1,7 +1,7 @@
 """Addresses that several objects have: who is told, and what the metrics say."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import pytest
 
@@ -9,10 +9,12 @@ from e2e import metrics, pool
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed
+from e2e.conftest import fresh_namespace
 from e2e.metrics import Scrape
-from e2e.pods import OPT_IN, Shop
+from e2e.pods import OPTED_IN, Shop
 
 OURS = "0a:00:00:00:0c:"
+COLLIDING = "reason=MACCollision,involvedObject.name={}"
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +27,36 @@ def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
 @pytest.fixture
 def outside(shop: Shop) -> Iterator[Shop]:
     """A second namespace that has not opted in."""
-    kubectl = shop.kubectl
-    name = f"{shop.namespace}-outside"
-    kubectl("create", "namespace", name)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
-    yield Shop(kubectl, name)
-    kubectl("delete", "namespace", name, "--wait=false")
+    for name in fresh_namespace(shop.kubectl):
+        yield Shop(shop.kubectl, name)
 
 
 def opt_in(shop: Shop) -> None:
-    shop.kubectl("label", "namespace", shop.namespace, OPT_IN)
+    shop.client.label("namespace", shop.namespace, OPTED_IN)
 
 
 def opt_out(shop: Shop) -> None:
-    shop.kubectl("label", "namespace", shop.namespace, f"{OPT_IN.partition('=')[0]}-")
+    shop.client.label("namespace", shop.namespace, dict.fromkeys(OPTED_IN))
 
 
 def told(shop: Shop, name: str) -> list[str]:
     """Return what `kubectl describe pod` shows of collisions."""
-    events = shop.kubectl.json(
-        "get", "events", "-n", shop.namespace,
-        "--field-selector", f"reason=MACCollision,involvedObject.name={name}",
-    )["items"]  # fmt: skip
-    assert all(one["type"] == "Warning" for one in events)
-    return [one["message"] for one in events]
+    return messages(shop.client.list("events", shop.namespace, fields=COLLIDING.format(name)))
 
 
-def conflicts(shop: Shop, mac: str) -> list[str]:
-    """Return the names in the allocation's status.conflicts."""
-    found = shop.allocation(mac) or {}
-    return sorted(one["name"] for one in found.get("status", {}).get("conflicts", ()))
+def wait_told(shop: Shop, name: str, times: int = 1) -> list[str]:
+    """Wait until `kubectl describe pod` shows so many collisions; return them."""
+
+    def so_many(events: Collection[dict[str, Any]]) -> list[str]:
+        return messages(events) if len(events) == times else []
+
+    what, fields = f"{times} events on {name}", COLLIDING.format(name)
+    return shop.client.until("events", so_many, what, shop.namespace, fields=fields)
+
+
+def messages(events: Collection[dict[str, Any]]) -> list[str]:
+    assert all(event["type"] == "Warning" for event in events)
+    return [event["message"] for event in events]
 
 
 def share(mac: str, first: tuple[Shop, str], *others: tuple[Shop, str]) -> None:
@@ -62,8 +64,7 @@ def share(mac: str, first: tuple[Shop, str], *others: tuple[Shop, str]) -> None:
     for shop, name in (first, *others):
         shop.create(name, [{"name": "a", "mac": mac}])
         first[0].bound(mac, first[1])
-    names = sorted(name for _, name in others)
-    eventually(lambda: conflicts(first[0], mac) == names, f"{mac} in conflict with {names}")
+    first[0].in_conflict(mac, *(name for _, name in others))
 
 
 def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
@@ -77,8 +78,8 @@ def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
     opt_in(elsewhere)
 
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    [mine] = eventually(lambda: told(shop, "mine"), "the event on mine")
-    [theirs] = eventually(lambda: told(elsewhere, "theirs"), "the event on theirs")
+    [mine] = wait_told(shop, "mine")
+    [theirs] = wait_told(elsewhere, "theirs")
     assert mine.startswith(f"{mac} of interface net1 is in use by Pod {elsewhere.namespace}/theirs")
     assert f"Pod {shop.namespace}/mine" in theirs
     assert scrape()["kubevirt_kmp_duplicate_macs"] >= 1
@@ -97,9 +98,9 @@ def test_one_of_two_that_is_not_managed_raises_no_event_and_no_alarm(
     share(loud, (shop, "my-other"), (outside, "another"))
     opt_in(outside)
     eventually(lambda: scrape.colliding(loud) == 2, "two that collide")
-    eventually(lambda: told(outside, "another"), "the event on another")
+    wait_told(outside, "another")
 
-    assert conflicts(shop, quiet) == ["theirs"]
+    assert shop.conflicts(quiet) == ["theirs"]
     assert scrape.colliding(quiet) == 0
     assert told(shop, "mine") == told(elsewhere, "theirs") == []
 
@@ -114,8 +115,8 @@ def test_three_that_share_are_counted_down_one_by_one(
     eventually(lambda: scrape.colliding(mac) == 2, "two")
     opt_in(outside)
     eventually(lambda: scrape.colliding(mac) == 3, "three")
-    eventually(lambda: len(told(shop, "a")) == 2, "told of the second and of the third")
-    eventually(lambda: len(told(outside, "c")) == 1, "the third told")
+    wait_told(shop, "a", 2)  # of the second and of the third
+    wait_told(outside, "c")
     outside.delete("c")
     eventually(lambda: scrape.colliding(mac) == 2, "two again")
     shop.delete("a")
@@ -136,13 +137,13 @@ def test_a_namespace_that_opts_out_ends_the_alarm(
     opt_out(elsewhere)
 
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
-    assert conflicts(shop, mac) == ["theirs"]
+    assert shop.conflicts(mac) == ["theirs"]
 
 
 def test_metrics_are_for_who_may_read_them_and_in_the_format_that_prometheus_reads(
     kubectl: Kubectl, scrape: Scrape
 ) -> None:
-    stranger = kubectl("create", "token", "default", "-n", "default").strip()
+    stranger = kubectl.client.token("default", "default")
 
     assert metrics.get(scrape.url)[0] == 401
     assert metrics.get(scrape.url, "nonsense")[0] == 401
@@ -161,31 +162,31 @@ def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(shop: Shop) 
     kubectl = shop.kubectl
     pool.edit(kubectl, COLLISION_POLICY="Warn")
     try:
-        eventually(lambda: policy(shop) == "Warn", "policy Warn in force")
+        in_force(kubectl, "Warn")
         assert pool.condition(kubectl, "Ready")["status"] == "True"
 
         pool.edit(kubectl, COLLISION_POLICY="Ignore")
 
-        eventually(
-            lambda: pool.condition(kubectl, "Ready")["reason"] == "InvalidCollisionPolicy",
-            "the policy refused",
+        pool.wait_condition(
+            kubectl, "Ready", lambda it: it["reason"] == "InvalidCollisionPolicy", "a refusal"
         )
         said = pool.condition(kubectl, "Ready")["message"]
         assert "COLLISION_POLICY: 'Ignore' is no policy: write Reject or Warn" in said
-        assert policy(shop) == "Warn"
-        eventually(lambda: said in warnings(shop), "the event on the ConfigMap")
+        assert policy(kubectl) == "Warn"
+        pool.warned(kubectl, lambda event: said in event["message"], "the event on the ConfigMap")
     finally:
         pool.edit(kubectl, COLLISION_POLICY=None)
-    eventually(lambda: policy(shop) == "Reject", "without one, Reject")
+    in_force(kubectl, "Reject")
     assert pool.condition(kubectl, "Ready")["status"] == "True"
 
 
-def policy(shop: Shop) -> str:
-    found: str = shop.kubectl.json("get", "macpool", "default")["spec"]["collisionPolicy"]
+def policy(kubectl: Kubectl) -> str:
+    found: str = kubectl.client.read("macpool", "default")["spec"]["collisionPolicy"]
     return found
 
 
-def warnings(shop: Shop) -> str:
-    events = shop.kubectl.json("get", "events", "-n", "kubemacpool-system")["items"]
-    about = [one for one in events if one["involvedObject"]["name"] == pool.CONFIG_MAP[1]]
-    return json.dumps([one["message"] for one in about if one["type"] == "Warning"])
+def in_force(kubectl: Kubectl, policy: str) -> None:
+    """Wait until this policy is in force."""
+    kubectl.client.wait(
+        "macpool", "default", lambda found: found["spec"]["collisionPolicy"] == policy, policy
+    )

@@ -1,6 +1,6 @@
 """The range: changed while pods are served, spoilt, deleted; and what the pool says of itself."""
 
-import json
+from typing import Any
 
 import pytest
 
@@ -27,13 +27,8 @@ def test_the_pool_counts_what_it_has_given_out(shop: Shop, small_pool: str) -> N
     assert small_pool
     elements = shop.create("samplepod", [{"name": f"n{n}"} for n in range(4)])
 
-    eventually(
-        lambda: (
-            [pool.status(shop.kubectl).get(key) for key in ("size", "allocated", "free")]
-            == [64, 4, 60]
-        ),
-        "64 addresses, 4 of them given out",
-    )
+    counted = {"size": 64, "allocated": 4, "free": 60}
+    pool.says(shop.kubectl, lambda status: counted.items() <= status.items(), f"{counted}")
     assert len(elements) == 4
     assert pool.condition(shop.kubectl, "Adopted")["status"] == "True"
 
@@ -61,39 +56,37 @@ def test_a_bad_range_is_reported_and_the_last_good_one_stays_in_force(
     assert small_pool
     pool.edit(shop.kubectl, RANGE_START=start, RANGE_END=end)
 
-    eventually(lambda: why in pool.condition(shop.kubectl, "Ready").get("message", ""), why)
+    pool.wait_condition(shop.kubectl, "Ready", lambda ready: why in ready.get("message", ""), why)
 
     assert pool.condition(shop.kubectl, "Ready")["reason"] == "InvalidRange"
     assert pool.offered(shop.kubectl, shop.namespace).startswith("06:00:00:00:00:")
-    eventually(lambda: f"InvalidRange|{why}" in _warnings(shop.kubectl), "the event")
+    _warned(shop.kubectl, f"InvalidRange|{why}")
 
 
 def test_without_its_config_map_the_pool_goes_on_and_says_so(shop: Shop, small_pool: str) -> None:
     assert small_pool
-    kept = shop.kubectl("get", *pool.CONFIG_MAP, "-o", "json")
+    kept = shop.client.read("configmap", *pool.CONFIG)
 
-    shop.kubectl("delete", *pool.CONFIG_MAP)
-    eventually(
-        lambda: pool.condition(shop.kubectl, "Ready").get("reason") == "ConfigMapMissing",
-        "the pool saying that its ConfigMap is missing",
+    shop.client.delete("configmap", *pool.CONFIG)
+    pool.wait_condition(
+        shop.kubectl, "Ready", lambda ready: ready.get("reason") == "ConfigMapMissing", "missing"
     )
     offered = pool.offered(shop.kubectl, shop.namespace)
-    _restore(shop.kubectl, kept)
+    metadata = {"name": kept["metadata"]["name"], "namespace": kept["metadata"]["namespace"]}
+    shop.client.create({**kept, "metadata": metadata})
 
     assert offered.startswith("06:00:00:00:00:")
-    eventually(lambda: pool.condition(shop.kubectl, "Ready")["status"] == "True", "ready again")
+    pool.wait_condition(
+        shop.kubectl, "Ready", lambda ready: ready["status"] == "True", "ready again"
+    )
 
 
 def test_a_deleted_pool_comes_back_as_it_was(shop: Shop, small_pool: str) -> None:
     assert small_pool
-    shop.kubectl("delete", "macpool", "default")
+    shop.client.delete("macpool", "default")
 
-    eventually(
-        lambda: (
-            shop.kubectl.run("get", "macpool", "default").returncode == 0
-            and pool.condition(shop.kubectl, "Adopted").get("status") == "True"
-        ),
-        "the pool back, adopted",
+    pool.wait_condition(
+        shop.kubectl, "Adopted", lambda adopted: adopted.get("status") == "True", "the pool back"
     )
 
     assert pool.status(shop.kubectl)["size"] == 64
@@ -119,19 +112,14 @@ def test_a_reserved_address_is_never_given_out_but_can_be_asked_for(
         _reserve(shop.kubectl, [])
 
 
-def _warnings(kubectl: Kubectl) -> str:
-    """Return reason|message of each warning about the ConfigMap."""
-    events = kubectl.json("get", "events", "-n", "kubemacpool-system")["items"]
-    said = [one for one in events if one["involvedObject"]["name"] == pool.CONFIG_MAP[1]]
-    return "\n".join(f"{one['reason']}|{one['message'].split(': ', 1)[1]}" for one in said)
+def _warned(kubectl: Kubectl, expected: str) -> None:
+    """Wait for a warning about the ConfigMap whose reason|message begins with `expected`."""
+
+    def said(event: dict[str, Any]) -> str:
+        return f"{event['reason']}|{event['message'].split(': ', 1)[1]}"
+
+    pool.warned(kubectl, lambda event: said(event).startswith(expected), expected)
 
 
 def _reserve(kubectl: Kubectl, reserved: list[dict[str, str]]) -> None:
-    patch = json.dumps({"spec": {"reserved": reserved}})
-    kubectl("patch", "macpool", "default", "--type=merge", "-p", patch)
-
-
-def _restore(kubectl: Kubectl, text: str) -> None:
-    kept = json.loads(text)
-    metadata = {"name": kept["metadata"]["name"], "namespace": kept["metadata"]["namespace"]}
-    kubectl.apply(json.dumps({**kept, "metadata": metadata}))
+    kubectl.client.patch("macpool", "default", {"spec": {"reserved": reserved}})

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.controlplane import ephemeral
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.connection import Refused
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.release_up import apply_release
 
-AS_US = "--as=system:serviceaccount:kubemacpool-system:kubemacpool-controller"  # may bind
+CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"  # may bind
 CRDS = ("macallocations.kubemacpool.io", "macpools.kubemacpool.io")
 OWNER = {
     "apiVersion": "v1",
@@ -25,11 +27,21 @@ OWNER = {
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster with the manifest and without our programs: they would judge made-up owners."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """A cluster without our programs: they would release allocations of made-up owners."""
+    return bare_cluster.kubectl
+
+
+@pytest.fixture(scope="module")
+def client(kubectl: Kubectl) -> Client:
+    """The same administrator as `kubectl`."""
+    return kubectl.client
+
+
+@pytest.fixture(scope="module")
+def controller(client: Client) -> Client:
+    """The controller's account, which may write a whole allocation."""
+    return Client(client.connection.as_user(CONTROLLER))
 
 
 @pytest.fixture
@@ -73,20 +85,21 @@ def row(kubectl: Kubectl, *args: str) -> dict[str, str]:
     }
 
 
-def test_creating_an_address_twice_is_refused_because_it_exists(kubectl: Kubectl, mac: str) -> None:
-    kubectl("create", "-f", "-", stdin=allocation(mac))
+def test_creating_an_address_twice_is_refused_because_it_exists(client: Client, mac: str) -> None:
+    client.create(allocation(mac))
 
-    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac))
+    with pytest.raises(Refused) as refused:
+        client.create(allocation(mac))
 
-    assert "(AlreadyExists)" in refusal
+    assert refused.value.reason == "AlreadyExists"
 
 
 def test_a_second_name_for_an_address_is_refused_with_the_name_it_must_have(
-    kubectl: Kubectl, mac: str
+    client: Client, mac: str
 ) -> None:
-    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, name="gateway"))
+    said = refusal(lambda: client.create(allocation(mac, name="gateway")))
 
-    assert f"metadata.name must be the address with dashes: {mac.replace(':', '-')}" in refusal
+    assert f"metadata.name must be the address with dashes: {mac.replace(':', '-')}" in said
 
 
 @pytest.mark.parametrize(
@@ -102,24 +115,22 @@ def test_a_second_name_for_an_address_is_refused_with_the_name_it_must_have(
     ],
 )
 def test_an_address_that_no_interface_may_have_is_refused_with_the_reason(
-    kubectl: Kubectl, refused: str, reason: str
+    client: Client, refused: str, reason: str
 ) -> None:
     name = refused.replace(":", "-").lower()
 
-    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(refused, name=name))
+    said = refusal(lambda: client.create(allocation(refused, name=name)))
 
-    assert reason in refusal
+    assert reason in said
 
 
-def test_the_address_of_an_allocation_cannot_change(kubectl: Kubectl, mac: str) -> None:
-    kubectl("create", "-f", "-", stdin=allocation(mac))
-    name = mac.replace(":", "-")
+def test_the_address_of_an_allocation_cannot_change(client: Client, mac: str) -> None:
+    client.create(allocation(mac))
+    change = {"spec": {"mac": "0e:00:00:00:00:01"}}
 
-    refusal = kubectl.fails(
-        "patch", "mac", name, "--type=merge", "-p", '{"spec": {"mac": "0e:00:00:00:00:01"}}'
-    )
+    said = refusal(lambda: client.patch("mac", mac.replace(":", "-"), change))
 
-    assert "the address of an allocation cannot change" in refusal
+    assert "the address of an allocation cannot change" in said
 
 
 def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> None:
@@ -146,30 +157,24 @@ def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> Non
     ],
 )
 def test_a_state_without_what_it_means_is_refused(
-    kubectl: Kubectl, mac: str, spec: dict[str, Any], reason: str
+    client: Client, mac: str, spec: dict[str, Any], reason: str
 ) -> None:
-    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, **spec))
+    said = refusal(lambda: client.create(allocation(mac, **spec)))
 
-    assert reason in refusal
+    assert reason in said
 
 
-def test_an_owner_whose_name_is_not_generated_yet_can_claim(kubectl: Kubectl, mac: str) -> None:
+def test_an_owner_whose_name_is_not_generated_yet_can_claim(controller: Client, mac: str) -> None:
     unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
 
-    created = kubectl(
-        "create",
-        "-f",
-        "-",
-        AS_US,
-        stdin=allocation(mac, state="Pending", source="Pool", owner=unnamed),
-    )
+    created = controller.create(allocation(mac, state="Pending", source="Pool", owner=unnamed))
 
-    assert "created" in created
+    assert created["spec"]["owner"] == unnamed
 
 
-def test_get_shows_who_has_the_address(kubectl: Kubectl, mac: str) -> None:
+def test_get_shows_who_has_the_address(kubectl: Kubectl, controller: Client, mac: str) -> None:
     bound = allocation(mac, state="Bound", owner=OWNER, source="Pool")
-    kubectl("create", "-f", "-", AS_US, stdin=bound)
+    controller.create(bound)
 
     shown = row(kubectl, "mac", mac.replace(":", "-"))
 
@@ -185,19 +190,14 @@ def test_get_shows_who_has_the_address(kubectl: Kubectl, mac: str) -> None:
     }
 
 
-def test_the_wide_view_adds_source_pool_uid_and_conflicts(kubectl: Kubectl, mac: str) -> None:
+def test_the_wide_view_adds_source_pool_uid_and_conflicts(
+    kubectl: Kubectl, client: Client, controller: Client, mac: str
+) -> None:
     name = mac.replace(":", "-")
-    kubectl(
-        "create",
-        "-f",
-        "-",
-        AS_US,
-        stdin=allocation(mac, state="Bound", owner=OWNER, source="Pool", pool="default"),
-    )
+    controller.create(allocation(mac, state="Bound", owner=OWNER, source="Pool", pool="default"))
     other = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace", "interface")}
     other |= {"name": "twin", "uid": "other", "since": "2026-01-01T00:00:00Z"}
-    status = json.dumps({"status": {"conflicts": [other]}})
-    kubectl("patch", "mac", name, "--subresource=status", "--type=merge", "-p", status)
+    client.patch("mac", name, {"status": {"conflicts": [other]}}, subresource="status")
 
     shown = row(kubectl, "macs", name, "-o", "wide")
 
@@ -206,20 +206,20 @@ def test_the_wide_view_adds_source_pool_uid_and_conflicts(kubectl: Kubectl, mac:
 
 
 @pytest.mark.parametrize("field", ["state", "owner.kind", "owner.namespace", "owner.name"])
-def test_allocations_are_selected_by_their_fields(kubectl: Kubectl, mac: str, field: str) -> None:
+def test_allocations_are_selected_by_their_fields(
+    client: Client, controller: Client, mac: str, field: str
+) -> None:
     owner = OWNER | {"kind": "VirtualMachine", "namespace": field.lower().replace(".", "-")}
     owner |= {"name": f"vm-{owner['namespace']}"}
-    kubectl("create", "-f", "-", AS_US, stdin=allocation(mac, state="Pending", owner=owner))
+    controller.create(allocation(mac, state="Pending", owner=owner))
     value = {"state": "Pending"} | {f"owner.{key}": owner[key] for key in owner}
 
-    name = f"macallocation.kubemacpool.io/{mac.replace(':', '-')}"
-
     def selected(operator: str) -> list[str]:
-        selector = f"spec.{field}{operator}{value[field]}"
-        return kubectl("get", "macs", "--field-selector", selector, "-o", "name").split()
+        found = client.list("macs", fields=f"spec.{field}{operator}{value[field]}")
+        return [allocation["spec"]["mac"] for allocation in found]
 
-    assert name in selected("=")
-    assert name not in selected("!=")
+    assert mac in selected("=")
+    assert mac not in selected("!=")
 
 
 def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -230,8 +230,8 @@ def _fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, 
 
 
 @pytest.mark.parametrize("crd", CRDS)
-def test_explain_describes_every_field(kubectl: Kubectl, crd: str) -> None:
-    version = kubectl.json("get", "crd", crd)["spec"]["versions"][0]
+def test_explain_describes_every_field(kubectl: Kubectl, client: Client, crd: str) -> None:
+    version = client.read("crd", crd)["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
     kind = crd.partition(".")[0]
     fields = [one for one in _fields(schema, kind) if one[0] != f"{kind}.metadata"]
@@ -244,12 +244,12 @@ def test_explain_describes_every_field(kubectl: Kubectl, crd: str) -> None:
     assert not [path for path, text in texts.items() if "<no description>" in text]
 
 
-def test_the_only_pool_is_the_one_named_default(kubectl: Kubectl) -> None:
+def test_the_only_pool_is_the_one_named_default(client: Client) -> None:
     ranges = [{"start": "0e:00:00:00:00:00", "end": "0e:00:00:00:00:ff"}]
 
-    refusal = kubectl.fails("create", "-f", "-", stdin=pool(name="other", ranges=ranges))
+    said = refusal(lambda: client.create(pool(name="other", ranges=ranges)))
 
-    assert "only the pool named default is served so far" in refusal
+    assert "only the pool named default is served so far" in said
 
 
 @pytest.mark.parametrize(
@@ -260,24 +260,23 @@ def test_the_only_pool_is_the_one_named_default(kubectl: Kubectl) -> None:
         ("0e:00:00:00:00:01", "0F:00:00:00:00:02", "should match"),
     ],
 )
-def test_a_range_that_is_none_is_refused(
-    kubectl: Kubectl, start: str, end: str, reason: str
-) -> None:
-    refusal = kubectl.fails("create", "-f", "-", stdin=pool(ranges=[{"start": start, "end": end}]))
+def test_a_range_that_is_none_is_refused(client: Client, start: str, end: str, reason: str) -> None:
+    said = refusal(lambda: client.create(pool(ranges=[{"start": start, "end": end}])))
 
-    assert reason in refusal
+    assert reason in said
 
 
-def test_a_pool_can_be_without_a_range_until_a_good_one_is_configured(kubectl: Kubectl) -> None:
-    kubectl.apply(pool(ranges=[]), "--dry-run=server")
+def test_a_pool_can_be_without_a_range_until_a_good_one_is_configured(client: Client) -> None:
+    client.delete("macpool", "default", missing_ok=True)
+    client.create(pool(ranges=[]), dry_run=True)
 
-    kept = kubectl.fails("create", "-f", "-", "--dry-run=server", stdin=pool())
+    kept = refusal(lambda: client.create(pool(), dry_run=True))
 
     assert "spec.ranges: Required value" in kept
 
 
-def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
-    kubectl.apply(
+def test_get_shows_how_full_the_pool_is(kubectl: Kubectl, client: Client) -> None:
+    client.apply(
         pool(
             ranges=[{"start": "00:00:00:00:00:00", "end": "fe:ff:ff:ff:ff:ff"}],
             reserved=[{"start": "0e:00:00:00:00:01"}],
@@ -291,8 +290,7 @@ def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
     status = {"size": 2**48, "allocated": 1, "free": 2**48 - 1, "conditions": [ready]}
-    patch = json.dumps({"status": status})
-    kubectl("patch", "macpool", "default", "--subresource=status", "--type=merge", "-p", patch)
+    client.patch("macpool", "default", {"status": status}, subresource="status")
 
     shown = row(kubectl, "macpool", "default")
 
@@ -308,14 +306,12 @@ def test_get_shows_how_full_the_pool_is(kubectl: Kubectl) -> None:
     }
 
 
-def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_hanging() -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        apply_release(kubectl)
-        bound = allocation("0e:00:00:00:00:2a", state="Bound", owner=OWNER)
-        kubectl("create", "-f", "-", AS_US, stdin=bound)
+def test_deleting_the_crds_removes_even_bound_allocations_and_leaves_nothing_hanging(
+    kubectl: Kubectl, controller: Client, mac: str
+) -> None:
+    controller.create(allocation(mac, state="Bound", owner=OWNER))
 
-        kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
+    kubectl("delete", "crd", *CRDS, "--timeout=60s")  # waits until they are gone
 
-        apply_release(kubectl)
-        assert kubectl("get", "macs", "-o", "name") == ""
+    apply_release(kubectl)
+    assert kubectl("get", "macs", "-o", "name") == ""

@@ -1,7 +1,5 @@
 """Many pods at once: no address twice, none lost, none left over."""
 
-from pathlib import Path
-
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.programs import start_controller, start_webhook
 from e2e.cluster.readiness import eventually
@@ -43,9 +41,7 @@ def test_a_pool_of_64_serves_64_pods_at_once_and_refuses_the_65th(
 
 
 def _succeeds(shop: Shop, name: str) -> bool:
-    crowd = Crowd(Path(shop.kubectl.kubeconfig), 1)
-    crowd.create(shop.namespace, [name], [{"name": "a"}])
-    return not crowd.refusals
+    return not shop.refusal(name, [{"name": "a"}])
 
 
 def test_killing_either_program_under_load_loses_and_doubles_no_address(

@@ -2,29 +2,27 @@
 
 import pytest
 
-from e2e.cluster.readiness import eventually
-from e2e.pods import Shop, declaration
+from e2e.pods import Shop, declaration, name_of
 
 
 def test_a_declared_address_goes_to_whoever_asks_for_it_and_returns(shop: Shop) -> None:
     mac = "0a:00:00:00:02:01"
-    shop.kubectl.apply(declaration(mac))
+    shop.client.create(declaration(mac))
 
     shop.create("samplepod", [{"name": "a", "mac": mac}])
     bound = shop.bound(mac, "samplepod")
     shop.delete("samplepod")
 
     assert bound["declared"] is True
-    eventually(
-        lambda: shop.spec(mac) == {"mac": mac, "state": "Declared", "source": "Declared"}, mac
-    )
-    shop.kubectl("delete", "mac", mac.replace(":", "-"))
+    left = {"mac": mac, "state": "Declared", "source": "Declared"}
+    shop.holds(mac, lambda found: found["spec"] == left, f"{mac} declared again")
+    shop.client.delete("mac", name_of(mac))
 
 
 def test_a_reserved_address_is_for_one_object_only(shop: Shop) -> None:
     mac = "0a:00:00:00:02:03"
     only = {"kind": "Pod", "namespace": shop.namespace, "name": "chosen"}
-    shop.kubectl.apply(declaration(mac, reservedFor=only))
+    shop.client.create(declaration(mac, reservedFor=only))
 
     said = shop.refuses("other", [{"name": "a", "mac": mac}])
     shop.create("chosen", [{"name": "a", "mac": mac}])
@@ -52,7 +50,7 @@ def test_a_pod_that_had_the_address_before_it_was_declared_takes_it_over(
     shop: Shop, elsewhere: Shop
 ) -> None:
     mac = "0a:00:00:00:02:06"
-    shop.kubectl.apply(declaration(mac))
+    shop.client.create(declaration(mac))
 
     elsewhere.create("wild", [{"name": "a", "mac": mac}])
 

@@ -13,7 +13,7 @@ from e2e.cluster.programs import start_controller, start_webhook
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, apply_release, installed
 from e2e.load import Crowd
-from e2e.pods import NETWORKS, OPT_IN, Shop, manifest
+from e2e.pods import NETWORKS, OPTED_IN, Shop
 
 QUIET = ("--quiet-s", "10")
 
@@ -38,10 +38,8 @@ def spaces(programs: Installed, own_cluster: ControlPlane) -> tuple[Shop, Shop]:
     assert programs.webhooks
     kubectl = own_cluster.kubectl
     names = [f"{kind}-{secrets.token_hex(4)}" for kind in ("in", "out")]
-    for name in names:
-        kubectl("create", "namespace", name)
-        kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
-    kubectl("label", "namespace", names[0], OPT_IN)
+    kubectl.client.create_namespace(names[0], **OPTED_IN)
+    kubectl.client.create_namespace(names[1])
     return Shop(kubectl, names[0]), Shop(kubectl, names[1])
 
 
@@ -59,7 +57,7 @@ def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
         controller.wait_ready()
         webhook.wait_ready()
         controller.process.stop()
-        cluster.kubectl("delete", "macpool", "default")
+        cluster.kubectl.client.delete("macpool", "default")
 
         eventually(lambda: "there is no MacPool default yet" in _readyz(address), "the reason")
 
@@ -125,7 +123,7 @@ def test_after_its_crd_was_deleted_and_applied_again_no_address_in_use_is_given_
     macs = [shop.create(f"old-{n}", [{"name": "a"}])[0]["mac"] for n in range(20)]
     shop.eventually_owns(macs)
 
-    shop.kubectl("delete", "crd", "macallocations.kubemacpool.io")
+    shop.client.delete("crd", "macallocations.kubemacpool.io")
     apply_release(own_cluster.kubectl)
     crowd = Crowd(own_cluster.kubeconfig, 4)
     crowd.create(shop.namespace, [f"new-{n}" for n in range(12)], [{"name": "a"}], tries=2000)
@@ -142,11 +140,9 @@ def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_
         pool.edit(cluster.kubectl, RANGE_START="nonsense")
         controller = start_controller(cluster, "controller-1", *QUIET)
         controller.wait_ready()
-        cluster.kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
 
-        eventually(
-            lambda: pool.condition(cluster.kubectl, "Ready").get("reason") == "InvalidRange",
-            "the pool saying what is wrong",
+        pool.wait_condition(
+            cluster.kubectl, "Ready", lambda it: it.get("reason") == "InvalidRange", "the reason"
         )
         webhook = start_webhook(cluster)
         address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
@@ -163,7 +159,7 @@ def test_a_namespace_deleted_whole_frees_all_its_addresses(
     macs = [shop.create(f"pod-{n}", [{"name": "a"}])[0]["mac"] for n in range(5)]
     shop.eventually_owns(macs)
 
-    shop.kubectl("delete", "namespace", shop.namespace, f"--cascade={how}", "--wait=false")
+    shop.client.delete("namespace", shop.namespace, cascade=how, wait=False)
 
     for mac in macs:
         shop.freed(mac)
@@ -175,22 +171,19 @@ def test_nothing_of_ours_is_left_on_other_peoples_objects(spaces: tuple[Shop, Sh
     shop.bound(element["mac"], "samplepod")
 
     for thing in (
-        ("pod", "samplepod", "-n", shop.namespace),
+        ("pod", "samplepod", shop.namespace),
         ("namespace", shop.namespace),
-        ("configmap", "kubemacpool-mac-range-config", "-n", "kubemacpool-system"),
+        ("configmap", *pool.CONFIG),
         ("mutatingwebhookconfiguration", "kubemacpool-mutator"),
     ):
-        metadata = shop.kubectl.json("get", *thing)["metadata"]
+        metadata = shop.client.read(*thing)["metadata"]
         assert "finalizers" not in metadata
         keys = set(metadata.get("annotations", {}))
         assert keys <= {NETWORKS, "kubectl.kubernetes.io/last-applied-configuration"}
 
 
 def _served(shop: Shop, name: str) -> list[dict[str, str]]:
-    done = shop.kubectl.run(
-        "create", "-f", "-", "-n", shop.namespace, stdin=manifest(name, [{"name": "a"}])
-    )
-    return shop.elements(name) if done.returncode == 0 else []
+    return [] if shop.refusal(name, [{"name": "a"}]) else shop.elements(name)
 
 
 def _readyz(address: str) -> str:

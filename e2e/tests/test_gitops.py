@@ -7,24 +7,24 @@ the API server answers them is all that counts.
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from e2e import drift, pods
+from e2e import drift, pods, pool
 from e2e.audit import Audit
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.client import refusal
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import apply_machine_crds
 from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, installed
+from e2e.cluster.release_up import MANIFEST, Installed
 from e2e.cluster.shell import typed
-from e2e.farm import OPT_IN_VMS
+from e2e.farm import OPTED_IN_VMS
 from e2e.pods import NETWORKS, Shop, declaration
 
 PROJECT = Path(__file__).parents[2]
@@ -32,14 +32,14 @@ PAGE = (PROJECT / "docs/gitops.md").read_text()
 WORDS = " ".join(PAGE.split())
 INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
-Apply = Callable[[Kubectl, str], str]
+Apply = Callable[[Kubectl, str], object]
 
 
-def client_side(kubectl: Kubectl, text: str) -> str:
+def client_side(kubectl: Kubectl, text: str) -> object:
     return kubectl.apply(text)
 
 
-def server_side(kubectl: Kubectl, text: str) -> str:
+def server_side(kubectl: Kubectl, text: str) -> object:
     return drift.applies(kubectl, drift.FLUX, text)
 
 
@@ -47,32 +47,14 @@ WAYS = pytest.mark.parametrize("apply", [client_side, server_side])
 
 
 @pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster whose API server keeps the audit log that the page describes."""
-    if external.chosen():
-        pytest.skip("the audit log is the API server's own")
-    policy = (PROJECT / "docs/examples/audit-policy.yaml").read_text()
-    with ephemeral(audit_policy=policy) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def release(own_cluster: ControlPlane) -> Iterator[Installed]:
-    """The release on it: `shop` and `elsewhere` of the session use this one here."""
-    with installed(own_cluster, quiet_s=2) as programs:
-        yield programs
-
-
-@pytest.fixture(scope="module")
-def kubectl(own_cluster: ControlPlane) -> Kubectl:
-    return own_cluster.kubectl
+def _machine_crds(kubectl: Kubectl) -> None:
+    apply_machine_crds(kubectl)
 
 
 @pytest.fixture
-def machines(shop: Shop) -> str:
+def machines(_machine_crds: None, shop: Shop) -> str:
     """A namespace that has opted in for VMs, too, where KubeVirt's CRDs are enough."""
-    apply_machine_crds(shop.kubectl)
-    shop.kubectl("label", "namespace", shop.namespace, OPT_IN_VMS)
+    shop.client.label("namespace", shop.namespace, OPTED_IN_VMS)
     return shop.namespace
 
 
@@ -81,6 +63,10 @@ def no_drift(kubectl: Kubectl, text: str) -> None:
     assert drift.shown(kubectl, text) == ""
     assert drift.by_dry_run(kubectl, drift.FLUX, text) == []
     assert drift.by_dry_run(kubectl, drift.ARGO, text) == []
+
+
+def declared_again(shop: Shop, mac: str) -> None:
+    shop.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
 
 
 # Declared addresses
@@ -129,7 +115,7 @@ def test_pruning_a_claimed_address_is_refused_until_it_is_free(shop: Shop, casca
     said = shop.kubectl.fails(*prune)
     after = shop.spec(mac)
     shop.delete("samplepod")
-    eventually(lambda: shop.spec(mac)["state"] == "Declared", f"{mac} Declared again")
+    declared_again(shop, mac)
     shop.kubectl(*prune)
 
     assert f"Bound to Pod {shop.namespace}/samplepod" in said
@@ -151,7 +137,7 @@ def test_a_changed_reservation_is_refused_until_the_address_is_free(
 
     said = shop.kubectl.fails("apply", "-f", "-", *flags, stdin=changed)
     shop.delete("old")
-    eventually(lambda: shop.spec(mac)["state"] == "Declared", f"{mac} Declared again")
+    declared_again(shop, mac)
     apply(shop.kubectl, changed)
 
     assert "its spec cannot be changed meanwhile" in said
@@ -182,7 +168,7 @@ def test_an_address_that_was_in_use_before_its_file_is_declared_by_the_sync_afte
 
 
 def pool_spec(kubectl: Kubectl) -> dict[str, Any]:
-    spec: dict[str, Any] = kubectl.json("get", "macpool", "default")["spec"]
+    spec: dict[str, Any] = kubectl.client.read("macpool", "default")["spec"]
     return spec
 
 
@@ -195,20 +181,20 @@ def test_reserved_addresses_in_git_and_the_range_have_an_owner_each(
     before = pool_spec(kubectl)
 
     drift.applies(kubectl, drift.FLUX, text)
-    range_of("02:00:00:00:00:01", kubectl)
+    pool.edit(kubectl, RANGE_START="02:00:00:00:00:01")
     moved = eventually(
         lambda: [one for one in [pool_spec(kubectl)] if one["ranges"] != before["ranges"]],
         "another range in force",
     )
     no_drift(kubectl, text)
-    range_of("02:00:00:00:00:00", kubectl)
+    pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
     eventually(lambda: pool_spec(kubectl) == {**before, "reserved": reserved}, "the old range")
 
     assert moved[0]["reserved"] == reserved
     assert before["ranges"][0]["start"] == "02:00:00:00:00:00"
 
-    kubectl("delete", "macpool", "default")  # what pruning would do
-    eventually(lambda: kubectl.run("get", "macpool", "default").returncode == 0, "a new pool")
+    kubectl.client.delete("macpool", "default")  # what pruning would do
+    kubectl.client.wait("macpool", "default", bool, "a new pool")
     assert pool_spec(kubectl) == before
 
 
@@ -228,14 +214,8 @@ def test_a_ca_bundle_that_a_replace_has_wiped_is_written_again(
 
 
 def bundles(kubectl: Kubectl) -> list[str]:
-    webhooks = kubectl.json("get", "mutatingwebhookconfiguration", "kubemacpool-mutator")
-    return [one["clientConfig"].get("caBundle", "") for one in webhooks["webhooks"]]
-
-
-def range_of(start: str, kubectl: Kubectl) -> None:
-    patch = json.dumps({"data": {"RANGE_START": start}})
-    config = ("configmap", "kubemacpool-mac-range-config", "-n", "kubemacpool-system")
-    kubectl("patch", *config, "--type=merge", "-p", patch)
+    found = kubectl.client.read("mutatingwebhookconfiguration", "kubemacpool-mutator")
+    return [webhook["clientConfig"].get("caBundle", "") for webhook in found["webhooks"]]
 
 
 def test_a_pool_that_git_brings_before_the_controller_is_refused(
@@ -340,7 +320,7 @@ def machine(name: str, namespace: str, mac: str = "") -> str:
 
 def addresses(shop: Shop, text: str) -> list[str]:
     named = json.loads(text)["metadata"]
-    vm = shop.kubectl.json("get", "vm", named["name"], "-n", named["namespace"])
+    vm = shop.client.read("vm", named["name"], named["namespace"])
     interfaces = vm["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"]
     return [one.get("macAddress", "") for one in interfaces]
 
@@ -416,12 +396,12 @@ def hold(shop: Shop, pod: str, mac: str) -> str:
     """Create a pod that comes to hold the address, and return its UID."""
     shop.create(pod, [{"name": "a", "mac": mac}])
     shop.bound(mac, pod)
-    uid: str = shop.kubectl.json("get", "pod", pod, "-n", shop.namespace)["metadata"]["uid"]
+    uid: str = shop.client.read("pod", pod, shop.namespace)["metadata"]["uid"]
     return uid
 
 
 def test_the_log_says_who_held_an_address_and_from_when_until_when(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:01"
     first = hold(shop, "first", mac)
@@ -429,23 +409,23 @@ def test_the_log_says_who_held_an_address_and_from_when_until_when(
     shop.freed(mac)
 
     unnamed = pods.manifest("", [{"name": "a", "mac": mac}], generateName="later-")
-    shop("create", "-f", "-", stdin=unnamed)
-    later = eventually(lambda: shop.spec(mac).get("owner", {}).get("uid"), "a bound pod")
+    shop.client.create(unnamed, shop.namespace)
+    later = shop.holds(mac, lambda found: found["spec"].get("owner", {}).get("uid"), "a bound pod")
     name = shop.spec(mac)["owner"]["name"]
 
-    one, other = lines(own_cluster, mac, 2, 0)
+    one, other = lines(cluster, mac, 2, 0)
     assert f"Pod {shop.namespace}/first" in one
     assert first in one
     assert f"Pod {shop.namespace}/{name}" in other
     assert later in other
     assert since(one) < until(one) <= since(other)
-    [then] = history(own_cluster, mac, "--at", since(one))
+    [then] = history(cluster, mac, "--at", since(one))
     assert then.split() == one.split()
-    assert history(own_cluster, mac, "--at", "2020-01-01T00:00:00Z") == []
+    assert history(cluster, mac, "--at", "2020-01-01T00:00:00Z") == []
 
 
 def test_a_pod_made_again_under_its_name_is_another_holder(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:02"
     before = hold(shop, "again", mac)
@@ -453,60 +433,58 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     shop.delete("again")
     after = hold(shop, "again", mac)
 
-    one, other = lines(own_cluster, mac, 2, 0)
+    one, other = lines(cluster, mac, 2, 0)
     assert before in one
     assert after in other
     assert until(one) <= since(other)
 
 
-def test_what_was_refused_or_only_tried_is_no_history(
-    own_cluster: ControlPlane, shop: Shop
-) -> None:
+def test_what_was_refused_or_only_tried_is_no_history(cluster: ControlPlane, shop: Shop) -> None:
     mac = "0a:00:00:00:06:03"
-    shop.kubectl.apply(declaration(mac), "--dry-run=server")
+    shop.client.create(declaration(mac), dry_run=True)
     shop.create("holder", [{"name": "a", "mac": mac}])
     shop.bound(mac, "holder")
 
-    shop.kubectl.fails("delete", "mac", mac.replace(":", "-"))
-    shop.kubectl("label", "mac", mac.replace(":", "-"), "team=network")
+    assert refusal(lambda: shop.client.delete("mac", pods.name_of(mac)))
+    shop.client.label("mac", pods.name_of(mac), {"team": "network"})
 
-    [line] = lines(own_cluster, mac, 1)
+    [line] = lines(cluster, mac, 1)
     assert f"Pod {shop.namespace}/holder" in line
-    refused = [one for one in writes(own_cluster, mac) if one["responseStatus"]["code"] == 403]
+    refused = [one for one in writes(cluster, mac) if one["responseStatus"]["code"] == 403]
     assert [one["user"]["username"] for one in refused] == ["admin"]
 
 
 def test_who_carries_the_address_of_another_is_in_the_log_too(
-    own_cluster: ControlPlane, shop: Shop, elsewhere: Shop
+    cluster: ControlPlane, shop: Shop, elsewhere: Shop
 ) -> None:
     mac = "0a:00:00:00:06:04"
     shop.create("holder", [{"name": "a", "mac": mac}])
     shop.bound(mac, "holder")
 
     elsewhere.create("twin", [{"name": "a", "mac": mac}])
-    lines(own_cluster, mac, 2)
+    lines(cluster, mac, 2)
     elsewhere.delete("twin")
 
-    holder, twin = lines(own_cluster, mac, 2, 1)
+    holder, twin = lines(cluster, mac, 2, 1)
     assert f"Pod {shop.namespace}/holder" in holder
     assert f"Pod {elsewhere.namespace}/twin" in twin
     assert twin.endswith("carried it, too")
 
 
 def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
-    own_cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, shop: Shop
 ) -> None:
     mac = "0a:00:00:00:06:05"
-    shop.kubectl.apply(declaration(mac))
+    shop.client.create(declaration(mac))
     shop.create("gateway", [{"name": "a", "mac": mac}])
     shop.bound(mac, "gateway")
     shop.delete("gateway")
 
-    [line] = lines(own_cluster, mac, 1, 0)
-    declared, *_ = writes(own_cluster, mac)
+    [line] = lines(cluster, mac, 1, 0)
+    declared, *_ = writes(cluster, mac)
     assert f"Pod {shop.namespace}/gateway" in line
     assert (declared["verb"], declared["user"]["username"]) == ("create", "admin")
-    events = Audit(own_cluster).events()
+    events = Audit(cluster).events()
     assert {one["objectRef"]["resource"] for one in events} == {"macallocations"}
     assert {one["stage"] for one in events} == {"ResponseComplete"}
     assert all(one["verb"] not in {"get", "list", "watch"} for one in events)

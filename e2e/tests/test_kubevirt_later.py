@@ -1,8 +1,8 @@
 """KubeVirt absent, installed later, removed and installed again, while our programs run on.
 
-KubeVirt is its CRDs here: more of it our programs never ask. Whether they complain in a loop is
-judged by their logs: the controller asks for VMs again and again, and while it was told several
-times more that there are none, no line of warning was added.
+KubeVirt is its CRDs of VMs and VMIs here: our programs ask for nothing else of it. Whether they
+complain in a loop is judged by their logs: the controller asks for VMs again and again, and no line
+of warning is added while it is told several times that there are none.
 """
 
 import secrets
@@ -10,48 +10,43 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.audit import CONTROLLER, POLICY, Audit
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import apply_crds, remove_crds
+from e2e.audit import CONTROLLER, Audit
+from e2e.cluster.controlplane import ControlPlane
+from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
-from e2e.farm import OPT_IN_VMS, Pasture
-from e2e.pods import OPT_IN
+from e2e.farm import OPTED_IN_VMS, Pasture
+from e2e.pods import OPTED_IN
 
-ASKED_AGAIN = 5
+ASKED_AGAIN = 2
 OUTSIDE = "0a:00:00:00:0f:"
 
 
 @pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
-def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
-    """Started where KubeVirt has never been."""
-    with installed(own_cluster, replicas=2, quiet_s=5) as started:
+def programs(audited_cluster: ControlPlane) -> Iterator[Installed]:
+    """Started where KubeVirt is not installed."""
+    remove_crds(audited_cluster.kubectl)
+    with installed(audited_cluster, replicas=1, quiet_s=1) as started:
         yield started
 
 
 @pytest.fixture
-def pasture(own_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
+def pasture(audited_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
     """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
-    remove_crds(own_cluster.kubectl)
-    pasture = _pasture(own_cluster, OPT_IN, OPT_IN_VMS)
+    remove_crds(audited_cluster.kubectl)
+    pasture = _pasture(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
     yield pasture
-    pasture.kubectl("delete", "namespace", pasture.namespace, "--wait=false")
+    pasture.client.delete("namespace", pasture.namespace, wait=False)
     assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
 
 
 def test_without_kubevirt_pods_are_served_and_nobody_complains(
-    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
 ) -> None:
     before = _complaints(programs)
 
-    _asked_again(own_cluster)
+    _asked_again(audited_cluster)
 
     assert _complaints(programs) == before
     [element] = pasture.shop.create("samplepod", [{"name": "a"}])
@@ -59,24 +54,24 @@ def test_without_kubevirt_pods_are_served_and_nobody_complains(
 
 
 def test_vms_are_served_and_released_once_their_crds_are_there(
-    own_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
 
     macs = pasture.create("web")
 
     assert all(macs.values())
     for mac in macs.values():
         pasture.bound(mac, "web")
-    pasture("delete", "vm", "web")
+    pasture.delete("vm", "web")
     pasture.freed(*macs.values())
 
 
 def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
-    own_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
-    late = _pasture(own_cluster)
+    apply_machine_crds(audited_cluster.kubectl)
+    late = _pasture(audited_cluster)
     mac = OUTSIDE + "01"
 
     late.create("old", Interface("lan", "lan", mac), Interface("more", "lan"))
@@ -84,41 +79,38 @@ def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
     assert late.addresses("old")["more"] == ""
     assert late.bound(mac, "old")["source"] == "Adopted"
     assert f"{late.namespace}/old" in pasture.refuses("thief", Interface("lan", "lan", mac))
-    late.kubectl("label", "namespace", late.namespace, OPT_IN_VMS)
+    late.client.label("namespace", late.namespace, OPTED_IN_VMS)
     eventually(lambda: all(late.create(f"new-{secrets.token_hex(4)}").values()), "it being served")
-    late("delete", "vm", "old")
+    late.delete("vm", "old")
     late.freed(mac)
-    late.kubectl("delete", "namespace", late.namespace, "--wait=false")
+    late.client.delete("namespace", late.namespace, wait=False)
 
 
 def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
-    own_cluster: ControlPlane, programs: Installed, pasture: Pasture
+    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
 ) -> None:
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
     macs = pasture.create("web")
     [element] = pasture.shop.create("before", [{"name": "a"}])
     pasture.shop.eventually_owns([*macs.values(), element["mac"]])
 
-    remove_crds(own_cluster.kubectl)
+    remove_crds(audited_cluster.kubectl)
 
     pasture.freed(*macs.values())
     [another] = pasture.shop.create("after", [{"name": "a"}])
     pasture.shop.eventually_owns([element["mac"], another["mac"]])
     before = _complaints(programs)
-    _asked_again(own_cluster)
+    _asked_again(audited_cluster)
     assert _complaints(programs) == before
-    apply_crds(own_cluster.kubectl)
+    apply_machine_crds(audited_cluster.kubectl)
     again = pasture.create("web")
     assert all(again.values())
     pasture.shop.eventually_owns([element["mac"], another["mac"], *again.values()])
 
 
-def _pasture(cluster: ControlPlane, *labels: str) -> Pasture:
+def _pasture(cluster: ControlPlane, **labels: str) -> Pasture:
     name = f"e2e-{secrets.token_hex(4)}"
-    cluster.kubectl("create", "namespace", name)
-    if labels:
-        cluster.kubectl("label", "namespace", name, *labels)
-    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    cluster.kubectl.client.create_namespace(name, **labels)
     return Pasture(cluster.kubectl, name)
 
 

@@ -3,8 +3,8 @@
 import json
 import re
 
+from e2e.cluster.client import refusal
 from e2e.cluster.kubevirt.machines import NETWORKS, Interface, manifest
-from e2e.cluster.readiness import eventually
 from e2e.farm import LAN, NAMESPACE_GOES_S, NAT, Farm
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
@@ -29,7 +29,7 @@ def test_bridge_on_the_pod_network_is_left_alone(farm: Farm) -> None:
     [device] = bridged["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"]
     device["bridge"] = device.pop("masquerade")
 
-    farm("create", "-f", "-", stdin=json.dumps(bridged))
+    farm.client.create(bridged, farm.namespace)
 
     assert farm.addresses("web") == {"default": ""}
     assert farm.shop.allocations() == []
@@ -149,11 +149,7 @@ def test_an_update_that_is_refused_later_leaks_nothing_and_takes_nothing(farm: F
     # virt-api refuses an interface without a network, after we have been asked.
     lost = Interface("lost", "lan", "0a:00:00:00:09:03")
 
-    said = farm.kubectl.fails(
-        "patch", "vm", "web", "-n", farm.namespace, "--type=merge", "-p",
-        json.dumps({"spec": {"template": {"spec": {"domain": {"devices": {"interfaces": [
-            NAT.device, LAN.device, lost.device]}}}}}}),
-    )  # fmt: skip
+    said = refusal(lambda: farm.edit("web", [NAT.device, LAN.device, lost.device]))
 
     assert "'lost' not found" in said
     farm.freed("0a:00:00:00:09:03")
@@ -165,7 +161,7 @@ def test_updates_that_concern_no_address_do_not_reach_us(farm: Farm) -> None:
     farm.create("web")
     before = _asked_of_us(farm)
 
-    farm("label", "vm", "web", "tier=front")
+    farm.client.label("vm", "web", {"tier": "front"}, farm.namespace)
     farm.machines.run_strategy("web", "Manual")
 
     assert _asked_of_us(farm) == before
@@ -178,7 +174,7 @@ def test_a_deleted_vm_gives_its_addresses_back_when_its_guest_has_ended(farm: Fa
     farm.run("web")
     farm.shop.eventually_owns(list(macs.values()))
 
-    farm("delete", "vm", "web", "--wait=false")
+    farm.delete("vm", "web", wait=False)
     farm.machines.wait_instance("web", lambda vmi: "deletionTimestamp" in vmi["metadata"])
     farm.outlast_quiet()
     assert farm.shop.allocation(macs["lan"]) is not None
@@ -206,11 +202,11 @@ def test_an_orphaned_vmi_keeps_the_addresses_until_it_ends(farm: Farm) -> None:
     farm.run("web")
     farm.shop.eventually_owns(list(macs.values()))
 
-    farm("delete", "vm", "web", "--cascade=orphan")
+    farm.delete("vm", "web", cascade="orphan")
 
     farm.outlast_quiet()
     farm.bound(macs["lan"], "web", "VirtualMachineInstance")
-    farm("delete", "vmi", "web", "--wait=false")
+    farm.delete("vmi", "web", wait=False)
     farm.end("web")
     farm.freed(*macs.values())
 
@@ -220,7 +216,7 @@ def test_a_vm_deleted_and_created_again_gets_its_addresses_at_once(farm: Farm) -
     farm.shop.eventually_owns(list(macs.values()))
     again = [Interface("default", mac=macs["default"]), Interface("lan", "lan", macs["lan"])]
 
-    farm("delete", "vm", "web")
+    farm.delete("vm", "web")
 
     assert farm.create("web", *again) == macs
     farm.bound(macs["lan"], "web")
@@ -233,17 +229,16 @@ def test_of_two_vms_one_has_an_address_and_the_namespace_takes_all_with_it(farm:
     assert not {*first.values()} & {*second.values()}
     farm.shop.eventually_owns([*first.values(), *second.values()])
 
-    farm.kubectl("delete", "namespace", farm.namespace, "--wait=false")
+    farm.client.delete("namespace", farm.namespace, wait=False)
     # Pods go first (KEP-5080), and a launcher goes when its guest has ended.
     farm.kubevirt.handler.stop(farm.machines, "web")
 
-    what = "nothing left of a deleted namespace"
-    eventually(lambda: farm.shop.allocations() == [], what, NAMESPACE_GOES_S)
+    farm.shop.owns_nothing(NAMESPACE_GOES_S)
 
 
 def _asked_of_us(farm: Farm) -> float:
     """How often the API server has asked our webhook about VMs."""
-    lines = farm.kubectl("get", "--raw", "/metrics").splitlines()
+    lines = farm.client.raw("/metrics").splitlines()
     counted = "apiserver_admission_webhook_admission_duration_seconds_count"
     ours = 'name="mutatevirtualmachines.kubemacpool.io"'
     return sum(float(one.split()[-1]) for one in lines if one.startswith(counted) and ours in one)

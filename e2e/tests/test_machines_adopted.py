@@ -31,7 +31,7 @@ from e2e.settled import FINALIZER, RANGE, TWINS, Settled, leave_go_manager
 GUIDE = (Path(__file__).parents[2] / "docs" / "moving-from-the-go-manager.md").read_text()
 NEWCOMERS = 20
 WIDE = ("02:00:00:00:00:00", "02:ff:ff:ff:ff:ff")
-QUIET_S = 5
+QUIET_S = 1
 
 
 @dataclass(frozen=True, slots=True)

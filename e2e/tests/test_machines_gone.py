@@ -3,7 +3,6 @@
 import pytest
 
 from e2e.cluster.kubevirt.machines import asked_for
-from e2e.cluster.readiness import eventually
 from e2e.farm import LAN, NAMESPACE_GOES_S, Farm
 
 
@@ -20,7 +19,7 @@ def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_m
     machines = [*idle.values(), *busy.values(), job]
     farm.shop.eventually_owns([*machines, pod["mac"]])
 
-    farm.kubectl("delete", "namespace", farm.namespace, f"--cascade={how}", "--wait=false")
+    farm.client.delete("namespace", farm.namespace, cascade=how, wait=False)
 
     farm.freed(pod["mac"])
     # The launchers' guests run on until they are told to end, and their VMs are kept for them.
@@ -28,6 +27,4 @@ def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_m
     assert {*busy.values(), job} <= kept
     for name in ("busy", "job"):
         farm.kubevirt.handler.stop(farm.machines, name)
-    eventually(
-        lambda: farm.shop.allocations() == [], "nothing left of its addresses", NAMESPACE_GOES_S
-    )
+    farm.shop.owns_nothing(NAMESPACE_GOES_S)

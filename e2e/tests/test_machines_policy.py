@@ -1,12 +1,12 @@
 """Two machines and one address: refused or shared, told, and survived by whoever stays."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from e2e import metrics, pool
+from e2e.cluster.client import refusal
+from e2e.cluster.connection import Answer, Refused
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.cluster.readiness import eventually
@@ -15,6 +15,7 @@ from e2e.farm import LAN, Farm
 from e2e.metrics import Scrape
 
 OURS = "0a:00:00:00:0d:"
+_COLLIDING = "reason=MACCollision,involvedObject.name={}"
 _IN_A_ROW = 12  # by chance alone, two replicas leave one out of 12 requests once in 2,000 times
 
 
@@ -30,26 +31,24 @@ def warning(farm: Farm) -> Iterator[None]:
     held = farm.create("holder", LAN)["lan"]
     farm.bound(held, "holder")
     pool.edit(farm.kubectl, COLLISION_POLICY="Warn")
-    asked = json.dumps(manifest("probe", [_lan(held)], run_strategy="Halted"))
+    asked = manifest("probe", [_lan(held)], run_strategy="Halted")
 
     def warns() -> bool:
-        dry = ("create", "-f", "-", "-n", farm.namespace, "--dry-run=server")
-        done = [farm.kubectl.run(*dry, stdin=asked) for _ in range(_IN_A_ROW)]
-        return all(one.returncode == 0 and "Warning" in one.stderr for one in done)
+        try:
+            return bool(farm.client.ask_create(asked, farm.namespace, dry_run=True).warnings)
+        except Refused:
+            return False
+
+    def refuses() -> bool:
+        return bool(refusal(lambda: farm.client.create(asked, farm.namespace, dry_run=True)))
 
     try:
-        eventually(warns, "policy Warn in force")
+        eventually(lambda: all(warns() for _ in range(_IN_A_ROW)), "policy Warn in force")
         yield
     finally:
         pool.edit(farm.kubectl, COLLISION_POLICY=None)
-        refused = ("create", "-f", "-", "-n", farm.namespace, "--dry-run=server")
-        eventually(
-            lambda: all(
-                farm.kubectl.run(*refused, stdin=asked).returncode for _ in range(_IN_A_ROW)
-            ),
-            "policy Reject in force",
-        )
-        farm("delete", "vm", "holder", "--wait=false")
+        eventually(lambda: all(refuses() for _ in range(_IN_A_ROW)), "policy Reject in force")
+        farm.delete("vm", "holder", wait=False)
 
 
 def test_under_reject_a_vm_that_moves_here_is_told_how(farm: Farm, meadow: Farm) -> None:
@@ -72,18 +71,19 @@ def test_under_warn_a_second_vm_gets_the_address_and_all_are_told(
 
     said = _shared(farm, "second", mac)
 
-    assert f"Warning: interface lan asks for {mac}, which VirtualMachine" in said
+    assert f"interface lan asks for {mac}, which VirtualMachine" in said
     assert farm.shop.spec(mac)["shared"] is True
-    eventually(lambda: _conflicts(farm, mac) == ["second"], "the second one in status.conflicts")
+    farm.shop.in_conflict(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    eventually(lambda: _told(farm, "first") and _told(farm, "second"), "events on both")
+    _wait_told(farm, "first")
+    _wait_told(farm, "second")
 
-    farm("delete", "vm", "first")
+    farm.delete("vm", "first")
 
     farm.bound(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
-    eventually(lambda: _conflicts(farm, mac) == [], "the conflict over")
-    farm("delete", "vm", "second")
+    farm.shop.in_conflict(mac)
+    farm.delete("vm", "second")
     farm.freed(mac)
 
 
@@ -101,11 +101,11 @@ def test_a_migration_across_namespaces_keeps_the_address_whichever_side_goes(
     meadow.run("web")
 
     gone, stays = (farm, meadow) if leaves == "source" else (meadow, farm)
-    gone("delete", "vm", "web", "--wait=false")
+    gone.delete("vm", "web", wait=False)
     if leaves == "target":
         gone.end("web")
     stays.bound(macs["lan"], "web")
-    eventually(lambda: gone.machines.gone("vm", "web"), "the other VM gone")
+    gone.machines.wait_gone("vm", "web")
     stays.bound(macs["lan"], "web")
     assert _told(farm, "web") == _told(meadow, "web") == []
     assert scrape.colliding(macs["lan"]) == 0
@@ -121,9 +121,10 @@ def test_two_of_a_name_that_both_run_are_no_migration(farm: Farm, meadow: Farm) 
 
     meadow.run("web")
 
-    eventually(lambda: _told(farm, "web") and _told(meadow, "web"), "events on both")
+    _wait_told(farm, "web")
+    _wait_told(meadow, "web")
     meadow.halt("web")
-    eventually(lambda: _conflicts(farm, mac) == [], "the conflict over")
+    farm.shop.in_conflict(mac)
 
 
 def _lan(mac: str) -> Interface:
@@ -131,26 +132,27 @@ def _lan(mac: str) -> Interface:
 
 
 def _shared(farm: Farm, name: str, mac: str) -> str:
-    """Create a VM with an address that somebody has, once that has been quiet; what is said."""
-    stdin = json.dumps(manifest(name, [_lan(mac)], run_strategy="Halted"))
+    """Create a VM with an address in use, once Q is over; return the warnings."""
+    vm = manifest(name, [_lan(mac)], run_strategy="Halted")
 
-    def created() -> Any:  # noqa: ANN401 # a CompletedProcess, or nothing yet
-        done = farm.kubectl.run("create", "-f", "-", "-n", farm.namespace, stdin=stdin)
-        assert done.returncode == 0 or "retry in a minute" in done.stderr, done.stderr
-        return None if done.returncode else done
+    def created() -> Answer | None:
+        try:
+            return farm.client.ask_create(vm, farm.namespace)
+        except Refused as refused:
+            if "retry in a minute" not in str(refused):
+                raise
+            return None
 
-    said: str = eventually(created, f"{name} sharing {mac}").stderr
-    return said
-
-
-def _conflicts(farm: Farm, mac: str) -> list[str]:
-    found = farm.shop.allocation(mac) or {}
-    return sorted(one["name"] for one in found.get("status", {}).get("conflicts", ()))
+    answer = eventually(created, f"{name} sharing {mac}")
+    assert answer
+    return "\n".join(answer.warnings)
 
 
 def _told(farm: Farm, name: str) -> list[str]:
-    events = farm.kubectl.json(
-        "get", "events", "-n", farm.namespace,
-        "--field-selector", f"reason=MACCollision,involvedObject.name={name}",
-    )["items"]  # fmt: skip
-    return [one["message"] for one in events]
+    events = farm.client.list("events", farm.namespace, fields=_COLLIDING.format(name))
+    return [event["message"] for event in events]
+
+
+def _wait_told(farm: Farm, name: str) -> None:
+    what = f"an event on {name}"
+    farm.client.until("events", bool, what, farm.namespace, fields=_COLLIDING.format(name))

@@ -3,11 +3,12 @@
 The machines have no disks, so no volume is copied; that part of KubeVirt is not here.
 """
 
-import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
+from e2e.cluster.client import refusal
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.readiness import eventually
 from e2e.copies import Copies
@@ -63,7 +64,7 @@ def test_a_restore_in_place_is_refused_what_somebody_else_has_until_he_is_gone(
         assert f"asks for {web['lan']}, which belongs to VirtualMachine" in said
         assert f"{farm.namespace}/heir (interface lan): choose another address" in said
     assert farm.addresses("web")["lan"] == OURS + "02"
-    farm("delete", "vm", "heir")
+    farm.delete("vm", "heir")
     copies.restored("back")
     assert farm.addresses("web") == web
     farm.bound(web["lan"], "web")
@@ -96,7 +97,7 @@ def test_a_restore_beside_its_original_is_refused_until_the_original_is_deleted(
         assert f"belongs to VirtualMachine {farm.namespace}/web" in said
         assert "choose another address, or leave out the mac" in said
     assert farm.machines.gone("vm", "copy")
-    farm("delete", "vm", "web")
+    farm.delete("vm", "web")
     copies.restored("beside")
     assert farm.addresses("copy") == web
     for mac in web.values():
@@ -145,7 +146,10 @@ def test_kubevirt_itself_refuses_a_clone_s_address_that_is_written_with_colons(
 ) -> None:
     copies.clone("twin", "web", "copy", {"lan": OURS + "05"})
 
-    [said] = eventually(lambda: _told(farm, "twin", "RestoreCreationFailed"), "KubeVirt saying why")
+    [said] = farm.client.until(
+        "events", _messages, "KubeVirt saying why", farm.namespace,
+        fields="reason=RestoreCreationFailed,involvedObject.name=twin",
+    )  # fmt: skip
     assert 'patch format is not valid - one ":" expected' in said
     assert farm.shop.allocation(OURS + "05") is None
 
@@ -165,9 +169,9 @@ def test_a_backup_created_again_gets_its_addresses_at_once(
     farm: Farm, copies: Copies, web: dict[str, str]
 ) -> None:
     backup = copies.backup("web")
-    farm("delete", "vm", "web")
+    farm.delete("vm", "web")
 
-    farm("create", "-f", "-", stdin=json.dumps(backup))
+    farm.client.create(backup, farm.namespace)
 
     assert farm.addresses("web") == web
     for mac in web.values():
@@ -179,11 +183,10 @@ def test_a_backup_created_under_another_name_waits_for_the_original_to_be_releas
 ) -> None:
     backup = copies.backup("web")
     backup["metadata"]["name"] = "copy"
-    create = ("create", "-f", "-", "-n", farm.namespace)
 
-    beside = farm.kubectl.fails(*create, stdin=json.dumps(backup))
-    farm("delete", "vm", "web")
-    again = _until_created(farm, create, backup)
+    beside = refusal(lambda: farm.client.create(backup, farm.namespace))
+    farm.delete("vm", "web")
+    again = _until_created(farm, backup)
 
     assert f"belongs to VirtualMachine {farm.namespace}/web" in beside
     assert all("is being released: retry in a minute" in said for said in again)
@@ -192,15 +195,14 @@ def test_a_backup_created_under_another_name_waits_for_the_original_to_be_releas
         farm.bound(mac, "copy")
 
 
-def _until_created(farm: Farm, create: tuple[str, ...], backup: dict[str, Any]) -> list[str]:
+def _until_created(farm: Farm, backup: dict[str, Any]) -> list[str]:
     """Create it, as often as it takes; what was said each time that it was refused."""
     refusals: list[str] = []
 
     def created() -> bool:
-        done = farm.kubectl.run(*create, stdin=json.dumps(backup))
-        if done.returncode:
-            refusals.append(done.stderr)
-        return not done.returncode
+        if said := refusal(lambda: farm.client.create(backup, farm.namespace)):
+            refusals.append(said)
+        return not said
 
     eventually(created, "the backup created")
     return refusals
@@ -210,9 +212,5 @@ def _lan(mac: str) -> Interface:
     return Interface("lan", "lan", mac)
 
 
-def _told(farm: Farm, name: str, reason: str) -> list[str]:
-    selector = f"reason={reason},involvedObject.name={name}"
-    events = farm.kubectl.json("get", "events", "-n", farm.namespace, "--field-selector", selector)[
-        "items"
-    ]
-    return [one["message"] for one in events]
+def _messages(events: Collection[dict[str, Any]]) -> list[str]:
+    return [event["message"] for event in events]

@@ -1,8 +1,9 @@
 """What happens to the addresses of machines that run: plugged, unplugged, migrated, bare."""
 
+from typing import Any
+
 from e2e.cluster.kubevirt.machines import Interface, asked_for
-from e2e.cluster.readiness import eventually
-from e2e.farm import LAN, NAT, Farm
+from e2e.farm import LAN, NAT, Farm, addresses
 
 MORE = Interface("more", "more")
 
@@ -15,7 +16,7 @@ def test_a_plugged_interface_gets_its_address_into_the_launcher(farm: Farm) -> N
     farm.edit("web", [NAT.device, LAN.device, MORE.device], [NAT.source, LAN.source, MORE.source])
 
     plugged = farm.addresses("web")["more"]
-    eventually(lambda: plugged in _carried(farm, "web"), "the launcher carrying the plugged one")
+    farm.machines.wait_launcher("web", lambda pod: plugged in _macs(pod), "the plugged one there")
     farm.shop.eventually_owns([*macs.values(), plugged])
     assert farm.bound(plugged, "web")["owner"]["interface"] == "more"
 
@@ -28,13 +29,17 @@ def test_an_unplugged_address_is_kept_until_the_guest_has_it_no_more(farm: Farm)
 
     going = {**MORE.device, "state": "absent"}
     farm.edit("web", [NAT.device, LAN.device, going], [NAT.source, LAN.source, MORE.source])
-    eventually(lambda: macs["more"] not in _carried(farm, "web"), "the launcher without it")
+    farm.machines.wait_launcher(
+        "web", lambda pod: macs["more"] not in _macs(pod), "the launcher without it"
+    )
 
     # The VMI's status still has it: the guest has not let go yet.
     farm.outlast_quiet()
     assert farm.bound(macs["more"], "web")
     farm.kubevirt.handler.unplug(farm.machines, "web", "more")
-    eventually(lambda: "more" not in farm.addresses("web"), "KubeVirt taking it out of the VM")
+    farm.machines.wait(
+        "vm", "web", lambda vm: "more" not in addresses(vm), "KubeVirt taking it out of the VM"
+    )
     farm.freed(macs["more"])
     farm.shop.eventually_owns([macs["default"], macs["lan"]])
 
@@ -100,12 +105,12 @@ def test_a_bare_vmi_s_requested_address_is_policed(farm: Farm) -> None:
     farm.machines.create_instance("thief", [Interface("lan", "lan", macs["lan"])])
 
     why = f"asks for {macs['lan']}, which belongs to VirtualMachine {farm.namespace}/web"
-    eventually(
-        lambda: any(
-            one["involvedObject"]["name"] == "thief" and why in one["message"]
-            for one in farm.kubectl.json("get", "events", "-n", farm.namespace)["items"]
-        ),
+    farm.client.until(
+        "events",
+        lambda events: any(why in event["message"] for event in events),
         "KubeVirt saying why it has no launcher",
+        farm.namespace,
+        fields="involvedObject.name=thief",
     )
 
 
@@ -122,5 +127,8 @@ def test_an_ended_bare_vmi_gives_its_address_back(farm: Farm) -> None:
 
 def _carried(farm: Farm, name: str) -> list[str]:
     """The addresses in the newest launcher's annotation."""
-    launcher = eventually(lambda: farm.machines.launchers(name), f"{name} having a launcher")[-1]
-    return [one["mac"] for one in asked_for(launcher)]
+    return _macs(farm.machines.wait_launcher(name, lambda _: True, f"{name} having a launcher"))
+
+
+def _macs(launcher: dict[str, Any]) -> list[str]:
+    return [element["mac"] for element in asked_for(launcher)]

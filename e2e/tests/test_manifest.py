@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +10,47 @@ import pytest
 import yaml
 
 from e2e import pool
-from e2e.cluster.controlplane import ephemeral
+from e2e.access import bind_role, may
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.connection import Refused
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.programs import start_controller, start_webhook
+from e2e.cluster.programs import NAMESPACE, start_controller, start_webhook
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, apply_release
+from e2e.cluster.release_up import MANIFEST
 
 WEBHOOK = "system:serviceaccount:kubemacpool-system:kubemacpool-webhook"
 CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"
 MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
+LABEL = "mutatepods.kubemacpool.io"
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
-NOT_SERVED = 'failed calling webhook "mutatepods.kubemacpool.io"'  # nothing runs behind it here
+NOT_SERVED = f'failed calling webhook "{LABEL}"'  # nothing runs behind it here
 WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster with the manifest, and none of our programs."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """A cluster with the manifest, on which none of our programs runs."""
+    return bare_cluster.kubectl
+
+
+@pytest.fixture(scope="module")
+def client(kubectl: Kubectl) -> Client:
+    """The same administrator as `kubectl`."""
+    return kubectl.client
 
 
 @pytest.fixture
-def opted_in(kubectl: Kubectl, namespace: str) -> str:
-    """A namespace whose pods the API server sends to the webhook (it learns so with a delay)."""
-    kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
-    eventually(lambda: asks_us(kubectl, namespace, pod("probe", "[]")), "the webhook is asked")
+def opted_in(client: Client, namespace: str) -> str:
+    """A namespace whose pods the API server sends to the webhook."""
+    opt_in(client, namespace)
     return namespace
+
+
+def opt_in(client: Client, namespace: str) -> None:
+    """Opt in; the API server learns of it with a delay."""
+    client.label("namespace", namespace, {LABEL: "allocate"})
+    eventually(lambda: asks_us(client, namespace, pod("probe", "[]")), "the webhook is asked")
 
 
 def pod(name: str, networks: str | None = None) -> str:
@@ -54,9 +67,8 @@ def pod(name: str, networks: str | None = None) -> str:
     )
 
 
-def asks_us(kubectl: Kubectl, namespace: str, manifest: str) -> bool:
-    asked = kubectl.run("create", "-f", "-", "-n", namespace, "--dry-run=server", stdin=manifest)
-    return NOT_SERVED in asked.stderr
+def asks_us(client: Client, namespace: str, manifest: str) -> bool:
+    return NOT_SERVED in refusal(lambda: client.create(manifest, namespace, dry_run=True))
 
 
 def documents() -> list[dict[str, Any]]:
@@ -65,18 +77,16 @@ def documents() -> list[dict[str, Any]]:
 
 @WAYS
 def test_the_manifest_applies_to_an_empty_cluster_twice_and_again_the_other_way(
-    way: list[str],
+    empty_cluster: ControlPlane, way: list[str]
 ) -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        file = ("-f", str(MANIFEST))
-        other = [] if way else ["--server-side"]
+    kubectl, file = empty_cluster.kubectl, ("-f", str(MANIFEST))
+    other = [] if way else ["--server-side"]
 
-        kubectl("apply", *file, *way)
-        kubectl("apply", *file, *way)
-        assert kubectl("diff", *file, *way) == ""
-        kubectl("apply", *file, *other)
-        kubectl("apply", *file, *way)
+    kubectl("apply", *file, *way)
+    kubectl("apply", *file, *way)
+    assert kubectl("diff", *file, *way) == ""
+    kubectl("apply", *file, *other)
+    kubectl("apply", *file, *way)
 
 
 @WAYS
@@ -114,29 +124,31 @@ def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: 
     }
 
 
-def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended() -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        apply_release(kubectl)
-        pool.edit(kubectl, RANGE_START="none")
-        controller = start_controller(cluster, "controller-1")
-        try:
-            kubectl("wait", "--for=create", "macpool/default", "--timeout=60s")
-            eventually(
-                lambda: pool.condition(kubectl, "Ready").get("reason") == "InvalidRange",
-                "MacPool default says that the range is unusable",
-            )
-            eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
-            spec = kubectl.json("get", "macpool", "default")["spec"]
-            assert spec == {"ranges": [], "collisionPolicy": "Reject"}
+def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended(
+    kubectl: Kubectl, bare_cluster: ControlPlane
+) -> None:
+    client = kubectl.client
+    client.delete("macpool", "default", missing_ok=True)
+    pool.edit(kubectl, RANGE_START="none")
+    controller = start_controller(bare_cluster, "controller-mended")
+    try:
+        client.wait("macpool", "default", bool, "the pool is created")
+        eventually(
+            lambda: pool.condition(kubectl, "Ready").get("reason") == "InvalidRange",
+            "MacPool default says that the range is unusable",
+        )
+        eventually(lambda: "'none' is not a MAC address" in warnings(kubectl), "a warning")
+        spec = client.read("macpool", "default")["spec"]
+        assert spec == {"ranges": [], "collisionPolicy": "Reject"}
 
-            pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
-            eventually(
-                lambda: pool.condition(kubectl, "Ready").get("status") == "True",
-                "the mended range is in force",
-            )
-        finally:
-            controller.process.stop()
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        eventually(
+            lambda: pool.condition(kubectl, "Ready").get("status") == "True",
+            "the mended range is in force",
+        )
+    finally:
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        controller.process.stop()
 
 
 def warnings(kubectl: Kubectl) -> str:
@@ -145,52 +157,51 @@ def warnings(kubectl: Kubectl) -> str:
 
 
 def test_a_pod_without_the_annotation_never_reaches_the_webhook(
-    kubectl: Kubectl, opted_in: str
+    client: Client, opted_in: str
 ) -> None:
-    assert "created" in kubectl("create", "-f", "-", "-n", opted_in, stdin=pod("plain"))
+    assert client.create(pod("plain"), opted_in)
 
 
-def test_a_pod_with_the_annotation_waits_for_the_webhook(kubectl: Kubectl, opted_in: str) -> None:
-    refusal = kubectl.fails("create", "-f", "-", "-n", opted_in, stdin=pod("web", "[]"))
+def test_a_pod_with_the_annotation_waits_for_the_webhook(client: Client, opted_in: str) -> None:
+    said = refusal(lambda: client.create(pod("web", "[]"), opted_in))
 
-    assert NOT_SERVED in refusal
+    assert NOT_SERVED in said
 
 
 def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
-    kubectl: Kubectl, opted_in: str
+    client: Client, opted_in: str
 ) -> None:
-    kubectl("label", "namespace", opted_in, "mutatepods.kubemacpool.io-")
+    client.label("namespace", opted_in, {LABEL: None})
 
-    eventually(lambda: not asks_us(kubectl, opted_in, pod("web", "[]")), "no more asked")
+    eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
 
 
 @pytest.mark.parametrize("label", ["runlevel", "openshift.io/run-level"])
 @pytest.mark.parametrize("level", ["0", "1"])
 def test_a_namespace_of_the_platform_never_reaches_the_webhook(
-    kubectl: Kubectl, opted_in: str, label: str, level: str
+    client: Client, opted_in: str, label: str, level: str
 ) -> None:
-    kubectl("label", "namespace", opted_in, f"{label}={level}")
+    client.label("namespace", opted_in, {label: level})
 
-    eventually(lambda: not asks_us(kubectl, opted_in, pod("web", "[]")), "no more asked")
+    eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
 
 
 def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
-    kubectl: Kubectl, namespace: str
+    client: Client, namespace: str
 ) -> None:
-    kubectl.apply(pod("before", "[]"), "-n", namespace)
-    kubectl.apply(pod("plain"), "-n", namespace)
-    kubectl("label", "namespace", namespace, "mutatepods.kubemacpool.io=allocate")
-    eventually(lambda: asks_us(kubectl, namespace, pod("probe", "[]")), "the webhook is asked")
-    inside = ("-n", namespace, "--overwrite")
+    client.create(pod("before", "[]"), namespace)
+    client.create(pod("plain"), namespace)
+    opt_in(client, namespace)
 
-    kubectl("label", "pod", "before", "a=b", *inside)
-    kubectl("annotate", "pod", "before", "other=2", *inside)
-    kubectl("annotate", "pod", "before", f"{NETWORKS}-", *inside)
-    changed = kubectl.fails("annotate", "pod", "before", f"{NETWORKS}=net", *inside)
-    added = kubectl.fails("annotate", "pod", "plain", f"{NETWORKS}=net", *inside)
+    client.label("pod", "before", {"a": "b"}, namespace)
+    client.annotate("pod", "before", {"other": "2"}, namespace)
+    client.annotate("pod", "before", {NETWORKS: None}, namespace)
 
-    assert NOT_SERVED in changed
-    assert NOT_SERVED in added
+    def refused(name: str) -> str:
+        return refusal(lambda: client.annotate("pod", name, {NETWORKS: "net"}, namespace))
+
+    assert NOT_SERVED in refused("before")  # changed
+    assert NOT_SERVED in refused("plain")  # added
 
 
 def deployments() -> dict[str, dict[str, Any]]:
@@ -296,107 +307,109 @@ os.write(2, b"nothing can be written\\n")
 """
 
 
-def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(tmp_path: Path) -> None:
+def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(
+    kubectl: Kubectl, bare_cluster: ControlPlane, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(IN_A_POD)
     checkout = Path(__file__).parents[2]
     env = {"PYTHONPATH": f"{tmp_path}:{checkout}", "PYTHONDONTWRITEBYTECODE": "1"}
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        programs = [start_controller(cluster, env=env), start_webhook(cluster, env=env)]
-        try:
-            for program in programs:
-                program.wait_ready()
-                log = cluster.state / f"{program.process.name}.log"
-                assert log.read_text().startswith("nothing can be written")
-            pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:01")
-            eventually(
-                lambda: pool.in_force(cluster.kubectl) == "02:00:00:00:00:01",
-                "the controller follows what people edit",
-            )
-            assert "kopf ended" not in (cluster.state / "controller-1.log").read_text()
-        finally:
-            for program in programs:
-                program.process.stop()
-
-
-def may(kubectl: Kubectl, who: str, *what: str) -> bool:
-    return kubectl.run("auth", "can-i", *what, f"--as={who}").stdout.strip() == "yes"
+    programs = [
+        start_controller(bare_cluster, "controller-diskless", env=env),
+        start_webhook(bare_cluster, "webhook-diskless", env=env),
+    ]
+    try:
+        for program in programs:
+            program.wait_ready()
+            assert program.process.log.read_text().startswith("nothing can be written")
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:01")
+        eventually(
+            lambda: pool.in_force(kubectl) == "02:00:00:00:00:01",
+            "the controller follows what people edit",
+        )
+        assert "kopf ended" not in programs[0].process.log.read_text()
+    finally:
+        pool.edit(kubectl, RANGE_START="02:00:00:00:00:00")
+        for program in programs:
+            program.process.stop()
 
 
 # That they may do what they must, and no more than they do, is test_rights's.
-@pytest.mark.parametrize(
-    ("who", "what"),
-    [
-        (WEBHOOK, ("watch", "pods", "-A")),
-        (WEBHOOK, ("list", "secrets", "-n", "kubemacpool-system")),
-        (WEBHOOK, ("get", "secret/kubemacpool-mutator-ca", "-n", "kubemacpool-system")),
-        (WEBHOOK, ("get", "secret/kubemacpool-service", "-n", "kubemacpool-system")),
-        (WEBHOOK, ("get", "macpools")),
-        (WEBHOOK, ("patch", "macpools")),
-        (CONTROLLER, ("patch", "pods", "-n", "default")),
-        (CONTROLLER, ("get", "secrets", "-n", "default")),
-        (CONTROLLER, ("patch", "mutatingwebhookconfiguration/another")),
-        (CONTROLLER, ("delete", "secrets", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("patch", "secret/another", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("update", "secrets", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("update", "lease/another", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("create", "events", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("patch", "events.events.k8s.io", "-n", "default")),
-        (CONTROLLER, ("list", "events.events.k8s.io", "-n", "default")),
-        (CONTROLLER, ("patch", "configmaps", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("get", "configmap/another", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("get", "secret/another", "-n", "kubemacpool-system")),
-        (CONTROLLER, ("patch", "macpool/another")),
-        (CONTROLLER, ("list", "customresourcedefinitions")),
-    ],
-)
-def test_our_programs_may_do_no_more(kubectl: Kubectl, who: str, what: tuple[str, ...]) -> None:
-    assert not may(kubectl, who, *what)
+FORBIDDEN = [  # account, verb, resource, name, namespace
+    (WEBHOOK, "watch", "pods", "", ""),
+    (WEBHOOK, "list", "secrets", "", NAMESPACE),
+    (WEBHOOK, "get", "secret", "kubemacpool-mutator-ca", NAMESPACE),
+    (WEBHOOK, "get", "secret", "kubemacpool-service", NAMESPACE),
+    (WEBHOOK, "get", "macpools", "", ""),
+    (WEBHOOK, "patch", "macpools", "", ""),
+    (CONTROLLER, "patch", "pods", "", "default"),
+    (CONTROLLER, "get", "secrets", "", "default"),
+    (CONTROLLER, "patch", "mutatingwebhookconfiguration", "another", ""),
+    (CONTROLLER, "delete", "secrets", "", NAMESPACE),
+    (CONTROLLER, "patch", "secret", "another", NAMESPACE),
+    (CONTROLLER, "update", "secrets", "", NAMESPACE),
+    (CONTROLLER, "update", "lease", "another", NAMESPACE),
+    (CONTROLLER, "create", "events", "", NAMESPACE),
+    (CONTROLLER, "patch", "events.events.k8s.io", "", "default"),
+    (CONTROLLER, "list", "events.events.k8s.io", "", "default"),
+    (CONTROLLER, "patch", "configmaps", "", NAMESPACE),
+    (CONTROLLER, "get", "configmap", "another", NAMESPACE),
+    (CONTROLLER, "get", "secret", "another", NAMESPACE),
+    (CONTROLLER, "patch", "macpool", "another", ""),
+    (CONTROLLER, "list", "customresourcedefinitions", "", ""),
+]
+
+
+def test_our_programs_may_do_no_more(client: Client) -> None:
+    assert [
+        (who, verb, kind, name, namespace)
+        for who, verb, kind, name, namespace in FORBIDDEN
+        if may(client, who, verb, kind, name=name, namespace=namespace)
+    ] == []
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
 def test_whoever_may_view_the_cluster_sees_the_addresses_and_writes_none(
-    kubectl: Kubectl, role: str
+    client: Client, role: str
 ) -> None:
     ann = f"{role}-ann"
-    kubectl("create", "clusterrolebinding", ann, f"--clusterrole={role}", f"--user={ann}")
+    bind_role(client, ann, role)
 
-    eventually(lambda: may(kubectl, ann, "list", "macallocations"), "view is aggregated")
+    eventually(lambda: may(client, ann, "list", "macallocations"), "view is aggregated")
 
-    assert may(kubectl, ann, "get", "macpools")
-    assert not may(kubectl, ann, "create", "macallocations")
+    assert may(client, ann, "get", "macpools")
+    assert not may(client, ann, "create", "macallocations")
 
 
-@pytest.mark.parametrize("who", [WEBHOOK, CONTROLLER])
-def test_our_programs_have_seats_of_their_own_at_the_api_server(kubectl: Kubectl, who: str) -> None:
-    schema = kubectl.json("get", "flowschema", "kubemacpool")["metadata"]["uid"]
+def test_our_programs_have_seats_of_their_own_at_the_api_server(
+    kubectl: Kubectl, client: Client
+) -> None:
+    schema = client.read("flowschema", "kubemacpool")["metadata"]["uid"]
 
-    def matched() -> bool:
-        verbose = kubectl.run("get", "--raw", "/apis/kubemacpool.io/v1beta1/macallocations", "-v=8")
-        asked = kubectl.run(
-            "get", "--raw", "/apis/kubemacpool.io/v1beta1/macallocations", "-v=8", f"--as={who}"
-        )
-        return schema in asked.stderr and schema not in verbose.stderr
+    def is_matched(*who: str) -> bool:
+        path = "/apis/kubemacpool.io/v1beta1/macallocations"
+        return schema in kubectl.run("get", "--raw", path, "-v=8", *who).stderr
 
-    eventually(matched, "the API server counts us apart")
+    for account in (WEBHOOK, CONTROLLER):
+        eventually(partial(is_matched, f"--as={account}"), "the API server counts us apart")
+    assert not is_matched()
 
 
 @pytest.mark.parametrize(
     "deployment", ["kubemacpool-mac-controller-manager", "kubemacpool-controller"]
 )
-def test_the_namespaces_restricted_level_admits_our_pods(kubectl: Kubectl, deployment: str) -> None:
-    (found,) = (
-        one
-        for one in documents()
-        if (one["kind"], one["metadata"]["name"]) == ("Deployment", deployment)
-    )
-    template = found["spec"]["template"]
-    metadata = template["metadata"] | {"name": "try", "namespace": "kubemacpool-system"}
+def test_the_namespaces_restricted_level_admits_our_pods(client: Client, deployment: str) -> None:
+    template = deployments()[deployment]
+    metadata = template["metadata"] | {"name": "try", "namespace": NAMESPACE}
     manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
     def admitted() -> bool:  # not before the quota's controller has looked at the quota
-        tried = kubectl.run("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
-        assert "PodSecurity" not in tried.stderr
-        return "created" in tried.stdout
+        try:
+            said = "\n".join(client.ask_create(manifest, dry_run=True).warnings)
+        except Refused as refused:
+            said = str(refused)
+            assert "PodSecurity" not in said
+            return False
+        assert "PodSecurity" not in said
+        return True
 
     eventually(admitted, "a pod of the Deployment")

@@ -1,7 +1,6 @@
 """The overlays in deploy/overlays: whom each serves, with which range and whose certificates."""
 
 import base64
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +10,16 @@ import pytest
 import yaml
 
 from e2e import pool
-from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
+from e2e.audit import CONTROLLER, WEBHOOK, Audit
 from e2e.cluster.certificates import Pair, authority
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.client import Client
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.locate import find_cert_manager
 from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, installed, stop, wait_in_force
-from e2e.pods import OPT_IN, Shop, manifest
+from e2e.cluster.release_up import MANIFEST, Installed, remove_release, stop, wait_in_force
+from e2e.pods import Shop
 from e2e.rights import asked, granted, idle, missing, refused
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -27,6 +27,8 @@ OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomiza
 LABEL = "mutatepods.kubemacpool.io"
 VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
 MUTATOR = "kubemacpool-mutator"
+QUIET = ("--quiet-s", "1")
+CRD = "CustomResourceDefinition"
 CERT_MANAGERS = ("Issuer", "Certificate")  # kinds that come with cert-manager
 
 
@@ -38,23 +40,12 @@ def documents(text: str) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(text))
 
 
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster with the release, on which each test applies the overlay that it is about."""
-    with ephemeral() as cluster, installed(cluster, replicas=1, quiet_s=5):
-        yield cluster
-
-
 @pytest.fixture
-def kubectl(own_cluster: ControlPlane) -> Iterator[Kubectl]:
-    yield own_cluster.kubectl
-    own_cluster.kubectl("apply", "-f", str(MANIFEST))
-
-
-def established(kubectl: Kubectl, *crds: str) -> None:
-    """Wait for CRDs; just created they have no conditions, which kubectl takes for an error."""
-    wait = ("wait", "--for=condition=Established", "crd", *crds, "--timeout=60s")
-    eventually(lambda: not kubectl.run(*wait).returncode, "CRDs established")
+def kubectl(cluster: ControlPlane, release: Installed) -> Iterator[Kubectl]:
+    """The session's cluster, to which the test applies the overlay that it is about."""
+    assert release.webhooks
+    yield cluster.kubectl
+    cluster.kubectl("apply", "-f", str(MANIFEST))
 
 
 def overlay(kubectl: Kubectl, name: str) -> None:
@@ -63,8 +54,12 @@ def overlay(kubectl: Kubectl, name: str) -> None:
 
 def served(kubectl: Kubectl, namespace: str) -> bool:
     """Whether a pod that asks for a network would get an address."""
-    dry = ("create", "-f", "-", "-n", namespace, "--dry-run=server", "-o", "json")
-    return '\\"mac\\":' in kubectl(*dry, stdin=manifest("probe", [{"name": "a"}]))
+    [element] = Shop(kubectl, namespace).dry_run("probe", [{"name": "a"}])
+    return "mac" in element
+
+
+def label(kubectl: Kubectl, namespace: str, name: str, value: str | None) -> None:
+    kubectl.client.label("namespace", namespace, {name: value})
 
 
 def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
@@ -79,9 +74,9 @@ def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
     [element] = shop.create("samplepod", [{"name": "a"}])
     shop.bound(element["mac"], "samplepod")
     for value in ("ignore", "disable"):
-        kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}={value}")
+        label(kubectl, namespace, LABEL, value)
         eventually(lambda: not served(kubectl, namespace), "one that opts out is not")
-        kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}=allocate")
+        label(kubectl, namespace, LABEL, "allocate")
         eventually(lambda: served(kubectl, namespace), "one with another value is")
 
 
@@ -92,25 +87,26 @@ def test_with_opt_out_what_kubemacpool_needs_itself_never_waits_for_it(
     eventually(lambda: served(kubectl, namespace), "a namespace without labels is served")
 
     assert not served(kubectl, "kube-system")
-    kubectl("label", "namespace", NAMESPACE, "runlevel-", "pod-security.kubernetes.io/enforce-")
+    for lost in ("runlevel", "pod-security.kubernetes.io/enforce"):
+        label(kubectl, NAMESPACE, lost, None)
     assert not served(kubectl, NAMESPACE)
-    for label in ("runlevel=1", "openshift.io/run-level=0"):
-        kubectl("label", "namespace", namespace, label)
-        eventually(lambda: not served(kubectl, namespace), f"{label} is left out")
-        kubectl("label", "namespace", namespace, label.partition("=")[0] + "-")
-        eventually(lambda: served(kubectl, namespace), f"without {label} it is served")
+    for name, value in (("runlevel", "1"), ("openshift.io/run-level", "0")):
+        label(kubectl, namespace, name, value)
+        eventually(lambda: not served(kubectl, namespace), f"{name}={value} is left out")
+        label(kubectl, namespace, name, None)
+        eventually(lambda: served(kubectl, namespace), f"without {name} it is served")
 
 
 def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
     kubectl: Kubectl, namespace: str
 ) -> None:
-    kubectl("label", "namespace", namespace, OPT_IN)
+    label(kubectl, namespace, LABEL, "allocate")
     eventually(lambda: served(kubectl, namespace), "allocate counts so far")
 
     overlay(kubectl, "opt-in-value")
 
     eventually(lambda: not served(kubectl, namespace), "allocate counts no more")
-    kubectl("label", "namespace", namespace, "--overwrite", f"{LABEL}=production")
+    label(kubectl, namespace, LABEL, "production")
     eventually(lambda: served(kubectl, namespace), "the own value counts")
 
 
@@ -119,9 +115,9 @@ def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
     [("opt-out", (None, ["ignore", "disable"])), ("opt-in-value", ("production", None))],
 )
 def test_pods_and_vms_are_selected_alike(
-    own_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
+    bare_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
 ) -> None:
-    text = built(own_cluster.kubectl, DEPLOY / "overlays" / name)
+    text = built(bare_cluster.kubectl, DEPLOY / "overlays" / name)
     [mutator] = (one for one in documents(text) if one["metadata"]["name"] == MUTATOR)
 
     for webhook in mutator["webhooks"]:
@@ -140,7 +136,7 @@ def test_pods_and_vms_are_selected_alike(
 def test_with_a_range_of_one_s_own_addresses_come_from_that(
     kubectl: Kubectl, namespace: str
 ) -> None:
-    kubectl("label", "namespace", namespace, OPT_IN)
+    label(kubectl, namespace, LABEL, "allocate")
 
     overlay(kubectl, "range")
 
@@ -153,20 +149,22 @@ def test_with_a_range_of_one_s_own_addresses_come_from_that(
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
-@pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_applied_again_changes_nothing(
-    kubectl: Kubectl, name: str, way: list[str]
+    bare_cluster: ControlPlane, way: list[str]
 ) -> None:
-    text = yaml.safe_dump_all(without_cert_manager(built(kubectl, DEPLOY / "overlays" / name)))
-    conflicts = ["--force-conflicts"] if way else []  # with who applied it the other way
+    kubectl = bare_cluster.kubectl
+    flags = [*way, "--force-conflicts"] if way else []  # with those who applied it the other way
+    for name in OVERLAYS:
+        text = yaml.safe_dump_all(without_cert_manager(built(kubectl, DEPLOY / "overlays" / name)))
 
-    kubectl.apply(text, *way, *conflicts)
+        kubectl.apply(text, *flags)
 
-    assert kubectl("diff", "-f", "-", *way, *conflicts, stdin=text) == ""
+        assert kubectl("diff", "-f", "-", *flags, stdin=text) == "", name
+    kubectl("apply", "-f", str(MANIFEST), *flags)
 
 
-def test_overlays_stand_on_one_another(own_cluster: ControlPlane, tmp_path: Path) -> None:
-    kubectl = own_cluster.kubectl
+def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Path) -> None:
+    kubectl = bare_cluster.kubectl
     for folder in ("deploy", "crds"):
         shutil.copytree(DEPLOY.parent / folder, tmp_path / folder)
     on, below = tmp_path / "deploy" / "overlays", "../../release"
@@ -191,28 +189,30 @@ def test_overlays_stand_on_one_another(own_cluster: ControlPlane, tmp_path: Path
 
 
 def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_touches_none(
-    tmp_path: Path,
+    audited_cluster: ControlPlane,
 ) -> None:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        kubectl = cluster.kubectl
-        ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
-        kubectl.apply(yaml.safe_dump_all(ours))
-        established(kubectl, "--all")
-        arguments = controller_of(ours)["args"]
-        controller = start_controller(cluster, "controller-1", *arguments, "--quiet-s", "5")
-        webhook = start_webhook(cluster, "webhook-1", "--quiet-s", "5")
-        try:
-            controller.wait_ready()
-            play_cert_manager(kubectl, tmp_path)
-            webhook.wait_ready()
-            wait_in_force(kubectl)
-            play_cert_manager(kubectl, tmp_path)
-            wait_in_force(kubectl)
-            controller.process.stop()
-            events = Audit(cluster).events()
-            take_back(cluster)
-        finally:
-            stop(cluster)
+    cluster, kubectl = audited_cluster, audited_cluster.kubectl
+    remove_release(kubectl)
+    before = len(Audit(cluster).events())
+    ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
+    kubectl.apply(yaml.safe_dump_all(ours))
+    for crd in (one["metadata"]["name"] for one in ours if one["kind"] == CRD):
+        kubectl.client.wait_established(crd)
+    arguments = controller_of(ours)["args"]
+    controller = start_controller(cluster, "controller-1", *arguments, *QUIET)
+    webhook = start_webhook(cluster, "webhook-1", *QUIET)
+    try:
+        controller.wait_ready()
+        play_cert_manager(kubectl)
+        webhook.wait_ready()
+        wait_in_force(kubectl)
+        play_cert_manager(kubectl)
+        wait_in_force(kubectl)
+        controller.process.stop()
+        events = Audit(cluster).events()[before:]
+        take_back(cluster)
+    finally:
+        stop(cluster)
 
     rights, calls = granted(ours), asked(events, {WEBHOOK, CONTROLLER})
     assert refused(events) == []
@@ -229,7 +229,7 @@ def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_to
     assert idle([one for one in rights if one.resource in certificates], calls, NAMESPACE) == []
 
 
-def play_cert_manager(kubectl: Kubectl, folder: Path) -> None:
+def play_cert_manager(kubectl: Kubectl) -> None:
     """Issue what the Certificates ask for, into the Secrets that they name, and inject the CA."""
     wanted = certificates(kubectl)
     for name in wanted:
@@ -237,43 +237,47 @@ def play_cert_manager(kubectl: Kubectl, folder: Path) -> None:
     serving = wanted[SERVICE]
     asked_for = wanted[serving["issuerRef"]["name"]]
     root = authority(asked_for["commonName"])
-    write_pair(kubectl, folder, root, root, asked_for["secretName"])
+    write_pair(kubectl.client, root, root, asked_for["secretName"])
     pair = root.issue(SERVICE, serving["dnsNames"])
-    write_pair(kubectl, folder, root, pair, serving["secretName"])
-    injected = kubectl.json("get", "mutatingwebhookconfiguration", MUTATOR)
+    write_pair(kubectl.client, root, pair, serving["secretName"])
+    injected = kubectl.client.read("mutatingwebhookconfiguration", MUTATOR)
     of = injected["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
     assert of == f"{NAMESPACE}/{SERVICE}"
-    bundle = base64.b64encode(root.pem.encode()).decode()
-    patch = json.dumps(
-        [
-            {"op": "add", "path": f"/webhooks/{at}/clientConfig/caBundle", "value": bundle}
-            for at in range(len(injected["webhooks"]))
-        ]
-    )
-    kubectl("patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", patch)
+    for webhook in injected["webhooks"]:
+        webhook["clientConfig"]["caBundle"] = encoded(root.pem)
+    bundled = {"webhooks": injected["webhooks"]}
+    kubectl.client.patch("mutatingwebhookconfiguration", MUTATOR, bundled)
 
 
-def write_pair(kubectl: Kubectl, folder: Path, root: Pair, pair: Pair, secret: str) -> None:
-    pair.write(folder)
-    (folder / "ca.crt").write_text(root.pem)
-    files = [f"--from-file={folder / name}" for name in ("tls.crt", "tls.key", "ca.crt")]
-    of = ("-n", NAMESPACE, "--type=kubernetes.io/tls")
-    made = kubectl(
-        "create", "secret", "generic", secret, *of, *files, "--dry-run=client", "-o", "json"
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def write_pair(client: Client, root: Pair, pair: Pair, secret: str) -> None:
+    files = {"tls.crt": pair.pem, "tls.key": pair.key_pem, "ca.crt": root.pem}
+    client.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "kubernetes.io/tls",
+            "metadata": {"name": secret, "namespace": NAMESPACE},
+            "data": {name: encoded(text) for name, text in files.items()},
+        }
     )
-    kubectl.apply(made)
 
 
 def take_back(cluster: ControlPlane) -> None:
     """Apply the release again; its controller issues the certificates from now on."""
-    kubectl, service = cluster.kubectl, ("secret", SERVICE, "-n", NAMESPACE)
+    kubectl, client = cluster.kubectl, cluster.kubectl.client
     kubectl("apply", "-f", str(MANIFEST))
-    theirs = kubectl.json("get", *service)["metadata"]["uid"]
-    start_controller(cluster, "controller-2", "--quiet-s", "5").wait_ready()
+    theirs = client.read("secret", SERVICE, NAMESPACE)["metadata"]["uid"]
+    start_controller(cluster, "controller-2", *QUIET).wait_ready()
     wait_in_force(kubectl)
-    kubectl("delete", *service)
-    kubectl("wait", "--for=create", *service, "--timeout=60s")
-    assert kubectl.json("get", *service)["metadata"]["uid"] != theirs
+    client.delete("secret", SERVICE, NAMESPACE)
+    ours = client.wait(
+        "secret", SERVICE, lambda found: found["metadata"]["uid"], "a new Secret", NAMESPACE
+    )
+    assert ours != theirs
     wait_in_force(kubectl)
 
 
@@ -302,9 +306,9 @@ def controller_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issue(
-    own_cluster: ControlPlane,
+    bare_cluster: ControlPlane,
 ) -> None:
-    text = built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
+    text = built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
 
     container = controller_of(documents(text))
 
@@ -312,9 +316,9 @@ def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issu
 
 
 def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
-    own_cluster: ControlPlane,
+    bare_cluster: ControlPlane,
 ) -> None:
-    wanted = certificates(own_cluster.kubectl)
+    wanted = certificates(bare_cluster.kubectl)
     serving, root = wanted[SERVICE], wanted["kubemacpool-mutator-ca"]
 
     assert f"{SERVICE}.{NAMESPACE}.svc" in serving["dnsNames"]
@@ -322,20 +326,21 @@ def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
     assert root["isCA"] is True
     issuers = {
         one["metadata"]["name"]: one["spec"]
-        for one in documents(built(own_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
+        for one in documents(built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
         if one["kind"] == "Issuer"
     }
     assert issuers[serving["issuerRef"]["name"]] == {"ca": {"secretName": root["secretName"]}}
     assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
 
 
-def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> None:
+def test_cert_manager_s_own_crds_admit_the_whole_overlay(bare_cluster: ControlPlane) -> None:
+    kubectl = bare_cluster.kubectl
     folder = find_cert_manager()["cert-manager-crds"]
     crds = sorted(folder.glob("cert-manager.io_*.yaml"))
     assert crds
     kubectl("apply", "--server-side", *(f"--filename={crd}" for crd in crds))
-    names = [f"{plural}.cert-manager.io" for plural in ("issuers", "certificates")]
-    established(kubectl, *names)
+    for plural in ("issuers", "certificates"):
+        kubectl.client.wait_established(f"{plural}.cert-manager.io")
     text = built(kubectl, DEPLOY / "overlays" / "cert-manager")
     strict = "--validate=strict"
 
@@ -344,7 +349,11 @@ def test_cert_manager_s_own_crds_admit_the_whole_overlay(kubectl: Kubectl) -> No
     kubectl.apply(text, strict)
 
     assert kubectl("diff", "-f", "-", stdin=text) == ""
-    found = kubectl("get", "issuers,certificates", "-n", NAMESPACE, "-o", "name").split()
+    found = [
+        stored
+        for kind in ("issuers", "certificates")
+        for stored in kubectl.client.list(kind, NAMESPACE)
+    ]
     assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
-    kubectl("delete", "issuers,certificates", "--all", "-n", NAMESPACE)
     kubectl("delete", *(f"--filename={crd}" for crd in crds))
+    kubectl("apply", "-f", str(MANIFEST))

@@ -4,16 +4,18 @@ who may declare addresses can do that alone.
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from e2e.cluster.controlplane import ephemeral
+from e2e.access import bind_role, may
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.connection import Refused
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import POLICY, apply_release
+from e2e.cluster.release_up import POLICY
 
 PROJECT = Path(__file__).parents[2]
 OURS = [
@@ -28,7 +30,6 @@ OWNER = {
     "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
     "interface": "net1",
 }
-AS_US = f"--as={OURS[1]}"
 HOLDER = "Bound to Pod shop/samplepod (interface net1)"
 
 
@@ -47,20 +48,35 @@ def allocation(mac: str, **spec: object) -> str:
     )
 
 
-def protects(kubectl: Kubectl, bound: str) -> bool:
-    asked = kubectl.run("delete", "mac", name_of(bound), "--dry-run=server")
-    return POLICY in asked.stderr
+@pytest.fixture(scope="module")
+def client(bare_cluster: ControlPlane) -> Client:
+    """The administrator of a cluster with the policy in force; no program judges made-up owners."""
+    client, probe = bare_cluster.kubectl.client, "0e:00:00:00:00:01"
+    as_user(client, OURS[1]).apply(allocation(probe, state="Bound", owner=OWNER))
+    change = {"spec": {"shared": True}}
+    eventually(
+        lambda: (
+            POLICY in refusal(lambda: client.patch("mac", name_of(probe), change, dry_run=True))
+        ),
+        "the policy protects allocations",
+    )
+    return client
 
 
 @pytest.fixture(scope="module")
-def kubectl() -> Iterator[Kubectl]:
-    """A cluster whose policy is in force, without our programs: they'd judge made-up owners."""
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        probe = "0e:00:00:00:00:01"
-        cluster.kubectl.apply(allocation(probe, state="Bound", owner=OWNER), AS_US)
-        eventually(lambda: protects(cluster.kubectl, probe), "the policy protects allocations")
-        yield cluster.kubectl
+def kubectl(bare_cluster: ControlPlane) -> Kubectl:
+    """The same administrator with kubectl, for what kubectl does in several steps."""
+    return bare_cluster.kubectl
+
+
+def as_user(client: Client, user: str, group: str = "") -> Client:
+    return Client(client.connection.as_user(user, group))
+
+
+@pytest.fixture(scope="module")
+def controller(client: Client) -> Client:
+    """The controller's account, which the policy lets through."""
+    return as_user(client, OURS[1])
 
 
 @pytest.fixture
@@ -71,72 +87,74 @@ def mac(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def bound(kubectl: Kubectl, mac: str) -> str:
+def bound(controller: Client, mac: str) -> str:
     """The name of an allocation that is Bound."""
-    taken = allocation(mac, state="Bound", owner=OWNER, source="Pool")
-    kubectl("create", "-f", "-", AS_US, stdin=taken)
+    controller.create(allocation(mac, state="Bound", owner=OWNER, source="Pool"))
     return name_of(mac)
 
 
 @pytest.fixture
-def declared(kubectl: Kubectl, mac: str) -> str:
-    """The name of an allocation that was applied from a file with nothing but the address."""
-    kubectl.apply(allocation(mac))
+def declared(client: Client, mac: str) -> str:
+    """The name of an allocation that was created with nothing but the address."""
+    client.create(allocation(mac))
     return name_of(mac)
 
 
-def patch(kubectl: Kubectl, name: str, change: dict[str, object], *args: str) -> str:
-    return kubectl("patch", "mac", name, "--type=merge", "-p", json.dumps(change), *args)
+def patch_fails(client: Client, name: str, change: dict[str, object]) -> str:
+    return refusal(lambda: client.patch("mac", name, change))
 
 
-def patch_fails(kubectl: Kubectl, name: str, change: dict[str, object], *args: str) -> str:
-    return kubectl.fails("patch", "mac", name, "--type=merge", "-p", json.dumps(change), *args)
-
-
-def bind(kubectl: Kubectl, name: str) -> None:
-    change: dict[str, object] = {"spec": {"state": "Bound", "declared": True, "owner": OWNER}}
-    patch(kubectl, name, change, AS_US)
+def bind(controller: Client, name: str) -> None:
+    change = {"spec": {"state": "Bound", "declared": True, "owner": OWNER}}
+    controller.patch("mac", name, change)
 
 
 def test_an_administrators_delete_of_a_bound_address_is_refused_and_names_the_holder(
-    kubectl: Kubectl, mac: str, bound: str
+    client: Client, mac: str, bound: str
 ) -> None:
-    refusal = kubectl.fails("delete", "mac", bound)
+    with pytest.raises(Refused) as refused:
+        client.delete("mac", bound)
 
-    assert "(Forbidden)" in refusal
-    assert f"{mac} is {HOLDER}" in refusal
+    assert refused.value.reason == "Forbidden"
+    assert f"{mac} is {HOLDER}" in str(refused.value)
     remedy = "to free it, delete that Pod (if it is gone already, wait a minute)"
-    assert refusal.rstrip().endswith(remedy)
-    assert kubectl("get", "mac", bound, "-o", "name")
+    assert str(refused.value).endswith(remedy)
+    assert client.get("mac", bound)
 
 
 def test_force_does_not_help(kubectl: Kubectl, bound: str) -> None:
-    refusal = kubectl.fails("delete", "mac", bound, "--force", "--grace-period=0")
+    said = kubectl.fails("delete", "mac", bound, "--force", "--grace-period=0")
 
-    assert HOLDER in refusal
+    assert HOLDER in said
 
 
-def test_an_owner_without_a_name_is_said_to_have_none_yet(kubectl: Kubectl, mac: str) -> None:
+def test_an_owner_without_a_name_is_said_to_have_none_yet(
+    client: Client, controller: Client, mac: str
+) -> None:
     unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
-    kubectl("create", "-f", "-", AS_US, stdin=allocation(mac, state="Pending", owner=unnamed))
+    controller.create(allocation(mac, state="Pending", owner=unnamed))
 
-    refusal = kubectl.fails("delete", "mac", name_of(mac))
+    said = refusal(lambda: client.delete("mac", name_of(mac)))
 
-    assert f"{mac} is Pending for Pod shop/(name not generated yet)" in refusal
-
-
-def test_deleting_all_of_them_leaves_the_bound_ones(kubectl: Kubectl, bound: str) -> None:
-    refusal = kubectl.fails("delete", "macs", "--all")
-
-    assert HOLDER in refusal
-    assert kubectl("get", "mac", bound, "-o", "name")
+    assert f"{mac} is Pending for Pod shop/(name not generated yet)" in said
 
 
-def test_deleting_the_collection_leaves_the_bound_ones(kubectl: Kubectl, bound: str) -> None:
-    refusal = kubectl.fails("delete", "--raw", "/apis/kubemacpool.io/v1beta1/macallocations")
+def test_deleting_all_of_them_leaves_the_bound_ones(
+    kubectl: Kubectl, client: Client, bound: str
+) -> None:
+    said = kubectl.fails("delete", "macs", "--all")
 
-    assert POLICY in refusal
-    assert kubectl("get", "mac", bound, "-o", "name")
+    assert HOLDER in said
+    assert client.get("mac", bound)
+
+
+def test_deleting_the_collection_leaves_the_bound_ones(client: Client, bound: str) -> None:
+    path = client.resource("macs").collection()
+
+    said = refusal(lambda: client.connection.send("DELETE", path))
+
+    assert POLICY in said
+    assert client.get("mac", bound)
 
 
 @pytest.mark.parametrize(
@@ -150,19 +168,19 @@ def test_deleting_the_collection_leaves_the_bound_ones(kubectl: Kubectl, bound: 
     ],
 )
 def test_the_spec_of_a_bound_address_is_not_changed_by_hand(
-    kubectl: Kubectl, mac: str, bound: str, change: dict[str, object]
+    client: Client, mac: str, bound: str, change: dict[str, object]
 ) -> None:
-    refusal = patch_fails(kubectl, bound, {"spec": change})
+    said = patch_fails(client, bound, {"spec": change})
 
-    assert f"{mac} is {HOLDER}, and its spec cannot be changed meanwhile" in refusal
+    assert f"{mac} is {HOLDER}, and its spec cannot be changed meanwhile" in said
 
 
 def test_a_declared_address_is_not_given_away_by_hand(
-    kubectl: Kubectl, mac: str, declared: str
+    client: Client, mac: str, declared: str
 ) -> None:
-    refusal = patch_fails(kubectl, declared, {"spec": {"state": "Bound", "owner": OWNER}})
+    said = patch_fails(client, declared, {"spec": {"state": "Bound", "owner": OWNER}})
 
-    assert f"{mac} is Declared, and only kubemacpool moves it to another state" in refusal
+    assert f"{mac} is Declared, and only kubemacpool moves it to another state" in said
 
 
 ONLY_OURS: dict[str, dict[str, object]] = {
@@ -189,38 +207,39 @@ def test_every_field_of_an_allocation_is_the_declarers_or_ours() -> None:
 
 @pytest.mark.parametrize("named", ONLY_OURS)
 def test_who_declares_an_address_writes_nothing_that_its_release_depends_on(
-    kubectl: Kubectl, mac: str, named: str
+    client: Client, mac: str, named: str
 ) -> None:
-    refusal = kubectl.fails("create", "-f", "-", stdin=allocation(mac, **ONLY_OURS[named]))
+    with pytest.raises(Refused) as refused:
+        client.create(allocation(mac, **ONLY_OURS[named]))
 
-    assert "(Forbidden)" in refusal
-    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in refusal
-    assert kubectl("get", "mac", name_of(mac), "--ignore-not-found") == ""
+    assert refused.value.reason == "Forbidden"
+    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in str(refused.value)
+    assert client.get("mac", name_of(mac)) is None
 
 
 @pytest.mark.parametrize("named", [one for one in ONLY_OURS if "spec.state" not in one])
 def test_a_declared_address_is_given_nothing_that_its_release_depends_on(
-    kubectl: Kubectl, mac: str, declared: str, named: str
+    client: Client, mac: str, declared: str, named: str
 ) -> None:
-    refusal = patch_fails(kubectl, declared, {"spec": ONLY_OURS[named]})
+    said = patch_fails(client, declared, {"spec": ONLY_OURS[named]})
 
-    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in refusal
+    assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in said
 
 
 def test_what_nobody_should_have_written_into_a_declared_address_can_be_taken_out(
-    kubectl: Kubectl, declared: str
+    client: Client, controller: Client, declared: str
 ) -> None:
-    patch(kubectl, declared, {"spec": {"shared": True}}, AS_US)
-    kubectl("label", "mac", declared, "team=shop")
+    controller.patch("mac", declared, {"spec": {"shared": True}})
+    client.label("mac", declared, {"team": "shop"})
 
-    patch(kubectl, declared, {"spec": {"shared": None}})
+    client.patch("mac", declared, {"spec": {"shared": None}})
 
-    assert "shared" not in kubectl.json("get", "mac", declared)["spec"]
+    assert "shared" not in client.read("mac", declared)["spec"]
 
 
-def test_the_api_server_finds_nothing_wrong_with_the_policys_expressions(kubectl: Kubectl) -> None:
+def test_the_api_server_finds_nothing_wrong_with_the_policys_expressions(client: Client) -> None:
     def checked() -> bool:
-        status = kubectl.json("get", "validatingadmissionpolicy", POLICY).get("status", {})
+        status = client.read("validatingadmissionpolicy", POLICY).get("status", {})
         return "observedGeneration" in status and "expressionWarnings" not in status.get(
             "typeChecking", {}
         )
@@ -229,13 +248,13 @@ def test_the_api_server_finds_nothing_wrong_with_the_policys_expressions(kubectl
 
 
 def test_labels_annotations_and_status_of_a_bound_address_are_free(
-    kubectl: Kubectl, bound: str
+    client: Client, bound: str
 ) -> None:
-    kubectl("label", "mac", bound, "team=shop")
-    kubectl("annotate", "mac", bound, "note=checked")
-    patch(kubectl, bound, {"status": {"conflicts": []}}, "--subresource=status")
+    client.label("mac", bound, {"team": "shop"})
+    client.annotate("mac", bound, {"note": "checked"})
+    client.patch("mac", bound, {"status": {"conflicts": []}}, subresource="status")
 
-    metadata = kubectl.json("get", "mac", bound)["metadata"]
+    metadata = client.read("mac", bound)["metadata"]
     assert metadata["labels"] == {"team": "shop"}
     assert metadata["annotations"] == {"note": "checked"}
 
@@ -247,97 +266,101 @@ def test_labels_annotations_and_status_of_a_bound_address_are_free(
     ids=["address", "address-and-reservation"],
 )
 def test_applying_the_same_declared_file_while_it_is_bound_changes_nothing(
-    kubectl: Kubectl, mac: str, way: list[str], spec: dict[str, object]
+    kubectl: Kubectl,
+    mac: str,
+    way: list[str],
+    spec: dict[str, object],
 ) -> None:
     file = allocation(mac, **spec)
     kubectl.apply(file, *way)
-    bind(kubectl, name_of(mac))
-    before = kubectl.json("get", "mac", name_of(mac))
+    bind(as_user(kubectl.client, OURS[1]), name_of(mac))
+    before = kubectl.client.read("mac", name_of(mac))
 
     kubectl.apply(file, *way)
 
-    after = kubectl.json("get", "mac", name_of(mac))
+    after = kubectl.client.read("mac", name_of(mac))
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
     assert after["spec"]["owner"]["name"] == "samplepod"
 
 
-def test_a_file_that_changes_a_bound_address_is_refused(kubectl: Kubectl, mac: str) -> None:
-    kubectl.apply(allocation(mac))
-    bind(kubectl, name_of(mac))
+def test_a_file_that_changes_a_bound_address_is_refused(
+    client: Client, controller: Client, mac: str
+) -> None:
+    client.create(allocation(mac))
+    bind(controller, name_of(mac))
     other = {"kind": "Pod", "namespace": "shop", "name": "another"}
 
-    refusal = kubectl.fails("apply", "-f", "-", stdin=allocation(mac, reservedFor=other))
+    said = patch_fails(client, name_of(mac), {"spec": {"reservedFor": other}})
 
-    assert HOLDER in refusal
+    assert HOLDER in said
 
 
 def test_a_declared_address_can_be_reserved_for_somebody_else_and_deleted(
-    kubectl: Kubectl, mac: str, declared: str
+    client: Client, declared: str
 ) -> None:
     other = {"kind": "Pod", "namespace": "shop", "name": "another"}
-    kubectl.apply(allocation(mac, reservedFor=other))
+    client.patch("mac", declared, {"spec": {"reservedFor": other}})
 
-    kubectl("delete", "mac", declared)
+    client.delete("mac", declared)
 
-    assert kubectl("get", "mac", declared, "--ignore-not-found") == ""
+    assert client.get("mac", declared) is None
 
 
 @pytest.fixture(scope="module")
-def declarer(kubectl: Kubectl) -> str:
-    """The flag that makes kubectl somebody who may declare addresses."""
-    role = ("--clusterrole=kubemacpool-edit", "--user=ann")
-    kubectl("create", "clusterrolebinding", "declarers", *role)
-    asked = ("auth", "can-i", "create", "macallocations", "--as=ann")
-    eventually(lambda: kubectl.run(*asked).stdout.strip() == "yes", "ann may declare addresses")
-    return "--as=ann"
+def declarer(client: Client) -> str:
+    """A user who may declare addresses."""
+    bind_role(client, "ann", "kubemacpool-edit")
+    eventually(lambda: may(client, "ann", "create", "macallocations"), "ann may declare addresses")
+    return "ann"
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 def test_who_has_the_role_for_it_declares_addresses_and_removes_them(
-    kubectl: Kubectl, mac: str, declarer: str, way: list[str]
+    kubectl: Kubectl, client: Client, mac: str, declarer: str, way: list[str]
 ) -> None:
     only = {"kind": "Pod", "namespace": "shop", "name": "another"}
 
-    kubectl.apply(allocation(mac), declarer, *way)
-    kubectl.apply(allocation(mac, reservedFor=only), declarer, *way)
-    kubectl("delete", "mac", name_of(mac), declarer)
+    kubectl.apply(allocation(mac), f"--as={declarer}", *way)
+    kubectl.apply(allocation(mac, reservedFor=only), f"--as={declarer}", *way)
+    as_user(client, declarer).delete("mac", name_of(mac))
 
-    assert kubectl("get", "mac", name_of(mac), "--ignore-not-found") == ""
+    assert client.get("mac", name_of(mac)) is None
 
 
 def test_who_may_declare_addresses_may_do_that_alone(
-    kubectl: Kubectl, mac: str, bound: str, declarer: str
+    client: Client, mac: str, bound: str, declarer: str
 ) -> None:
     ghost = allocation("0e:00:00:00:00:02", state="Bound", owner=OWNER)
+    ann = as_user(client, declarer)
 
-    assert INSTEAD in kubectl.fails("create", "-f", "-", declarer, stdin=ghost)
-    assert f"{mac} is {HOLDER}" in kubectl.fails("delete", "mac", bound, declarer)
-    for resource in (["macallocations", "--subresource=status"], ["macpools"]):
-        asked = kubectl.run("auth", "can-i", "patch", *resource, declarer)
-        assert asked.stdout.strip() == "no"
+    assert INSTEAD in refusal(lambda: ann.create(ghost))
+    assert f"{mac} is {HOLDER}" in refusal(lambda: ann.delete("mac", bound))
+    assert not may(client, declarer, "patch", "macallocations", subresource="status")
+    assert not may(client, declarer, "patch", "macpools")
 
 
 @pytest.mark.parametrize("ours", OURS)
-def test_our_programs_claim_bind_and_release(kubectl: Kubectl, mac: str, ours: str) -> None:
-    claim = allocation(mac, state="Pending", owner=OWNER | {"uid": None}, source="Pool")
-    kubectl("create", "-f", "-", f"--as={ours}", stdin=claim)
-    patch(kubectl, name_of(mac), {"spec": {"state": "Bound", "owner": OWNER}}, f"--as={ours}")
+def test_our_programs_claim_bind_and_release(client: Client, mac: str, ours: str) -> None:
+    program = as_user(client, ours)
+    claim = {"state": "Pending", "owner": OWNER | {"uid": None}, "source": "Pool"}
+    program.create(allocation(mac, **claim))
+    program.patch("mac", name_of(mac), {"spec": {"state": "Bound", "owner": OWNER}})
 
-    kubectl("delete", "mac", name_of(mac), f"--as={ours}")
+    program.delete("mac", name_of(mac))
 
-    assert kubectl("get", "mac", name_of(mac), "--ignore-not-found") == ""
+    assert client.get("mac", name_of(mac)) is None
 
 
 @pytest.mark.parametrize("ours", OURS)
 def test_our_programs_give_a_declared_address_back(
-    kubectl: Kubectl, declared: str, ours: str
+    client: Client, controller: Client, declared: str, ours: str
 ) -> None:
-    bind(kubectl, declared)
+    bind(controller, declared)
 
-    back: dict[str, object] = {"state": None, "owner": None, "declared": None}
-    patch(kubectl, declared, {"spec": back}, f"--as={ours}")
+    back = {"spec": {"state": None, "owner": None, "declared": None}}
+    as_user(client, ours).patch("mac", declared, back)
 
-    spec = kubectl.json("get", "mac", declared)["spec"]
+    spec = client.read("mac", declared)["spec"]
     assert spec == {"mac": spec["mac"], "state": "Declared", "source": "Declared"}
 
 
@@ -350,10 +373,8 @@ def test_our_programs_give_a_declared_address_back(
         "system:kube-controller-manager",
     ],
 )
-def test_nobody_else_may_even_with_every_right(kubectl: Kubectl, bound: str, stranger: str) -> None:
-    every_right = (f"--as={stranger}", "--as-group=system:masters")
+def test_nobody_else_may_even_with_every_right(client: Client, bound: str, stranger: str) -> None:
+    mighty = as_user(client, stranger, "system:masters")
 
-    refusal = kubectl.fails("delete", "mac", bound, *every_right)
-
-    assert HOLDER in refusal
-    assert HOLDER in patch_fails(kubectl, bound, {"spec": {"shared": True}}, *every_right)
+    assert HOLDER in refusal(lambda: mighty.delete("mac", bound))
+    assert HOLDER in patch_fails(mighty, bound, {"spec": {"shared": True}})

@@ -14,19 +14,20 @@ import pytest
 import yaml
 
 from e2e import metrics, pool
-from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.audit import CONTROLLER, WEBHOOK, Audit
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.kubevirt.machines import Interface
 from e2e.cluster.programs import NAMESPACE, start_controller
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, installed
-from e2e.farm import LAN, OPT_IN_VMS, Pasture
-from e2e.pods import OPT_IN, Shop, manifest
+from e2e.cluster.release_up import MANIFEST, Installed, installed, remove_release
+from e2e.farm import LAN, OPTED_IN_VMS, Pasture
+from e2e.pods import OPTED_IN, Shop
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
 
-QUIET_S = 5
+QUIET_S = 1
 ALLOCATIONS = "macallocations"
 SPOILT = "bm9uZQ=="
 DRY = "--dry-run=server"
@@ -53,12 +54,15 @@ def rights() -> set[Right]:
 
 
 @pytest.fixture(scope="module")
-def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    with ephemeral(audit_policy=POLICY) as cluster:
-        everything(cluster, tmp_path_factory.mktemp("often"))
-        events = Audit(cluster).events()
-        discovery = cluster.kubectl.json("get", "clusterrole", "system:discovery")["rules"]
-        paths = [path for rule in discovery for path in rule["nonResourceURLs"]]
+def log(audited_cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Log:
+    kubectl, audit = audited_cluster.kubectl, Audit(audited_cluster)
+    remove_release(kubectl)
+    remove_crds(kubectl)
+    before = len(audit.events())
+    everything(audited_cluster, tmp_path_factory.mktemp("often"))
+    events = audit.events()[before:]
+    discovery = kubectl.json("get", "clusterrole", "system:discovery")["rules"]
+    paths = [path for rule in discovery for path in rule["nonResourceURLs"]]
     return Log(events, asked(events, {WEBHOOK, CONTROLLER}), paths)
 
 
@@ -114,7 +118,7 @@ def everything(cluster: ControlPlane, often: Path) -> None:
     found = OURS + "01"
     lab.create("early", [{"name": "a", "mac": found}])
     with installed(cluster, replicas=1, quiet_s=QUIET_S) as programs:
-        shop.kubectl("label", "namespace", shop.namespace, OPT_IN, OPT_IN_VMS)
+        shop.client.label("namespace", shop.namespace, OPTED_IN | OPTED_IN_VMS)
         lab.bound(found, "early")
         _standby(cluster, often)
         _owner_of_a_kind_that_is_not_installed(shop)
@@ -133,8 +137,7 @@ def everything(cluster: ControlPlane, often: Path) -> None:
 
 
 def _namespace(kubectl: Kubectl, name: str) -> Shop:
-    kubectl("create", "namespace", name)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
+    kubectl.client.create_namespace(name)
     return Shop(kubectl, name)
 
 
@@ -157,10 +160,12 @@ def _owner_of_a_kind_that_is_not_installed(shop: Shop) -> None:
         "uid": "none",
     }
     left = _allocation(mac, state="Bound", source="Pool", owner=owner)
+    controller = Client(shop.client.connection.as_user(CONTROLLER))
+    asked = [{"name": "a", "mac": mac}]
 
     def said() -> bool:
-        shop.kubectl.run("create", "-f", "-", f"--as={CONTROLLER}", stdin=left)
-        return "is being released" in shop.refuses("heir", [{"name": "a", "mac": mac}], DRY)
+        refusal(lambda: controller.create(left))  # it may be there already
+        return "is being released" in shop.refuses("heir", asked, dry_run=True)
 
     eventually(said, "the webhook looking for a VM without KubeVirt")
 
@@ -181,31 +186,28 @@ def _pods(shop: Shop, lab: Shop) -> None:
 
 
 def _noted(shop: Shop, mac: str) -> None:
-    def conflicts() -> bool:
-        return bool((shop.allocation(mac) or {}).get("status", {}).get("conflicts"))
-
-    eventually(conflicts, f"{mac} in conflict")
+    shop.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
 
 
 def _declared(shop: Shop) -> None:
     mac = OURS + "05"
-    shop.kubectl.apply(_allocation(mac))
+    shop.client.create(_allocation(mac))
     shop.create("gateway", [{"name": "a", "mac": mac}])
     shop.bound(mac, "gateway")
     shop.delete("gateway")
-    eventually(lambda: shop.spec(mac).get("state") == "Declared", f"{mac} Declared again")
+    shop.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
 
 
 def _collision(shop: Shop, lab: Shop) -> None:
     """Let two share an address under the policy Warn; both are told."""
     mac = OURS + "06"
-    lab.kubectl("label", "namespace", lab.namespace, OPT_IN)
+    lab.client.label("namespace", lab.namespace, OPTED_IN)
     shop.create("one", [{"name": "a", "mac": mac}])
     shop.bound(mac, "one")
     pool.edit(shop.kubectl, COLLISION_POLICY="Warn")
-    eventually(lambda: _tries(lab, "two", mac), f"{mac} shared")
-    eventually(lambda: _events(shop, "MACCollision"), "the first told")
-    eventually(lambda: _events(lab, "MACCollision"), "the second told")
+    eventually(lambda: not lab.refusal("two", [{"name": "a", "mac": mac}]), f"{mac} shared")
+    _told(shop, "MACCollision")
+    _told(lab, "MACCollision")
     pool.edit(shop.kubectl, COLLISION_POLICY=None)
     lab.delete("two")
     shop.delete("one")
@@ -215,24 +217,22 @@ def _collision(shop: Shop, lab: Shop) -> None:
 def _range(shop: Shop) -> None:
     """Write a range that cannot be used, then another one."""
     pool.edit(shop.kubectl, RANGE_START="none")
-    eventually(lambda: _events(Shop(shop.kubectl, NAMESPACE), "InvalidRange"), "the range refused")
+    _told(Shop(shop.kubectl, NAMESPACE), "InvalidRange")
     pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:ff:ff")
 
 
 def _certificates(shop: Shop) -> None:
     """Spoil both; the controller writes new ones."""
     for secret in ("kubemacpool-mutator-ca", "kubemacpool-service"):
-        patch = json.dumps({"data": {"tls.crt": SPOILT}})
-        shop.kubectl("patch", "secret", secret, "-n", NAMESPACE, "--type=merge", "-p", patch)
-        _mended(shop.kubectl, secret)
+        shop.client.patch("secret", secret, {"data": {"tls.crt": SPOILT}}, NAMESPACE)
+        _mended(shop.client, secret)
 
 
-def _mended(kubectl: Kubectl, secret: str) -> None:
-    def certificate() -> str:
-        data: dict[str, str] = kubectl.json("get", "secret", secret, "-n", NAMESPACE)["data"]
-        return data["tls.crt"]
+def _mended(client: Client, secret: str) -> None:
+    def mended(found: dict[str, Any]) -> bool:
+        return bool(found["data"]["tls.crt"] != SPOILT)
 
-    eventually(lambda: certificate() != SPOILT, f"a new {secret}")
+    client.wait("secret", secret, mended, f"a new {secret}", NAMESPACE)
 
 
 def _metrics(programs: Installed, shop: Shop) -> None:
@@ -245,7 +245,7 @@ def _machine(pasture: Pasture, name: str) -> None:
     mac = pasture.create(name, LAN)["lan"]
     pasture.bound(mac, name)
     pasture.shop.refuses("thief", [{"name": "a", "mac": mac}])
-    pasture("delete", "vm", name)
+    pasture.delete("vm", name)
     pasture.freed(mac)
 
 
@@ -296,15 +296,8 @@ def _allocation(mac: str, **spec: object) -> str:
     )
 
 
-def _tries(shop: Shop, name: str, mac: str) -> bool:
-    pod = manifest(name, [{"name": "a", "mac": mac}])
-    return shop.kubectl.run("create", "-f", "-", "-n", shop.namespace, stdin=pod).returncode == 0
-
-
-def _events(shop: Shop, reason: str) -> bool:
-    selector = f"reason={reason}"
-    found = shop.kubectl.json("get", "events", "-n", shop.namespace, "--field-selector", selector)
-    return bool(found["items"])
+def _told(shop: Shop, reason: str) -> None:
+    shop.client.until("events", bool, f"{reason} told", shop.namespace, fields=f"reason={reason}")
 
 
 # The comparison itself.

@@ -1,21 +1,23 @@
 """Addresses created ahead, as users see them: who gets them, and when they go."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import pytest
 
+from e2e.cluster.client import refusal
 from e2e.cluster.controlplane import ControlPlane, ephemeral
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.programs import start_controller, start_webhook
-from e2e.cluster.readiness import eventually
 from e2e.cluster.release_up import Installed, installed
-from e2e.pods import OPT_IN, Shop, manifest
+from e2e.pods import OPTED_IN, Shop, name_of
 
 QUIET_S = 3.0  # V is 15 s, and what nobody came for goes after 21 s
 QUIET = ("--quiet-s", f"{QUIET_S:g}")
 GOES_S = 90.0  # on a busy machine
 NET = [{"name": "a"}]
+IN_STOCK = "spec.state=Stock"
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +39,32 @@ def shop(programs: Installed, own_cluster: ControlPlane) -> Shop:
     """An opted-in namespace, and the webhook has something in stock."""
     assert programs.webhooks
     kubectl, name = own_cluster.kubectl, f"shop-{secrets.token_hex(4)}"
-    kubectl("create", "namespace", name)
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
-    kubectl("label", "namespace", name, OPT_IN)
-    eventually(lambda: not stock(kubectl), "nothing left of the last test", GOES_S)
+    kubectl.client.create_namespace(name, **OPTED_IN)
+    without_stock(kubectl, "nothing left of the last test")
     shop = Shop(kubectl, name)
     shop.create("first", NET)
-    eventually(lambda: stock(kubectl), "something in stock")
+    with_stock(kubectl)
     return shop
 
 
 def stock(kubectl: Kubectl) -> set[str]:
     """Return the addresses in state Stock."""
-    listed = kubectl.json("get", "macs", "--field-selector", "spec.state=Stock")["items"]
-    assert not [one for one in listed if "owner" in one["spec"]]
-    return {one["spec"]["mac"] for one in listed}
+    return macs(kubectl.client.list("mac", fields=IN_STOCK))
+
+
+def with_stock(kubectl: Kubectl) -> set[str]:
+    """Wait until there are addresses in state Stock; return them."""
+    return kubectl.client.until("mac", macs, "something in stock", fields=IN_STOCK)
+
+
+def without_stock(kubectl: Kubectl, what: str) -> None:
+    """Wait until there is no address in state Stock."""
+    kubectl.client.until("mac", lambda found: not found, what, fields=IN_STOCK, deadline_s=GOES_S)
+
+
+def macs(allocations: Collection[dict[str, Any]]) -> set[str]:
+    assert not [one for one in allocations if "owner" in one["spec"]]
+    return {one["spec"]["mac"] for one in allocations}
 
 
 def test_the_next_pod_gets_what_was_created_ahead(shop: Shop) -> None:
@@ -69,11 +82,11 @@ def test_the_next_pod_gets_what_was_created_ahead(shop: Shop) -> None:
 def test_it_is_nobody_s_until_then_and_goes_when_nobody_comes(shop: Shop) -> None:
     [mac] = stock(shop.kubectl)
 
-    refusal = shop.kubectl.fails("delete", "mac", mac.replace(":", "-"))
+    said = refusal(lambda: shop.client.delete("mac", name_of(mac)))
 
-    assert f"{mac} is Stock, and an allocation goes only after its owner" in refusal
-    assert "or frees it by itself within minutes" in refusal
-    eventually(lambda: not stock(shop.kubectl), "no stock without demand", GOES_S)
+    assert f"{mac} is Stock, and an allocation goes only after its owner" in said
+    assert "or frees it by itself within minutes" in said
+    without_stock(shop.kubectl, "no stock without demand")
 
 
 def test_who_asks_for_it_by_name_gets_it(shop: Shop) -> None:
@@ -89,7 +102,7 @@ def test_a_dry_run_leaves_it_where_it_is(shop: Shop) -> None:
     [mac] = stock(shop.kubectl)
 
     for asked in (NET, [{"name": "a", "mac": mac}]):
-        shop("create", "-f", "-", "--dry-run=server", stdin=manifest("dry", asked))
+        shop.dry_run("dry", asked)
 
     [element] = shop.create("second", NET)
     assert element["mac"] == mac
@@ -102,10 +115,10 @@ def test_another_replica_s_is_refused_to_who_asks_by_name(
     programs.webhooks[0].process.kill()
     start_webhook(own_cluster, "webhook-2", *QUIET).wait_ready()
 
-    refusal = shop.refuses("asking", [{"name": "a", "mac": mac}])
+    said = shop.refuses("asking", [{"name": "a", "mac": mac}])
 
-    assert f"asks for {mac}, which the pool has just given to somebody, or keeps ready" in refusal
-    assert "leave out the mac and get one from the pool, or retry in 7 minutes" in refusal
+    assert f"asks for {mac}, which the pool has just given to somebody, or keeps ready" in said
+    assert "leave out the mac and get one from the pool, or retry in 7 minutes" in said
 
 
 def test_a_webhook_that_stops_leaves_no_stock_and_one_that_is_killed_for_minutes_only(
@@ -116,12 +129,12 @@ def test_a_webhook_that_stops_leaves_no_stock_and_one_that_is_killed_for_minutes
     again = start_webhook(own_cluster, "webhook-1", *QUIET)
     again.wait_ready()
     shop.create("second", NET)
-    [left] = eventually(lambda: stock(shop.kubectl), "something in stock again")
+    [left] = with_stock(shop.kubectl)
 
     again.process.kill()
 
     assert stock(shop.kubectl) == {left}
-    eventually(lambda: not stock(shop.kubectl), "the controller collecting it", GOES_S)
+    without_stock(shop.kubectl, "the controller collecting it")
 
 
 def test_a_webhook_that_was_paused_gives_out_nothing_that_went_meanwhile(
@@ -130,7 +143,7 @@ def test_a_webhook_that_was_paused_gives_out_nothing_that_went_meanwhile(
     [ready] = stock(shop.kubectl)
     webhook = programs.webhooks[0].process
     webhook.pause()
-    eventually(lambda: not stock(shop.kubectl), "the controller collecting it", GOES_S)
+    without_stock(shop.kubectl, "the controller collecting it")
 
     webhook.resume()
     [element] = shop.create("late", NET)

@@ -1,10 +1,9 @@
-"""Upgrade from the previous manifest, roll back, uninstall, install again: what stays users' own.
+"""Upgrade from the previous manifest, roll back, uninstall, install again: users keep their own.
 
-The programs are today's throughout: only the manifest of the previous release is at hand here.
+The programs are always the current ones: of the previous release there is only the manifest.
 """
 
-import json
-from collections.abc import Iterator
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,32 +11,25 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.cluster.controlplane import ControlPlane, ephemeral
+from e2e.cluster.client import Client
+from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds
+from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
 from e2e.cluster.programs import NAMESPACE
 from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, apply_release, start, stop, wait_in_force
-from e2e.farm import LAN, OPT_IN_VMS, Pasture
+from e2e.cluster.release_up import MANIFEST, apply_release, start, stop, wait_in_force
+from e2e.farm import LAN, OPTED_IN_VMS, Pasture
 from e2e.load import Crowd
-from e2e.pods import OPT_IN, Shop, declaration
+from e2e.pods import OPTED_IN, Shop, declaration
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
-MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
+MUTATOR = ("mutatingwebhookconfiguration", "kubemacpool-mutator")
 WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 RANGE = ("06:00:00:00:00:00", "06:00:00:00:ff:ff")
 DECLARED, CLAIMED = "0a:00:00:00:0a:01", "0a:00:00:00:0a:02"
+QUIET_S = 1
+JSON_PATCH = "application/json-patch+json"
 RESERVED = {"start": "06:00:00:00:00:10"}
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """A cluster in use, and what of it shall stay."""
-
-    cluster: ControlPlane
-    programs: Installed
-    shop: Shop
-    kept: dict[str, Any]
 
 
 def their_copy(release: Path, folder: Path) -> str:
@@ -52,94 +44,79 @@ def their_copy(release: Path, folder: Path) -> str:
 
 def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
     """What users have that an upgrade must leave as it is."""
-    allocations = kubectl.json("get", "macallocations")["items"]
-    webhooks = kubectl.json("get", MUTATOR)["webhooks"]
+    client = kubectl.client
+    allocations = client.list("macallocations")
+    webhooks = client.read(*MUTATOR)["webhooks"]
     return {
         "allocations": {
             one["metadata"]["uid"]: one["spec"]
             for one in allocations
             if one["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
         },
-        "reserved": kubectl.json("get", "macpool", "default")["spec"]["reserved"],
+        "reserved": client.read("macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
-        "policy": kubectl.json("get", *pool.CONFIG_MAP)["data"]["COLLISION_POLICY"],
+        "policy": client.read("configmap", *pool.CONFIG)["data"]["COLLISION_POLICY"],
         "bundles": [one["clientConfig"]["caBundle"] for one in webhooks],
-        "labels": kubectl.json("get", "namespace", namespace)["metadata"]["labels"],
+        "labels": client.read("namespace", namespace)["metadata"]["labels"],
         "pods": [
             (one["metadata"]["uid"], one["metadata"]["annotations"])
-            for one in kubectl.json("get", "pods", "-n", namespace)["items"]
+            for one in client.list("pods", namespace)
         ],
-        "secrets": kubectl.json("get", "secrets", "-n", NAMESPACE)["items"],
+        "secrets": client.list("secrets", NAMESPACE),
     }
 
 
 @WAYS
-def test_an_upgrade_leaves_what_users_have_and_serves_on(way: list[str], tmp_path: Path) -> None:
-    with ephemeral() as cluster:
-        before = in_use(cluster, their_copy(PREVIOUS, tmp_path), way)
-        kubectl, shop = cluster.kubectl, before.shop
-        try:
-            new = their_copy(MANIFEST, tmp_path)
-            kubectl("apply", "-f", new, *way)
-
-            assert kept(kubectl, shop.namespace) == before.kept
-            assert kubectl("diff", "-f", new, *way) == ""
-            roles = kubectl("get", "role,rolebinding", "-n", NAMESPACE, "-o", "name")
-            assert "role.rbac.authorization.k8s.io/kubemacpool-certificates" in roles.split()
-            start(cluster, replicas=2, quiet_s=5)
-            [element] = shop.create("after", [{"name": "a"}])
-            shop.bound(element["mac"], "after")
-            known = before.kept["allocations"]
-            assert known.items() <= kept(kubectl, shop.namespace)["allocations"].items()
-            shop.delete("claimant")
-            eventually(lambda: shop.spec(CLAIMED).get("state") == "Declared", "Declared again")
-        finally:
-            stop(cluster)
-
-
-@WAYS
-def test_a_roll_back_of_the_manifest_leaves_what_users_have_and_serves_on(
-    way: list[str], tmp_path: Path
+def test_an_upgrade_and_a_roll_back_leave_what_users_have_and_serve_on(
+    empty_cluster: ControlPlane, way: list[str], tmp_path: Path
 ) -> None:
-    with ephemeral() as cluster:
-        before = in_use(cluster, their_copy(MANIFEST, tmp_path), way)
-        kubectl, shop = cluster.kubectl, before.shop
-        try:
-            old = their_copy(PREVIOUS, tmp_path)
-            kubectl("apply", "-f", old, *way)
+    old, new = their_copy(PREVIOUS, tmp_path), their_copy(MANIFEST, tmp_path)
+    shop = in_use(empty_cluster, old, way)
+    kubectl = empty_cluster.kubectl
 
-            assert kept(kubectl, shop.namespace) == before.kept
-            assert kubectl("diff", "-f", old, *way) == ""
-            start(cluster, replicas=2, quiet_s=5)
-            [element] = shop.create("after", [{"name": "a"}])
-            shop.bound(element["mac"], "after")
-            known = before.kept["allocations"]
-            assert known.items() <= kept(kubectl, shop.namespace)["allocations"].items()
-        finally:
-            stop(cluster)
+    serves_on(empty_cluster, shop, new, way)
+    assert kubectl.client.get("role", "kubemacpool-certificates", NAMESPACE)
+    shop.delete("claimant")
+    shop.holds(CLAIMED, lambda found: found["spec"]["state"] == "Declared", "Declared again")
+
+    serves_on(empty_cluster, shop, old, way)
+    kubectl.client.delete("namespace", shop.namespace, wait=False)
 
 
-def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Before:
-    """The previous release on a cluster, whose users have done what they may."""
-    kubectl = cluster.kubectl
+def serves_on(cluster: ControlPlane, shop: Shop, file: str, way: list[str]) -> None:
+    """Apply another release; it changes nothing that users have, and serves the next pod."""
+    kubectl, before = cluster.kubectl, kept(cluster.kubectl, shop.namespace)
+
     kubectl("apply", "-f", file, *way)
-    wait = ("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-    eventually(lambda: not kubectl.run(*wait).returncode, "the CRDs established")
+
+    assert kept(kubectl, shop.namespace) == before
+    assert kubectl("diff", "-f", file, *way) == ""
+    start(cluster, replicas=1, quiet_s=QUIET_S)
+    name = f"served-by-{Path(file).stem}"
+    [element] = shop.create(name, [{"name": "a"}])
+    shop.bound(element["mac"], name)
+    assert before["allocations"].items() <= kept(kubectl, shop.namespace)["allocations"].items()
+
+
+def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Shop:
+    """A release on a cluster, and a namespace whose users have done what they may."""
+    kubectl, namespace = cluster.kubectl, f"shop-{secrets.token_hex(4)}"
+    kubectl("apply", "-f", file, *way)
+    client = kubectl.client
+    for crd in ("macallocations.kubemacpool.io", "macpools.kubemacpool.io"):
+        client.wait_established(crd)
     pool.edit(kubectl, COLLISION_POLICY="Warn")
-    programs = start(cluster, replicas=2, quiet_s=5)
-    kubectl("create", "namespace", "shop")
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", "shop", "--timeout=60s")
-    kubectl("label", "namespace", "shop", OPT_IN, "team=network")
-    patch = json.dumps({"spec": {"reserved": [RESERVED]}})
-    kubectl("patch", "macpool", "default", "--type=merge", "-p", patch)
+    start(cluster, replicas=1, quiet_s=QUIET_S)
+    client.create_namespace(namespace, **OPTED_IN, team="network")
+    client.patch("macpool", "default", {"spec": {"reserved": [RESERVED]}})
     for mac in (DECLARED, CLAIMED):
-        kubectl.apply(declaration(mac))
-    shop = Shop(kubectl, "shop")
+        client.create(declaration(mac))
+    shop = Shop(kubectl, namespace)
     [element] = eventually(lambda: served(shop, "samplepod"), "a pod with an address")
     shop.bound(element["mac"], "samplepod")
     shop.create("claimant", [{"name": "a", "mac": CLAIMED}])
     shop.bound(CLAIMED, "claimant")
-    return Before(cluster, programs, shop, kept(kubectl, "shop"))
+    return shop
 
 
 def served(shop: Shop, name: str) -> list[dict[str, Any]]:
@@ -157,103 +134,108 @@ class Edit:
     what: tuple[str, ...]
     path: str  # a JSON pointer
     value: object
-    shown: str  # the same place as JSONPath
+
+    def shown(self, client: Client) -> object:
+        """Return what is written there now."""
+        found: Any = client.read(*self.what)
+        for key in self.path.split("/")[1:]:
+            found = found[int(key) if isinstance(found, list) else key]
+        return found
 
 
 EDITED = {
     "the label's value": Edit(
-        (MUTATOR,),
+        MUTATOR,
         "/webhooks/0/namespaceSelector/matchLabels",
         {"mutatepods.kubemacpool.io": "production"},
-        ".webhooks[0].namespaceSelector.matchLabels",
     ),
     "the number of webhooks": Edit(
-        ("deployment/kubemacpool-mac-controller-manager", "-n", NAMESPACE),
+        ("deployment", "kubemacpool-mac-controller-manager", NAMESPACE),
         "/spec/replicas",
         3,
-        ".spec.replicas",
     ),
     "the life of certificates": Edit(
-        ("deployment/kubemacpool-controller", "-n", NAMESPACE),
+        ("deployment", "kubemacpool-controller", NAMESPACE),
         "/spec/template/spec/containers/0/env/1/value",
         "720h0m0s",
-        ".spec.template.spec.containers[0].env[1].value",
     ),
     "who reaches the webhook": Edit(
-        ("networkpolicy/kubemacpool-webhook", "-n", NAMESPACE),
+        ("networkpolicy", "kubemacpool-webhook", NAMESPACE),
         "/spec/ingress",
         [{"from": [{"ipBlock": {"cidr": "192.0.2.10/32"}}], "ports": [{"port": 8000}]}],
-        ".spec.ingress",
     ),
 }
 
 
-@pytest.fixture(scope="module")
-def own_kubectl() -> Iterator[Kubectl]:
-    with ephemeral() as cluster:
-        yield cluster.kubectl
-
-
 @WAYS
-@pytest.mark.parametrize("edited", EDITED)
-def test_what_stands_in_the_manifest_is_brought_back_by_an_apply(
-    own_kubectl: Kubectl, edited: str, way: list[str]
+def test_an_apply_brings_back_each_part_of_the_manifest_that_was_edited_by_hand(
+    bare_cluster: ControlPlane, way: list[str]
 ) -> None:
-    kubectl, edit = own_kubectl, EDITED[edited]
+    kubectl = bare_cluster.kubectl
     file, force = ("apply", "-f", str(MANIFEST)), (*way, "--force-conflicts") if way else ()
     kubectl(*file, *force)
-    shown = ("get", *edit.what, "-o", f"jsonpath={{{edit.shown}}}")
-    original = kubectl(*shown)
-    patch = json.dumps([{"op": "replace", "path": edit.path, "value": edit.value}])
-    kubectl("patch", *edit.what, "--type=json", "-p", patch)
-    assert kubectl(*shown) != original
+    client = kubectl.client
+    original = shown(client)
+    for edit in EDITED.values():
+        kind, name, *namespace = edit.what
+        change = [{"op": "replace", "path": edit.path, "value": edit.value}]
+        client.patch(kind, name, change, *namespace, content=JSON_PATCH)
+    edited = shown(client)
+    assert all(edited[name] != original[name] for name in EDITED)
 
     if way:  # it says so first
-        assert "conflict" in kubectl.fails(*file, *way)
-        assert kubectl(*shown) != original
+        assert kubectl.fails(*file, *way).count("Apply failed with") == len(EDITED)
+        assert shown(client) == edited
     kubectl(*file, *force)
 
-    assert kubectl(*shown) == original
+    assert shown(client) == original
 
 
-def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows_it() -> None:
-    with ephemeral() as cluster:
-        kubectl = cluster.kubectl
-        apply_machine_crds(kubectl)
-        apply_release(kubectl)
-        start(cluster, replicas=2, quiet_s=5)
-        try:
-            shop, machine = _served_both(kubectl)
-            [pod] = shop.elements("samplepod")
-            labels = kubectl.json("get", "namespace", "shop")["metadata"]["labels"]
+def shown(client: Client) -> dict[str, object]:
+    """Each edited place as it is now."""
+    return {name: edit.shown(client) for name, edit in EDITED.items()}
 
-            # One that is under way may meet a program that is losing its rights: then the next try.
-            crowd, names = Crowd(cluster.kubeconfig, 2), [f"meanwhile-{one}" for one in range(200)]
-            with crowd.begin("shop", names, [{"name": "a"}], tries=3) as answered:
-                eventually(lambda: answered() > 0, "somebody creating pods all the while")
-                kubectl("delete", "-f", str(MANIFEST))
 
-            stop(cluster)
-            assert crowd.refusals == []
-            assert "NotFound" in kubectl.fails("get", "namespace", NAMESPACE)
-            assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
-            assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
-            assert kubectl.json("get", "namespace", "shop")["metadata"]["labels"] == labels
-            assert shop.elements("samplepod") == [pod]
-            assert Pasture(kubectl, "shop").addresses("db") == {"lan": machine}
-            [unserved] = shop.create("afterwards", [{"name": "a"}])
-            assert "mac" not in unserved
-            assert Pasture(kubectl, "shop").create("later", LAN) == {"lan": ""}
+def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows_it(
+    empty_cluster: ControlPlane,
+) -> None:
+    cluster, kubectl = empty_cluster, empty_cluster.kubectl
+    apply_machine_crds(kubectl)
+    apply_release(kubectl)
+    start(cluster, replicas=2, quiet_s=QUIET_S)
+    shop, machine = _served_both(kubectl)
+    [pod] = shop.elements("samplepod")
+    pasture = Pasture(kubectl, shop.namespace)
+    labels = kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"]
 
-            apply_release(kubectl)
-            start(cluster, replicas=2, quiet_s=5)
+    # A request under way may meet a program that is losing its rights; the next try is served.
+    crowd, names = Crowd(cluster.kubeconfig, 2), [f"during-{number}" for number in range(200)]
+    with crowd.begin(shop.namespace, names, [{"name": "a"}], tries=3) as answered:
+        eventually(lambda: answered() > 0, "pods created during the uninstall")
+        kubectl("delete", "-f", str(MANIFEST))
 
-            assert shop.bound(pod["mac"], "samplepod")["source"] == "Adopted"
-            assert Pasture(kubectl, "shop").bound(machine, "db")["source"] == "Adopted"
-            wait_in_force(kubectl)
-            assert "belongs to" in shop.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
-        finally:
-            stop(cluster)
+    stop(cluster)
+    assert crowd.refusals == []
+    assert kubectl.client.get("namespace", NAMESPACE) is None
+    assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
+    assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
+    assert kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"] == labels
+    assert shop.elements("samplepod") == [pod]
+    assert pasture.addresses("db") == {"lan": machine}
+    [unserved] = shop.create("afterwards", [{"name": "a"}])
+    assert "mac" not in unserved
+    assert pasture.create("later", LAN) == {"lan": ""}
+
+    apply_release(kubectl)
+    start(cluster, replicas=2, quiet_s=QUIET_S)
+
+    assert shop.bound(pod["mac"], "samplepod")["source"] == "Adopted"
+    assert pasture.bound(machine, "db")["source"] == "Adopted"
+    wait_in_force(kubectl)
+    assert "belongs to" in shop.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
+    stop(cluster)
+    kubectl.client.delete("namespace", shop.namespace, wait=False)
+    remove_crds(kubectl)
 
 
 _ALL_OURS = (
@@ -264,10 +246,9 @@ _ALL_OURS = (
 
 def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
     """A namespace with a pod and a VM that have addresses; and the VM's."""
-    kubectl("create", "namespace", "shop")
-    kubectl("wait", "--for=create", "serviceaccount/default", "-n", "shop", "--timeout=60s")
-    kubectl("label", "namespace", "shop", OPT_IN, OPT_IN_VMS)
-    shop, pasture = Shop(kubectl, "shop"), Pasture(kubectl, "shop")
+    namespace = f"shop-{secrets.token_hex(4)}"
+    kubectl.client.create_namespace(namespace, **OPTED_IN, **OPTED_IN_VMS)
+    shop, pasture = Shop(kubectl, namespace), Pasture(kubectl, namespace)
     eventually(lambda: served(shop, "samplepod"), "a pod with an address")
     eventually(lambda: _serves_vms(pasture), "VMs are served")
     machine = pasture.create("db", LAN)["lan"]
@@ -278,5 +259,5 @@ def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
 def _serves_vms(pasture: Pasture) -> bool:
     """Whether the API server asks the webhook for VMs by now."""
     mac = pasture.create("probe", LAN)["lan"]
-    pasture("delete", "vm", "probe")
+    pasture.delete("vm", "probe")
     return bool(mac)

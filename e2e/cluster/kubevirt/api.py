@@ -1,11 +1,12 @@
 """virt-api as a process, and what makes the API server ask it: webhooks and an aggregated API."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
 from e2e.cluster import accounts, certificates, processes
+from e2e.cluster.client import Client, refusal
+from e2e.cluster.connection import Refused
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt.crds import NAMESPACE, printed
@@ -36,12 +37,9 @@ _ENDPOINTS = {
 }
 
 
-_DRY_RUN = ("create", "-f", "-", "-n", "default", "--dry-run=server", "-o", "json")
-
-
 def launch(cluster: ControlPlane) -> Program:
     """Start it on its Service's ClusterIP; it is not ready yet."""
-    address = _service_address(cluster.kubectl)
+    address = _service_address(cluster.kubectl.client)
     folder = write_certificates(cluster.state / NAME, address)
     process = processes.start(
         NAME,
@@ -80,7 +78,7 @@ def service() -> dict[str, Any]:
 
 def register(cluster: ControlPlane) -> None:
     """Let the API server ask the process; return when it does."""
-    cluster.kubectl.apply(json.dumps(_ENDPOINTS))
+    cluster.kubectl.client.apply(_ENDPOINTS)
     ask(cluster.kubectl, cluster.state / NAME, _PORT)
 
 
@@ -89,21 +87,25 @@ def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
     authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
     asking = [one for one in printed("api") if one["kind"] in _ASKED]
     for one in asking:
-        for client in _clients(one):
-            client["caBundle"] = authority
-            client["service"]["port"] = port
-    kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": asking}))
-    services = [f"apiservice/{o['metadata']['name']}" for o in asking if o["kind"] == _ASKED[2]]
-    kubectl("wait", "--for=condition=Available", *services, "--timeout=60s")
-    eventually(lambda: _defaults(kubectl), "virt-api fills in what a machine lacks")
-    eventually(lambda: _refuses(kubectl), "virt-api refuses an interface without a network")
+        for called in _clients(one):
+            called["caBundle"] = authority
+            called["service"]["port"] = port
+    client = kubectl.client
+    for one in asking:
+        client.apply(one)
+    for one in asking:
+        if one["kind"] == _ASKED[2]:
+            name = one["metadata"]["name"]
+            client.wait("apiservice", name, _is_available, f"APIService {name} available")
+    eventually(lambda: _defaults(client), "virt-api fills in what a machine lacks")
+    eventually(lambda: _refuses(client), "virt-api refuses an interface without a network")
 
 
 def unregister(kubectl: Kubectl) -> None:
     """Let the API server no longer ask virt-api."""
     asking = [one for one in printed("api") if one["kind"] in _ASKED]
-    names = [f"{one['kind'].lower()}/{one['metadata']['name']}" for one in asking]
-    kubectl("delete", "--ignore-not-found", *names)
+    for one in asking:
+        kubectl.client.delete(one["kind"].lower(), one["metadata"]["name"], missing_ok=True)
 
 
 def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
@@ -113,24 +115,27 @@ def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
     return [asking["spec"]]
 
 
-def _service_address(kubectl: Kubectl) -> str:
+def _service_address(client: Client) -> str:
     ours = service()
     ours["spec"]["ports"][0]["port"] = _PORT
-    kubectl.apply(json.dumps(ours))
-    named = ("get", "service", NAME, "-n", NAMESPACE)
-    return kubectl(*named, "-o", "jsonpath={.spec.clusterIP}")
+    address: str = client.apply(ours)["spec"]["clusterIP"]
+    return address
 
 
-def _defaults(kubectl: Kubectl) -> bool:
-    halted = manifest("probe", run_strategy="Halted")
-    created = kubectl.run(*_DRY_RUN, stdin=json.dumps(halted))
-    if created.returncode:
+def _is_available(service: dict[str, Any]) -> bool:
+    conditions = service.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+
+
+def _defaults(client: Client) -> bool:
+    try:
+        created = client.create(manifest("probe", run_strategy="Halted"), dry_run=True)
+    except Refused:
         return False
-    domain = json.loads(created.stdout)["spec"]["template"]["spec"]["domain"]
-    return "machine" in domain
+    return "machine" in created["spec"]["template"]["spec"]["domain"]
 
 
-def _refuses(kubectl: Kubectl) -> bool:
+def _refuses(client: Client) -> bool:
     broken = manifest("probe", [Interface("pod")], run_strategy="Halted")
     broken["spec"]["template"]["spec"]["networks"] = []
-    return "interfaces[0].name" in kubectl.run(*_DRY_RUN, stdin=json.dumps(broken)).stderr
+    return "interfaces[0].name" in refusal(lambda: client.create(broken, dry_run=True))

@@ -8,13 +8,11 @@ from typing import Any
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.locate import find_kubevirt, has_kubevirt
 from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import eventually
 
 NAMESPACE = "kubevirt"
 
 _PRINTER, _NETWORKS_CRD = "kubevirt-manifests", "networks-crd.yaml"
 _MACHINES = ("virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io")
-_SERVER_SIDE = ("--server-side", "--force-conflicts")  # up to 675 KB: too much for an annotation
 
 
 def at_hand() -> bool:
@@ -47,20 +45,24 @@ def apply_machine_crds(kubectl: Kubectl) -> None:
 
 def apply_networks_crd(kubectl: Kubectl) -> None:
     """Apply the CRD NetworkAttachmentDefinition; return when it is established."""
-    path = str(_found()[_NETWORKS_CRD])
-    kubectl("apply", *_SERVER_SIDE, "-f", path)
-    kubectl("wait", "--for=condition=Established", "-f", path, "--timeout=60s")
+    crd = kubectl.client.apply(_found()[_NETWORKS_CRD].read_text())
+    kubectl.client.wait_established(crd["metadata"]["name"])
 
 
 def remove_crds(kubectl: Kubectl) -> None:
     """Remove all of KubeVirt's CRDs and their objects, but not that of networks."""
-    kubectl("delete", "--ignore-not-found", *_names(printed("crds")))
+    names = [crd["metadata"]["name"] for crd in printed("crds")]
+    for name in names:
+        kubectl.client.delete("crd", name, wait=False, missing_ok=True)
+    for name in names:
+        kubectl.client.wait_gone("crd", name)
 
 
 def apply_accounts(kubectl: Kubectl) -> None:
     """Apply the namespace, the service accounts of KubeVirt's programs, and their roles."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    kubectl.apply(_as_list([namespace, *printed("rbac")]), *_SERVER_SIDE)
+    for account in (namespace, *printed("rbac")):
+        kubectl.client.apply(account)
 
 
 def printed(what: str) -> list[dict[str, Any]]:
@@ -76,15 +78,7 @@ def _found() -> dict[str, Path]:
 
 
 def _apply(kubectl: Kubectl, crds: list[dict[str, Any]]) -> None:
-    kubectl.apply(_as_list(crds), *_SERVER_SIDE)
-    # Just created, they have no conditions yet, which kubectl takes for an error.
-    wait = ("wait", "--for=condition=Established", *_names(crds), "--timeout=60s")
-    eventually(lambda: kubectl.run(*wait).returncode == 0, "KubeVirt's CRDs established")
-
-
-def _as_list(items: list[dict[str, Any]]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-
-
-def _names(crds: list[dict[str, Any]]) -> list[str]:
-    return [f"crd/{crd['metadata']['name']}" for crd in crds]
+    for crd in crds:
+        kubectl.client.apply(crd)
+    for crd in crds:
+        kubectl.client.wait_established(crd["metadata"]["name"])

@@ -5,14 +5,14 @@ under its service account, and nothing else; the pods around them are the `kubel
 """
 
 import datetime as dt
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from e2e.cluster import accounts
+from e2e.cluster.client import Client, connect
+from e2e.cluster.connection import Refused
 from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt.crds import NAMESPACE
 from e2e.cluster.kubevirt.interfaces import seen_in
 from e2e.cluster.kubevirt.kubelet import NODES, Kubelet
@@ -36,13 +36,13 @@ class Handler:
     """virt-handler on all nodes."""
 
     kubelet: Kubelet
-    kubectl: Kubectl  # with virt-handler's rights: it may update a VMI, and not even get one
+    client: Client  # with virt-handler's rights: it may update a VMI, and not even get one
 
     @classmethod
     def of(cls, cluster: ControlPlane, kubelet: Kubelet) -> "Handler":
         """The one whose service account is `kubevirt-handler`."""
         config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
-        return cls(kubelet, replace(cluster.kubectl, kubeconfig=config))
+        return cls(kubelet, connect(config))
 
     def run(self, machines: Machines, name: str, node: str = NODES[0]) -> dict[str, Any]:
         """Let the VMI `name` run on `node`, and return it."""
@@ -89,9 +89,8 @@ class Handler:
 
     def end_all(self, machines: Machines) -> None:
         """Let every VMI end, so that the namespace can go."""
-        listed = machines("get", "vmi", "-o", "jsonpath={.items[*].metadata.name}")
-        for name in listed.split():
-            self.stop(machines, name)
+        for vmi in machines.client.list("vmi", machines.namespace):
+            self.stop(machines, vmi["metadata"]["name"])
 
     def finish_migration(
         self, machines: Machines, migration: str, node: str = NODES[1]
@@ -139,10 +138,13 @@ class Handler:
             if vmi is None:
                 return True
             change(vmi)
-            put = self.kubectl.run("replace", "--raw", path, "-f", "-", stdin=json.dumps(vmi))
-            raced = "object has been modified" in put.stderr or "not found" in put.stderr
-            assert not put.returncode or raced, put.stderr
-            return not put.returncode
+            try:
+                self.client.connection.send("PUT", path, vmi)
+            except Refused as refused:
+                if refused.reason not in {"Conflict", "NotFound"}:
+                    raise
+                return False
+            return True
 
         eventually(written, f"the VMI {name} is written")
 

@@ -9,24 +9,32 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.kubectl import Kubectl
+from e2e.cluster.client import STRATEGIC, Client
+from e2e.cluster.connection import Refused
 
 NODES = ("node-1", "node-2")
 
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 _NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
+_CAPACITY = {"cpu": "32", "memory": "64Gi", "pods": "110"}
+_NODE_STATUS = {
+    "capacity": _CAPACITY,
+    "allocatable": _CAPACITY,
+    "conditions": [{"type": "Ready", "status": "True", "reason": "StandIn"}],
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Kubelet:
     """The kubelets of all nodes, as an administrator."""
 
-    kubectl: Kubectl
+    client: Client
 
     def join(self) -> None:
         """Make the nodes, as nodes on which virt-handler is at work."""
         for name in NODES:
-            self.kubectl.apply(json.dumps(_node(name)))
+            self.client.apply(_node(name))
+            self.client.patch("node", name, {"status": _NODE_STATUS}, subresource="status")
 
     def run(self, pod: dict[str, Any], node: str) -> None:
         """Place a pod on `node`, give it its networks, and have all its containers ready."""
@@ -39,9 +47,9 @@ class Kubelet:
                 "target": {"apiVersion": "v1", "kind": "Node", "name": node},
             }
             path = f"/api/v1/namespaces/{namespace}/pods/{name}/binding"
-            self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(binding))
+            self.client.connection.send("POST", path, binding)
         self.attach(pod)
-        self._patch(namespace, name, {"status": _running(pod)}, "--subresource=status")
+        self._patch(namespace, name, {"status": _running(pod)}, subresource="status")
 
     def attach(self, pod: dict[str, Any]) -> None:
         """Give a pod the networks that its annotation asks for, and no others."""
@@ -54,31 +62,24 @@ class Kubelet:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         conditions = [{"type": "Ready", "status": "False", "reason": "PodCompleted"}]
         status = {"status": {"phase": phase, "conditions": conditions}}
-        self._patch(namespace, name, status, "--subresource=status")
-        named = ("pod", name, "-n", namespace, "--ignore-not-found")
-        if self.kubectl("get", *named, "-o", "jsonpath={.metadata.deletionTimestamp}"):
-            self.kubectl("delete", *named, "--grace-period=0", "--force")
+        self._patch(namespace, name, status, subresource="status")
+        left = self.client.get("pod", name, namespace)
+        if left and "deletionTimestamp" in left["metadata"]:
+            self.client.delete("pod", name, namespace, grace_s=0, missing_ok=True)
 
-    def _patch(self, namespace: str, name: str, patch: object, *args: str) -> None:
-        target = ("patch", "pod", name, "-n", namespace, *args)
-        done = self.kubectl.run(*target, "--type=strategic", "-p", json.dumps(patch))
-        gone = "NotFound" in done.stderr  # it was deleted before it was on a node
-        assert not done.returncode or gone, done.stderr
+    def _patch(self, namespace: str, name: str, change: object, *, subresource: str = "") -> None:
+        try:
+            self.client.patch(
+                "pod", name, change, namespace, subresource=subresource, content=STRATEGIC
+            )
+        except Refused as refused:
+            if refused.reason != "NotFound":  # the pod was deleted before it was on a node
+                raise
 
 
 def _node(name: str) -> dict[str, Any]:
     labels = {"kubernetes.io/hostname": name, "kubevirt.io/schedulable": "true"}
-    capacity = {"cpu": "32", "memory": "64Gi", "pods": "110"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {"name": name, "labels": labels},
-        "status": {
-            "capacity": capacity,
-            "allocatable": capacity,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "StandIn"}],
-        },
-    }
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}}
 
 
 def _running(pod: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Virtual machines of one namespace, as tests speak of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from e2e.cluster.client import Client
 from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import READY_S, eventually
+from e2e.cluster.readiness import READY_S
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 
@@ -64,23 +65,47 @@ class Machines:
     kubectl: Kubectl
     namespace: str
 
+    @property
+    def client(self) -> Client:
+        """The client of its cluster."""
+        return self.kubectl.client
+
     def __call__(self, *args: str, stdin: str = "") -> str:
         """Run kubectl in it."""
         return self.kubectl(*args, "-n", self.namespace, stdin=stdin)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """Return a stored object."""
-        return self.kubectl.json("get", kind, name, "-n", self.namespace)
+        return self.client.read(kind, name, self.namespace)
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
-        """Return a stored object, or nothing where there is none."""
-        text = self("get", kind, name, "--ignore-not-found", "-o", "json")
-        found: dict[str, Any] | None = json.loads(text) if text else None
-        return found
+        """Return a stored object, or None."""
+        return self.client.get(kind, name, self.namespace)
 
     def gone(self, kind: str, name: str) -> bool:
-        """Whether there is no such object."""
+        """Return True if there is no such object."""
         return self.find(kind, name) is None
+
+    def wait_gone(self, kind: str, name: str) -> None:
+        """Wait until there is no such object."""
+        self.client.wait_gone(kind, name, self.namespace)
+
+    def wait(
+        self,
+        kind: str,
+        name: str,
+        holds: Callable[[dict[str, Any]], bool],
+        what: str,
+        deadline_s: float = READY_S,
+    ) -> dict[str, Any]:
+        """Wait until an object, which may come later, fulfils `holds`; return it."""
+
+        def fulfilled(found: dict[str, Any]) -> dict[str, Any] | None:
+            return found if holds(found) else None
+
+        found = self.client.wait(kind, name, fulfilled, what, self.namespace, deadline_s=deadline_s)
+        assert found
+        return found
 
     def create_network(self, name: str) -> None:
         """Create a NetworkAttachmentDefinition: a bridge to which machines may connect."""
@@ -91,14 +116,13 @@ class Machines:
             "metadata": {"name": name},
             "spec": {"config": json.dumps(config)},
         }
-        self("create", "-f", "-", stdin=json.dumps(definition))
+        self.client.create(definition, self.namespace)
 
     def create(
         self, name: str, interfaces: Sequence[Interface] = (), *, run_strategy: str = "Always"
     ) -> None:
         """Create a VirtualMachine."""
-        stdin = json.dumps(manifest(name, interfaces, run_strategy=run_strategy))
-        self("create", "-f", "-", stdin=stdin)
+        self.client.create(manifest(name, interfaces, run_strategy=run_strategy), self.namespace)
 
     def create_instance(self, name: str, interfaces: Sequence[Interface] = ()) -> None:
         """Create a VirtualMachineInstance that no VirtualMachine has."""
@@ -108,41 +132,29 @@ class Machines:
             "metadata": {"name": name},
             "spec": manifest(name, interfaces)["spec"]["template"]["spec"],
         }
-        self("create", "-f", "-", stdin=json.dumps(bare))
+        self.client.create(bare, self.namespace)
 
     def run_strategy(self, name: str, strategy: str) -> None:
         """Let a VirtualMachine run, or not: Always, Halted, Manual."""
-        patch = json.dumps({"spec": {"runStrategy": strategy}})
-        self("patch", "vm", name, "--type=merge", "-p", patch)
+        self.client.patch("vm", name, {"spec": {"runStrategy": strategy}}, self.namespace)
 
-    def request(self, name: str, subresource: str, body: str = "{}") -> None:
+    def request(self, name: str, subresource: str) -> None:
         """Ask virt-api for a subresource, as virtctl does: start, stop, restart, migrate."""
         path = f"/apis/subresources.kubevirt.io/v1/namespaces/{self.namespace}/virtualmachines"
-        self.kubectl("replace", "--raw", f"{path}/{name}/{subresource}", "-f", "-", stdin=body)
+        self.client.connection.send("PUT", f"{path}/{name}/{subresource}", {})
 
     def instance(self, name: str) -> dict[str, Any]:
         """Return the VMI `name`, when it is there."""
-        self("wait", "--for=create", f"vmi/{name}", "--timeout=60s")
-        return self.get("vmi", name)
+        return self.wait_instance(name, lambda _: True)
 
     def wait_instance(
         self,
         name: str,
         holds: Callable[[dict[str, Any]], bool],
         deadline_s: float = READY_S,
-        *,
-        period_s: float = 0.05,
     ) -> dict[str, Any]:
-        """Return the VMI `name` when `holds` says so of it."""
-
-        def asked() -> dict[str, Any] | None:
-            vmi = self.find("vmi", name)  # there may be none just now: the old one went
-            return vmi if vmi and holds(vmi) else None
-
-        what = f"the VMI {name} is as it shall be"
-        found = eventually(asked, what, deadline_s, period_s=period_s)
-        assert found
-        return found
+        """Wait until the VMI `name` fulfils `holds`; return it."""
+        return self.wait("vmi", name, holds, f"the VMI {name} as expected", deadline_s)
 
     def launchers(self, name: str) -> list[dict[str, Any]]:
         """Return the launcher pods of the VMI `name`, the oldest first."""
@@ -150,11 +162,27 @@ class Machines:
 
     def launchers_of(self, vmi: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the launcher pods of a VMI that was read, the oldest first."""
-        return self._pods(f"{_CREATED_BY}={vmi['metadata']['uid']}")
+        return _by_age(self.client.list("pod", self.namespace, labels=_created_by(vmi)))
 
     def launcher(self, name: str) -> dict[str, Any]:
         """Return the first launcher pod of the VMI `name`, when it is there."""
-        return eventually(lambda: self.launchers(name), f"{name} has a launcher pod")[0]
+        labels = _created_by(self.instance(name))
+        what = f"{name} has a launcher pod"
+        return self.client.until("pod", _by_age, what, self.namespace, labels=labels)[0]
+
+    def wait_launcher(
+        self, name: str, holds: Callable[[dict[str, Any]], bool], what: str
+    ) -> dict[str, Any]:
+        """Wait until the newest launcher pod of the VMI `name` fulfils `holds`; return it."""
+
+        def fulfilled(pods: Collection[dict[str, Any]]) -> dict[str, Any] | None:
+            newest = _by_age(pods)[-1:]
+            return newest[0] if newest and holds(newest[0]) else None
+
+        labels = _created_by(self.instance(name))
+        found = self.client.until("pod", fulfilled, what, self.namespace, labels=labels)
+        assert found
+        return found
 
     def migrate(self, name: str, migration: str) -> None:
         """Create a VirtualMachineInstanceMigration of the VMI `name`."""
@@ -164,7 +192,7 @@ class Machines:
             "metadata": {"name": migration},
             "spec": {"vmiName": name},
         }
-        self("create", "-f", "-", stdin=json.dumps(job))
+        self.client.create(job, self.namespace)
 
     def migration(self, name: str) -> dict[str, Any]:
         """Return a VirtualMachineInstanceMigration."""
@@ -172,23 +200,28 @@ class Machines:
 
     def wait_migration(self, name: str, phase: str, deadline_s: float = READY_S) -> None:
         """Return when a VirtualMachineInstanceMigration is in `phase`."""
-        wait = ("wait", f"--for=jsonpath={{.status.phase}}={phase}", f"vmim/{name}")
-        own = (*wait, "--timeout=20s", "-n", self.namespace)
-        eventually(lambda: not self.kubectl.run(*own).returncode, f"{name} {phase}", deadline_s)
+
+        def reached(migration: dict[str, Any]) -> bool:
+            return bool(migration.get("status", {}).get("phase") == phase)
+
+        self.wait("vmim", name, reached, f"{name} {phase}", deadline_s)
 
     def target(self, migration: str) -> dict[str, Any]:
         """Return the pod to which a migration leads, when it is there."""
-        of = f"{_MIGRATION}={self.migration(migration)['metadata']['uid']}"
-        return eventually(lambda: self._pods(of), f"{migration} has a target pod")[0]
-
-    def _pods(self, selector: str) -> list[dict[str, Any]]:
-        order = "--sort-by=.metadata.creationTimestamp"
-        listed = self.kubectl.json("get", "pods", "-n", self.namespace, "-l", selector, order)
-        pods: list[dict[str, Any]] = listed["items"]
-        return pods
+        labels = f"{_MIGRATION}={self.migration(migration)['metadata']['uid']}"
+        what = f"{migration} has a target pod"
+        return self.client.until("pod", _by_age, what, self.namespace, labels=labels)[0]
 
 
 def asked_for(pod: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the elements of a pod's networks annotation."""
     elements: list[dict[str, Any]] = json.loads(pod["metadata"]["annotations"].get(NETWORKS, "[]"))
     return elements
+
+
+def _created_by(vmi: dict[str, Any]) -> str:
+    return f"{_CREATED_BY}={vmi['metadata']['uid']}"
+
+
+def _by_age(pods: Collection[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))

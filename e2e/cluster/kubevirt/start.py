@@ -1,9 +1,9 @@
 """Starts KubeVirt on a cluster: what its operator would have done, and its two programs."""
 
-import json
 from dataclasses import dataclass
 
 from e2e.cluster import release
+from e2e.cluster.client import refusal
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubectl import Kubectl
 from e2e.cluster.kubevirt import api, controller
@@ -63,7 +63,7 @@ def start(cluster: ControlPlane) -> KubeVirt:
     virt_api.wait_ready()
     api.register(cluster)
     await_collector(cluster.kubectl)
-    kubelet = Kubelet(cluster.kubectl)
+    kubelet = Kubelet(cluster.kubectl.client)
     kubelet.join()
     progress.done()
     return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
@@ -72,9 +72,9 @@ def start(cluster: ControlPlane) -> KubeVirt:
 def declare(kubectl: Kubectl) -> None:
     """Say that KubeVirt is deployed, with its accounts: what its programs find when they start."""
     apply_accounts(kubectl)
-    kubectl.apply(json.dumps(_DEPLOYED))
-    status = ("patch", "kubevirt", "kubevirt", "-n", NAMESPACE, "--subresource=status")
-    kubectl(*status, "--type=merge", "-p", json.dumps({"status": _STATUS}))
+    client = kubectl.client
+    client.apply(_DEPLOYED)
+    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")
 
 
 def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
@@ -87,16 +87,18 @@ def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
     probe = manifest("collector-probe", run_strategy="Halted")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
     probe["metadata"] |= {"namespace": "default", "ownerReferences": [owner]}
-    refusal = ""
+    client, said = kubectl.client, ""
 
     def admitted() -> bool:
-        nonlocal refusal
-        done = kubectl.run("apply", "-f", "-", stdin=json.dumps(probe))
-        refusal = done.stderr.strip()
-        return not done.returncode
+        nonlocal said
+        said = refusal(lambda: client.apply(probe))
+        return not said
 
     try:
         eventually(admitted, "a machine admitted by virt-api", deadline_s, period_s=1.0)
     except AssertionError as error:
-        raise AssertionError(f"{error}: {refusal}") from None
-    kubectl("wait", "--for=delete", "vm/collector-probe", "-n", "default", "--timeout=120s")
+        raise AssertionError(f"{error}: {said}") from None
+    client.until(
+        "vm", lambda found: not found, "the probe collected", "default",
+        name=probe["metadata"]["name"], deadline_s=120,
+    )  # fmt: skip
