@@ -57,20 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def sweep(cluster: ControlPlane) -> None:
     """Remove the examples that an earlier run left, and wait until their addresses are free."""
-    kubectl = cluster.kubectl
-    if not kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name"):
+    client = cluster.kubectl.client
+    if client.get("namespace", "shop") is None:
         return
     progress = Progress("   Removing namespace shop, which an earlier run left")
-    kubectl("delete", "namespace", "shop", "--wait=false")
+    client.delete("namespace", "shop", wait=False)
 
     def gone() -> bool:
         progress.tick()
-        left = kubectl("get", "namespace", "shop", "--ignore-not-found", "-o", "name")
-        held = "--field-selector=spec.owner.namespace=shop"
-        return not left and not kubectl("get", "macallocations", held, "-o", "name")
+        held = client.list("mac", fields="spec.owner.namespace=shop")
+        return client.get("namespace", "shop") is None and not held
 
     eventually(gone, "namespace shop and its addresses are gone")
-    kubectl("delete", "-f", f"{_EXAMPLES}/declared.yaml", "--ignore-not-found")
+    client.delete("mac", "02-00-00-00-00-01", missing_ok=True)  # that of declared.yaml
     progress.done()
 
 
@@ -115,8 +114,7 @@ def _opt_in(stage: Stage) -> None:
     title("Opt a namespace in")
     stage.run("kubectl create namespace shop")
     stage.run("kubectl label namespace shop mutatepods.kubemacpool.io=allocate")
-    account = ("serviceaccount/default", "-n", "shop", "--timeout=60s")
-    stage.cluster.kubectl("wait", "--for=create", *account)
+    stage.cluster.kubectl.client.wait_account("shop")
 
 
 def _dry_run(stage: Stage) -> None:
@@ -194,7 +192,7 @@ def _release(stage: Stage) -> None:
     state = "--for=jsonpath='{.spec.state}'=Declared"
     stage.run(f"kubectl wait {state} {declared} --timeout=60s")
     stage.run("kubectl get macallocations")
-    kept = stage.cluster.kubectl.json("get", "macallocations")["items"]
+    kept = stage.cluster.kubectl.client.list("mac")
     left = sum(one["spec"]["state"] != "Stock" for one in kept)
     tell("   And the pool; its status is counted every few seconds:")
     stage.run(f"kubectl wait --for=jsonpath='{{.status.allocated}}'={left} macpool/default")

@@ -1,6 +1,7 @@
 """The demo's virtual machine. KubeVirt's CRDs are real, and none of its programs runs."""
 
 from e2e.cluster.kubevirt import crds
+from e2e.farm import addresses
 from e2e.stage import Stage, title
 
 _VM = "docs/examples/vm.yaml"
@@ -39,9 +40,7 @@ def show_vm(stage: Stage) -> None:
 
 
 def _copy(stage: Stage) -> None:
-    mac = stage.cluster.kubectl(
-        "get", "vm", "web", "-n", "shop", "-o", f"jsonpath={{{_INTERFACES}[1].macAddress}}"
-    )
+    mac = addresses(stage.cluster.kubectl.client.read("vm", "web", "shop"))["front"]
     title("A second VM that asks for the first one's address, while that exists")
     edit = f's/name: web,/name: web-copy,/; s/bridge: {{}}/&, macAddress: "{mac}"/'
     stage.refused(

@@ -3,19 +3,19 @@
 What needs a node is a stand-in (`kubevirt.handler`): it says that a machine runs, and no more.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from e2e.cluster.client import refusal
 from e2e.cluster.controlplane import ControlPlane
 from e2e.cluster.kubevirt import KubeVirt, Machines
 from e2e.cluster.kubevirt.kubelet import NODES
 from e2e.cluster.kubevirt.machines import Interface, asked_for, manifest
 from e2e.cluster.on_external import OnExternal
 from e2e.cluster.processes import recorded
-from e2e.cluster.readiness import NotReady, eventually
+from e2e.cluster.readiness import NotReady
 
 MAC = "02:00:00:00:00:0a"
 POD = Interface("default")
@@ -39,14 +39,8 @@ def owners(stored: dict[str, Any]) -> list[tuple[str, str]]:
     return [(reference["kind"], reference["uid"]) for reference in references]
 
 
-def uid(machines: Machines, name: str) -> str:
-    found = machines.find("vmi", name)
-    return found["metadata"]["uid"] if found else ""
-
-
 def orphan(machines: Machines, name: str) -> None:
-    machines("delete", "vm", name, "--cascade=orphan", "--wait=false")
-    eventually(lambda: machines.gone("vm", name), f"the VM {name} is gone")
+    machines.client.delete("vm", name, machines.namespace, cascade="orphan")
 
 
 def test_a_machine_becomes_an_instance_and_a_launcher_pod_with_its_mac(
@@ -95,8 +89,8 @@ def test_a_stopped_machine_has_neither_instance_nor_pod(
     machines.run_strategy(db, "Halted")
     kubevirt.handler.stop(machines, db)
 
-    eventually(lambda: machines.gone("vmi", db), "the VMI is gone")
-    assert not machines("get", "pods", "-o", "name")
+    machines.wait_gone("vmi", db)
+    assert not machines.client.list("pod", machines.namespace)
 
 
 def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
@@ -107,8 +101,7 @@ def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
     kubevirt.handler.stop(machines, db)
 
     deadline_s = 10  # KubeVirt waits that long before it starts what failed to
-    found = "another VMI"
-    eventually(lambda: uid(machines, db) not in ("", before), found, deadline_s)
+    machines.wait_instance(db, lambda vmi: vmi["metadata"]["uid"] != before, deadline_s)
     assert macs(machines.launcher(db)) == [MAC]
 
 
@@ -139,9 +132,9 @@ def test_a_machine_created_again_adopts_the_instance_of_its_name(
 
 
 def test_virt_api_refuses_two_interfaces_of_one_name(machines: Machines) -> None:
-    twice = json.dumps(manifest("twice", [POD, POD]))
+    twice = manifest("twice", [POD, POD])
 
-    said = machines.kubectl.fails("create", "-f", "-", "-n", machines.namespace, stdin=twice)
+    said = refusal(lambda: machines.client.create(twice, machines.namespace))
 
     assert "interfaces[1].name" in said
 
@@ -156,7 +149,7 @@ def test_a_user_starts_and_stops_a_machine_through_virt_api(
     machines.request("idle", "stop")
     kubevirt.handler.stop(machines, "idle")
 
-    eventually(lambda: machines.gone("vmi", "idle"), "the VMI is gone")
+    machines.wait_gone("vmi", "idle")
 
 
 @pytest.mark.usefixtures("kubevirt")
@@ -164,13 +157,12 @@ def test_a_kubevirt_of_somebody_s_that_is_not_available_is_named_and_left_as_it_
     cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))
-    there = ("get", "kubevirts.kubevirt.io", "-A", "-o", "yaml")
-    before = cluster.kubectl(*there)
+    before = cluster.kubectl.client.list("kubevirt")
 
     with pytest.raises(NotReady, match="KubeVirt kubevirt/kubevirt on that cluster is not Avail"):
         OnExternal(tmp_path).bring_kubevirt()
 
-    assert cluster.kubectl(*there) == before
+    assert cluster.kubectl.client.list("kubevirt") == before
 
 
 @pytest.mark.usefixtures("kubevirt")

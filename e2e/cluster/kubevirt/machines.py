@@ -70,10 +70,6 @@ class Machines:
         """The client of its cluster."""
         return self.kubectl.client
 
-    def __call__(self, *args: str, stdin: str = "") -> str:
-        """Run kubectl in it."""
-        return self.kubectl(*args, "-n", self.namespace, stdin=stdin)
-
     def get(self, kind: str, name: str) -> dict[str, Any]:
         """Return a stored object."""
         return self.client.read(kind, name, self.namespace)

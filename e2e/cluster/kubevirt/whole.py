@@ -17,7 +17,7 @@ _RELEASED = (
     f"https://github.com/kubevirt/kubevirt/releases/download/{release.KUBEVIRT}"
     "/kubevirt-operator.yaml"
 )
-_CRD = "crd/kubevirts.kubevirt.io"
+_CRD = "kubevirts.kubevirt.io"
 _THERE = ("-n", NAMESPACE)
 START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
 # A binding for networks whose CNI plugin makes the guest's tap itself. KubeVirt's bridge binding
@@ -60,9 +60,10 @@ def image_of(manifest: str) -> str:
 
 def found(kubectl: Kubectl) -> dict[str, bool]:
     """Whether each KubeVirt of a cluster says that it is available, by `namespace/name`."""
-    if not kubectl("get", _CRD, "--ignore-not-found", "-o", "name"):
+    client = kubectl.client
+    if client.get("crd", _CRD) is None:
         return {}
-    items = kubectl.json("get", "kubevirts.kubevirt.io", "-A")["items"]
+    items = client.list("kubevirts.kubevirt.io")
     return {
         f"{one['metadata']['namespace']}/{one['metadata']['name']}": _is_available(one)
         for one in items
@@ -85,8 +86,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
     progress = Progress("Starting KubeVirt")
     kubectl.apply(operator, "--server-side", "--force-conflicts")
     kubectl("scale", "deployment/virt-operator", "--replicas=1", *_THERE)
-    own = ("wait", "--for=condition=Established", _CRD, "--timeout=5s")
-    eventually(lambda: not kubectl.run(*own).returncode, "KubeVirt's own CRD established")
+    kubectl.client.wait_established(_CRD)
     kubectl.apply(json.dumps(_kubevirt(kvm=kvm)))
 
     def available() -> bool:
