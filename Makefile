@@ -49,7 +49,7 @@ static: venv ## The checks that run no test, two at a time
 .PHONY: venv
 venv: $(VENV)/.filled ## Create .venv with the locked requirements
 
-$(VENV)/.filled: requirements-dev.txt
+$(VENV)/.filled: requirements-dev.txt requirements.txt
 	@echo "Filling $(VENV) from requirements-dev.txt (about half a minute) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
@@ -151,9 +151,13 @@ manifest-check: venv
 image: venv ## Build the image of both programs (IMAGE, BASE) and say what it holds
 	@python -m e2e.cluster.image $(IMAGE) $(if $(BASE),--base $(BASE))
 
-# With extras: pip looks for the newest coverage[toml] where no more than coverage is pinned.
+# --no-strip-extras: pip looks for the newest coverage[toml] if only coverage is pinned.
+UV_COMPILE := uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal \
+	--no-emit-index-url --no-annotate --no-header
 .PHONY: lock
-lock: venv ## Renew requirements.txt and requirements-dev.txt, with hashes
+lock: venv ## Renew requirements.txt and, with what it does not have, requirements-dev.txt, with hashes
 	@pip install --quiet uv
-	@uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.txt
-	@uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal --no-emit-index-url --no-annotate --no-header --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(UV_COMPILE) pyproject.toml -o requirements.txt
+	@$(UV_COMPILE) --extra dev -c requirements.txt pyproject.toml \
+		$$(sed -n 's/^\([a-z0-9][a-zA-Z0-9._-]*\).*/--no-emit-package \1/p' requirements.txt) >.requirements-dev
+	@{ echo "-r requirements.txt"; cat .requirements-dev; } >requirements-dev.txt && rm .requirements-dev
