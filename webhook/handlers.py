@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crds.objects import Objects
-    from crds.pool import Pool
+    from crds.pools import Pools
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """`pool` returns what is in force now, or None where nothing may be given out yet.
+    """`pools` returns what is in force now.
 
     `lacks` says what is missing before anything may be claimed; empty: nothing.
     """
 
-    pool: Callable[[], Pool | None]
+    pools: Callable[[], Pools]
     objects: Objects
     claims: Claims
     dry_claims: Claims
@@ -50,7 +50,7 @@ class Handlers:
             return plan
         if not plan.wants:
             return plan.settled(())
-        missing, pool = self.lacks(), self.pool()
+        missing, pool = self.lacks(), self.pools().of(review.owner.namespace)
         if missing or pool is None:
             why = f" ({'; '.join(missing)})" if missing else ""
             return _unavailable(review, f"kubemacpool is not ready yet{why}: retry in a minute")
