@@ -58,7 +58,7 @@ class Admission:
         """An update of `pod` that adds an element for each of `macs`."""
         old = self.cluster.networks_of(pod.namespace, pod.name) or "[]"
         added = json.loads(old) + json.loads(networks(*(macs or (None,)), prefix=f"{self._asked}-"))
-        return self._ask_change(pod, json.dumps(added), replica)
+        return self.ask_change(pod, json.dumps(added), replica)
 
     def ask_machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Request:
         """A create of a VM (name None: generated) with an interface for each of `macs`."""
@@ -91,14 +91,15 @@ class Admission:
         wanted = self.kubevirt.wanted_launcher((pod.namespace, pod.controller.name))
         if wanted is None or wanted[1] != pod.controller.uid:
             return None
-        return self._ask_change(pod, wanted[0], replica)
+        return self.ask_change(pod, wanted[0], replica)
 
     def ask_again(self, request: Request, replica: int = 0) -> Request:
         """The API server calls once more for the same object; only the new answer will count."""
         request.is_over = True
         return self._ask(replace(request.review, uid=self._uid()), replica)
 
-    def _ask_change(self, pod: Carrier, text: str, replica: int) -> Request:
+    def ask_change(self, pod: Carrier, text: str, replica: int = 0) -> Request:
+        """An update of `pod` that leaves it with this annotation."""
         old = self.cluster.networks_of(pod.namespace, pod.name)
         review = PodReview(
             *self._asking("Pod", pod.name), text, pod.uid, old, launched_for=pod.controller

@@ -123,7 +123,8 @@ def _planned(
     taken: set[MacAddress],
 ) -> Planned:
     owned = {*change.carried, *(mac for mac in had if mac)}
-    free = {mac for mac in change.siblings.values() if mac not in owned and mac not in taken}
+    siblings = frozenset(change.siblings.values())
+    free = set(siblings - owned - taken)
     claims: list[tuple[int, Want]] = []
     written: list[tuple[int, str]] = []
     alone: list[int] = []
@@ -132,7 +133,7 @@ def _planned(
         kept = None if before is None else had[before]
         if mac is not None:
             if mac not in owned:
-                claims.append((position, _want(change, interface, mac)))
+                claims.append((position, _want(change, interface, mac, siblings)))
         elif interface.mac or not interface.is_served:
             alone.append(position)
         elif before is not None and kept is not None and kept not in taken:
@@ -145,15 +146,16 @@ def _planned(
                 free.discard(sibling)
                 written.append((position, str(sibling)))
                 mac = sibling
-            claims.append((position, _want(change, interface, mac)))
+            claims.append((position, _want(change, interface, mac, siblings)))
     wants, positions = tuple(want for _, want in claims), tuple(at for at, _ in claims)
     return Planned(wants, positions, tuple(written), tuple(alone))
 
 
-def _want(change: Change, interface: Interface, mac: MacAddress | None) -> Want:
+def _want(
+    change: Change, interface: Interface, mac: MacAddress | None, siblings: frozenset[MacAddress]
+) -> Want:
     owner = replace(change.owner, interface=interface.name, network=interface.network)
-    is_carried = mac is not None and mac in change.siblings.values()
-    return Want(owner, mac, change.object_uid, is_carried)
+    return Want(owner, mac, change.object_uid, mac in siblings)
 
 
 def _asked_once(
