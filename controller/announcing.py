@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from crds.client import ApiError, Unreachable
@@ -26,7 +27,6 @@ PER_S = 5
 MOST_WAITING = 600 * PER_S
 # The API server is seldom away for longer, and what collides now will do so after a restart.
 _RETRIES_S = (1.0, 4.0, 15.0)
-_EXISTS, _SERVER_ERROR = 409, 500
 
 
 class Announcer:
@@ -66,9 +66,9 @@ class Announcer:
             try:
                 await self._write(event)
             except ApiError as error:
-                if error.status == _EXISTS:
+                if error.status == HTTPStatus.CONFLICT:
                     return  # said already, by this process or the one before
-                if error.status < _SERVER_ERROR or wait_s is None:
+                if error.status < HTTPStatus.INTERNAL_SERVER_ERROR or wait_s is None:
                     # 403 or 404: its namespace is going, or is gone.
                     _log.warning("the event on %s is not written: %s", event.about, error)
                     return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
@@ -41,7 +42,6 @@ AUTHORITY_SECRET = "kubemacpool-mutator-ca"  # noqa: S105 # a name
 SERVING_SECRET = SERVICE
 
 _log = logging.getLogger(__name__)
-_NOT_FOUND, _CONFLICT = 404, 409
 _MISSING = (
     f"there is no MutatingWebhookConfiguration {MUTATOR}: nobody is served until you apply the"
     " manifest again; its caBundle is written then"
@@ -130,7 +130,7 @@ class Certifier:
             try:
                 left = await self._step(world)
             except ApiError as error:
-                if error.status not in {_CONFLICT, _NOT_FOUND}:
+                if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                     raise
                 _log.info("certificates: somebody else was faster, looking again: %s", error)
             else:
@@ -193,7 +193,7 @@ class Certifier:
         try:
             return msgspec.json.decode(await self._api.get(path), type=kind)
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 

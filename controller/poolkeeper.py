@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _DEFAULT = "default"
-_NOT_FOUND = 404
 
 
 class _Metadata(msgspec.Struct):
@@ -93,7 +93,7 @@ class PoolKeeper:
         try:
             raw = await self.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return msgspec.json.decode(raw, type=_ConfigMap)
@@ -102,7 +102,7 @@ class PoolKeeper:
         try:
             return POOLS.read(await self.api.get(POOLS.one(_DEFAULT)))
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 

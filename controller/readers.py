@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -71,18 +72,23 @@ class Readers:
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or not token.isascii():
-            return Refusal(401, "send the bearer token of a service account that may get /metrics")
+            return Refusal(
+                HTTPStatus.UNAUTHORIZED,
+                "send the bearer token of a service account that may get /metrics",
+            )
         digest = hashlib.sha256(token.encode()).digest()
         if self._admitted.get(digest, 0.0) > self._now_s():
             return None
         if self._asking >= _MOST_ASKING:
-            return Refusal(503, "others are being asked about: retry")
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "others are being asked about: retry")
         self._asking += 1
         try:
             refusal = await self._ask(token)
         except (ApiError, Unreachable, ValueError) as error:
             _log.warning("who asks for metrics cannot be told: %s", error)
-            return Refusal(503, "the API server does not say who you are: retry")
+            return Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the API server does not say who you are: retry"
+            )
         finally:
             self._asking -= 1
         if refusal is None:
@@ -94,7 +100,7 @@ class Readers:
     async def _ask(self, token: str) -> Refusal | None:
         known = await self._review(_REVIEW, "authentication.k8s.io/v1", {"token": token})
         if not known.authenticated:
-            return Refusal(401, "the API server does not know this token")
+            return Refusal(HTTPStatus.UNAUTHORIZED, "the API server does not know this token")
         user = known.user
         spec: dict[str, object] = {
             "user": user.username,
@@ -104,7 +110,10 @@ class Readers:
             "nonResourceAttributes": {"path": _PATH, "verb": "get"},
         }
         if not (await self._review(_ACCESS, "authorization.k8s.io/v1", spec)).allowed:
-            return Refusal(403, f"{user.username} may not get {_PATH} (nonResourceURLs of a role)")
+            return Refusal(
+                HTTPStatus.FORBIDDEN,
+                f"{user.username} may not get {_PATH} (nonResourceURLs of a role)",
+            )
         return None
 
     async def _review(self, path: str, group: str, spec: dict[str, object]) -> _Status:

@@ -11,6 +11,7 @@ import asyncio
 import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
@@ -162,7 +163,7 @@ class Api:
                         return found, page.version
                     query = {**first, "continue": page.more}
             except ApiError as error:
-                if error.status != _GONE or "continue" not in query:
+                if error.status != HTTPStatus.GONE or "continue" not in query:
                     raise
 
     async def watch(
@@ -190,9 +191,9 @@ class Api:
                 timeout=timeout,
                 ssl=self._login.tls,
             ) as answer:
-                if answer.status == _UNAUTHORIZED:
+                if answer.status == HTTPStatus.UNAUTHORIZED:
                     self._renew()  # for the next try
-                if answer.status >= _REFUSED:
+                if answer.status >= HTTPStatus.BAD_REQUEST:
                     raise _error(answer.status, await answer.read())
                 opened()
                 async for chunk in answer.content.iter_any():
@@ -258,7 +259,7 @@ class Api:
                             },
                             ssl=self._login.tls,
                         ) as answer:
-                            if answer.status < _REFUSED:
+                            if answer.status < HTTPStatus.BAD_REQUEST:
                                 return await read(answer)
                             raw = await answer.read()
                     except aiohttp.ClientConnectorCertificateError:
@@ -266,9 +267,9 @@ class Api:
                             raise
                         self._renew()  # the cluster's CA may have been replaced
                         continue
-                    if answer.status == _UNAUTHORIZED and not attempt:
+                    if answer.status == HTTPStatus.UNAUTHORIZED and not attempt:
                         self._renew()  # a bound token has been replaced by a newer one
-                    elif answer.status == _TOO_MANY:
+                    elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                         await asyncio.sleep(_wait_s(answer.headers.get("Retry-After", "")))
                     else:
                         raise _error(answer.status, raw)
@@ -288,7 +289,6 @@ class Api:
 
 
 _MANAGER = {"fieldManager": "kubemacpool"}
-_REFUSED, _UNAUTHORIZED, _GONE, _TOO_MANY = 400, 401, 410, 429
 
 
 @contextmanager

@@ -7,6 +7,7 @@ StoreUnavailable, and proves nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
@@ -18,8 +19,6 @@ from crds.watch import lacks_crd
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
-
-_NOT_FOUND = 404
 
 
 class UnknownKind(Exception):
@@ -84,7 +83,7 @@ class ApiObjects:
         try:
             return await read_one(self.api.get(resource.one(owner.name, owner.namespace)), resource)
         except ApiError as error:
-            if error.status == _NOT_FOUND and await self._means_none(resource, error):
+            if error.status == HTTPStatus.NOT_FOUND and await self._means_none(resource, error):
                 return None
             raise unavailable(error) from error
 
@@ -116,7 +115,7 @@ class ApiObjects:
         A 404 without a Status is of the path: only a cluster without the CRD has none of the
         resource for sure. It may also be that the version is not served just now.
         """
-        if error.status != _NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             return False
         if error.reason == "NotFound":
             return True

@@ -7,6 +7,7 @@ preconditions, and a create is the lock. Foreign errors end here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
 
 T = TypeVar("T")
-
-_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
 
 
 class AlreadyAllocated(Exception):
@@ -84,7 +83,7 @@ class ApiAllocations:
         try:
             return await read_one(self.api.post(ALLOCATIONS.everywhere, _json(body)), ALLOCATIONS)
         except ApiError as error:
-            if error.status == _CONFLICT and error.reason == "AlreadyExists":
+            if error.status == HTTPStatus.CONFLICT and error.reason == "AlreadyExists":
                 raise AlreadyAllocated(str(allocation.mac)) from error
             raise unavailable(error) from error
 
@@ -93,7 +92,7 @@ class ApiAllocations:
         try:
             return await read_one(self.api.get(ALLOCATIONS.one(mac.name)), ALLOCATIONS)
         except ApiError as error:
-            if error.status == _NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise unavailable(error) from error
 
@@ -159,8 +158,10 @@ async def read_all(
 
 def _refused(stored: Stored, error: ApiError) -> Exception:
     # 422 on metadata.uid: the same resourceVersion on another object, as after an etcd restore.
-    gone = error.status in {_NOT_FOUND, _CONFLICT}
-    if gone or (error.status == _INVALID and "metadata.uid" in error.message):
+    gone = error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
+    if gone or (
+        error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in error.message
+    ):
         return Changed(f"{stored.mac}: {error.message}")
     return unavailable(error)
 

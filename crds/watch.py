@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-_NOT_FOUND, _GONE = 404, 410
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
 # How often an optional resource is asked for while there is none: KubeVirt may be installed later.
 _ABSENT_WAIT_S = 2.0
@@ -93,7 +93,7 @@ async def lacks_crd(api: Api, crd: str | None) -> bool:
     try:
         await api.get(f"{CRDS}/{crd}")
     except ApiError as error:
-        return error.status == _NOT_FOUND and error.reason == "NotFound"
+        return error.status == HTTPStatus.NOT_FOUND and error.reason == "NotFound"
     except Unreachable:
         return False
     return False
@@ -145,12 +145,15 @@ class Follower(Generic[T]):
                 status = error.status if isinstance(error, ApiError) else None
                 # Only a new list tells what an expired version or an unreadable event (ValueError)
                 # left out, or a resource that was taken away and is back.
-                if isinstance(error, ValueError) or status in {_NOT_FOUND, _GONE}:
+                if isinstance(error, ValueError) or status in {
+                    HTTPStatus.NOT_FOUND,
+                    HTTPStatus.GONE,
+                }:
                     version = ""
-                if status == _NOT_FOUND and await lacks_crd(self.api, self.resource.crd):
+                if status == HTTPStatus.NOT_FOUND and await lacks_crd(self.api, self.resource.crd):
                     await self._miss()
                     continue
-                if status == _NOT_FOUND:
+                if status == HTTPStatus.NOT_FOUND:
                     self.synced.clear()  # not served just now, or its CRD is deleted
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
@@ -177,5 +180,7 @@ class Follower(Generic[T]):
             case "DELETED":
                 self.view.drop(self.resource.read(event.object))
             case "ERROR":
-                raise ApiError(_GONE, "Expired", bytes(event.object).decode(errors="replace"))
+                raise ApiError(
+                    HTTPStatus.GONE, "Expired", bytes(event.object).decode(errors="replace")
+                )
         return _versioned.decode(event.object).metadata.version

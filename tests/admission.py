@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller, Owner
+from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
 from tests.kubevirt import Key, KubeVirt, vm_with
@@ -18,6 +19,7 @@ from tests.laws import UNSEEN, Laws
 from tests.programs import Request, networks
 from tests.steering import DOING, Calls, Parked, SteeredLoop
 from webhook.admission import Allowed, MachineReview, PodReview, Review
+from webhook.tests.reviews import as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +58,7 @@ class Admission:
         """An update of `pod` that adds an element for each of `macs`."""
         old = self.cluster.networks_of(pod.namespace, pod.name) or "[]"
         added = json.loads(old) + json.loads(networks(*(macs or (None,)), prefix=f"{self._asked}-"))
-        return self._ask_change(pod, json.dumps(added), replica)
+        return self.ask_change(pod, json.dumps(added), replica)
 
     def ask_machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Request:
         """A create of a VM (name None: generated) with an interface for each of `macs`."""
@@ -89,14 +91,15 @@ class Admission:
         wanted = self.kubevirt.wanted_launcher((pod.namespace, pod.controller.name))
         if wanted is None or wanted[1] != pod.controller.uid:
             return None
-        return self._ask_change(pod, wanted[0], replica)
+        return self.ask_change(pod, wanted[0], replica)
 
     def ask_again(self, request: Request, replica: int = 0) -> Request:
         """The API server calls once more for the same object; only the new answer will count."""
         request.is_over = True
         return self._ask(replace(request.review, uid=self._uid()), replica)
 
-    def _ask_change(self, pod: Carrier, text: str, replica: int) -> Request:
+    def ask_change(self, pod: Carrier, text: str, replica: int = 0) -> Request:
+        """An update of `pod` that leaves it with this annotation."""
         old = self.cluster.networks_of(pod.namespace, pod.name)
         review = PodReview(
             *self._asking("Pod", pod.name), text, pod.uid, old, launched_for=pod.controller
@@ -146,7 +149,7 @@ class Admission:
         if isinstance(review, MachineReview):
             stored = self._store_machine(review, verdict)
         else:
-            stored = self._store_pod(review, verdict.networks or review.networks or "[]")
+            stored = self._store_pod(review, verdict)
         self.step()
         return stored
 
@@ -156,15 +159,17 @@ class Admission:
         kind, name = review.owner.kind, review.owner.name
         if isinstance(review, PodReview) and review.launched_for is not None:
             kind, name = MACHINE, review.launched_for.name
-        given = f"{verdict.networks} {verdict.addresses}"
+        given = " ".join(operation.value for operation in verdict.patch)
         self.laws.handed |= {
             ((kind, NAMESPACE, name), mac)
             for mac in request.replica.stock.handed
             if str(mac) in given
         }
 
-    def _store_pod(self, review: PodReview, text: str) -> Carrier | None:
+    def _store_pod(self, review: PodReview, verdict: Allowed) -> Carrier | None:
         made_by = review.launched_for
+        sent = {"metadata": {"annotations": {ANNOTATION: review.networks or "[]"}}}
+        text: str = as_stored(sent, verdict)["metadata"]["annotations"][ANNOTATION]
         if review.object_uid is not None:
             return self._change_pod(review, text)
         if made_by is not None:
@@ -194,10 +199,8 @@ class Admission:
         if name is None:
             name = self.cluster.generated("vm-")
             self.laws.generated.add((MACHINE, NAMESPACE, name))
-        new = machine(name) | {"spec": json.loads(review.spec)}
+        new = as_stored(machine(name) | {"spec": json.loads(review.spec)}, verdict)
         nics = list(nics_of(new))
-        for position, mac in verdict.addresses:
-            nics[position] = replace(nics[position], mac=mac)
         known = self.cluster.machines.get((NAMESPACE, name))
         if review.object_uid is None:
             return None if known else self.kubevirt.store(vm_with(new, nics))

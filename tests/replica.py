@@ -10,16 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.pools import only
 from crds.tests.fake import seen
-from crds.watch import Views
 from tests.steering import DOING
-from webhook.claims import DryAllocations, Synchronous
 from webhook.demand import Demand
-from webhook.handlers import Handlers
-from webhook.holders import Holders
-from webhook.shelf import Instant, Shelf
-from webhook.stock import Stock, Stocked
-from webhook.taken import Taken
+from webhook.replica import Surroundings, build
+from webhook.shelf import Instant
+from webhook.stock import Stock
 
 if TYPE_CHECKING:
     import asyncio
@@ -90,34 +87,30 @@ class Replica:
         async def relist() -> list[Seen]:
             return [seen(stored) for stored in await client.allocations.list()]
 
-        self.name, self.pool, draw = name, settings.pool, settings.draw
+        self.name, self.pool = name, settings.pool
         self.clock = Clocks(loop)
         self.demand = Demanded(V_S)
         self.tasks: set[asyncio.Task[None]] = set()
         self._loop = loop
-        taken = Taken(relist, lambda: loop.now_s)
-        self.shelf = Shelf(self.clock, lambda: self.watch.connection, V_S)
-        self.watch = cluster.follow_names(Views(taken, self.shelf), lag=True)
-        self.stock = _Remembering(
-            client.allocations,
-            taken,
-            self.shelf,
-            self.demand,
-            lambda: self.pool,
-            draw,
-            lambda: loop.now_s,
-        )
-        holders = Holders(client.objects, taken, lambda: settings.policy)
-        dry = DryAllocations(client.allocations)
-        self.handlers = Handlers(
-            lambda: self.pool,
-            client.objects,
-            Stocked(
-                self.stock,
-                Synchronous(client.allocations, taken, holders, draw, self.shelf.withdraw),
+        built = build(
+            Surroundings(
+                allocations=client.allocations,
+                objects=client.objects,
+                names=relist,
+                connection=lambda: self.watch.connection,
+                pools=lambda: only(self.pool),
+                policy=lambda: settings.policy,
+                boottime_s=lambda: loop.now_s,
+                instant=self.clock,
+                draw=settings.draw,
             ),
-            Synchronous(dry, taken, holders, draw, self.shelf.holds),
+            demand=self.demand,
+            stock_type=_Remembering,
         )
+        self.shelf, self.handlers = built.shelf, built.handlers
+        assert isinstance(built.stock, _Remembering)
+        self.stock = built.stock
+        self.watch = cluster.follow_names(built.names, lag=True)
 
     def ready(self) -> set[MacAddress]:
         """What it would hand out at this moment."""

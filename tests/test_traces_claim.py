@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Reservation, State
 from tests.admission import NAMESPACE
-from tests.programs import FIRST, OUTSIDE, SECOND
+from tests.programs import FIRST, OUTSIDE, SECOND, networks
 from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:
@@ -222,6 +222,19 @@ def test_what_the_old_object_carries_is_left_alone(sim: Simulation) -> None:
 
     assert isinstance(update.verdict, Allowed)
     sim.quiesce()
+
+
+def test_an_address_moves_to_another_interface_of_its_pod(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST, OUTSIDE)
+    sim.quiet()
+
+    update = sim.answer(sim.ask_change(pod, networks(None, FIRST)))
+    now = sim.store(update)
+
+    assert now is not None
+    assert [attached.mac for attached in now.attachments] == [SECOND, FIRST]
+    sim.quiesce()
+    assert set(sim.cluster.allocated) == {FIRST, SECOND, OUTSIDE}  # the pod runs: it keeps them all
 
 
 def test_a_denied_request_deletes_what_it_created(sim: Simulation) -> None:

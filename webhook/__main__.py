@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from crds import tls
-from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.allocation import QUIET_S
 from crds.client import Api
 from crds.listen import address, start_log
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, POOLS
 from crds.store import ApiAllocations
-from crds.watch import Follower, Views
+from crds.watch import Follower
 from webhook.certificate import SECRETS, Serving
-from webhook.claims import DryAllocations, Synchronous
-from webhook.demand import Demand
-from webhook.handlers import Handlers
-from webhook.holders import Holders
-from webhook.pools import Pools
+from webhook.pools import WatchedPools
+from webhook.replica import Surroundings, build
 from webhook.server import application, serve
-from webhook.shelf import Instant, Shelf
-from webhook.stock import MOST, Stock, Stocked
-from webhook.taken import Taken
+from webhook.shelf import Instant
+from webhook.stock import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -63,37 +59,28 @@ async def run(
 ) -> None:
     """Serve until `stop` is set, and for `drain_s` more."""
     async with server as api, asyncio.TaskGroup() as tasks:
-        allocations, objects = ApiAllocations(api), ApiObjects(api)
-        taken, pools = Taken(allocations.names, _boottime_s, arguments.quiet_s), Pools()
-        lives_s = STOCK_LIVES_Q * arguments.quiet_s
-        shelf = Shelf(_instant, lambda: followed.connection, lives_s)
-        followed = Follower(api, ALLOCATED, Views(taken, shelf))
-        serving = Serving(tls.options(arguments))
-        draw = random.SystemRandom().randrange
-        stock = Stock(
-            allocations=allocations,
-            taken=taken,
-            shelf=shelf,
-            demand=Demand(lives_s),
-            pool=pools.in_force,
-            draw=draw,
-            clock=_boottime_s,
-            most=arguments.stock,
-        )
+        allocations, pools = ApiAllocations(api), WatchedPools()
 
         def lacks() -> list[str]:
             missing = [] if followed.synced.is_set() else [_NOT_LISTED]
             missing += [] if serving.is_ready else ["there is no serving certificate yet"]
             return missing + pools.lacks()
 
-        holders = Holders(objects, taken, pools.policy)
-        handlers = Handlers(
-            pools.in_force,
-            objects,
-            Stocked(stock, Synchronous(allocations, taken, holders, draw, shelf.withdraw)),
-            Synchronous(DryAllocations(allocations), taken, holders, draw, shelf.holds),
-            lacks,
+        around = Surroundings(
+            allocations=allocations,
+            objects=ApiObjects(api),
+            names=allocations.names,
+            connection=lambda: followed.connection,
+            pools=pools.in_force,
+            policy=pools.policy,
+            boottime_s=_boottime_s,
+            instant=_instant,
+            draw=random.SystemRandom().randrange,
+            lacks=lacks,
         )
+        replica = build(around, quiet_s=arguments.quiet_s, most=arguments.stock)
+        followed = Follower(api, ALLOCATED, replica.names)
+        serving = Serving(tls.options(arguments))
         secret = Follower(
             api,
             SECRETS,
@@ -102,14 +89,14 @@ async def run(
             {"fieldSelector": "metadata.name=kubemacpool-service"},
         )
         followers = (followed, Follower(api, POOLS, pools), secret)
-        running = [tasks.create_task(one.run()) for one in (*followers, stock)]
-        app = application(handlers, lacks, stop.is_set)
+        running = [tasks.create_task(part.run()) for part in (*followers, replica.stock)]
+        app = application(replica.handlers, lacks, stop.is_set)
         runner = await serve(app, arguments.listen_addr, serving.tls)
         for host, port in arguments.listen_addr:
             _log.info("listening on %s:%d", host or "", port)
         await stop.wait()
         _log.info("stopping: serving on for %g s, until nobody is sent here", arguments.drain_s)
-        closing = tasks.create_task(stock.close())
+        closing = tasks.create_task(replica.stock.close())
         await pause(arguments.drain_s)
         _log.info("stopping: finishing the requests under way")
         await runner.cleanup()

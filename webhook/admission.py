@@ -1,13 +1,13 @@
-"""What a request is, what a plan is made of, and what the answer can be: pure.
+"""The values of one admission request: the review, what its plan claims, and the verdict (pure).
 
-A plan says what to claim (`wants`) and writes what came of it into an answer (`settled`). Pods and
-VMs have a planner each.
+A plan says what to claim (`wants`) and turns the claimed addresses into a verdict (`settled`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crds.mac import shown
 from crds.resources import is_name, is_namespace
@@ -71,24 +71,28 @@ class Want:
     is_carried: bool = False
 
 
+class Operation(NamedTuple):
+    """One operation of a JSON patch (RFC 6902): `path` is a JSON pointer (RFC 6901)."""
+
+    op: str
+    path: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Let it pass; `networks` is the annotation's new text, None where nothing changes.
+    """Let the object pass, changed by `patch`."""
 
-    `addresses` are to be written into a VM's interfaces: (position from 0, address).
-    """
-
-    networks: str | None = None
+    patch: tuple[Operation, ...] = ()
     warnings: tuple[str, ...] = ()
-    addresses: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """Refuse it, saying why; `code` is the HTTP status that the client sees."""
+    """Refuse the object, with the reason; `code` is the HTTP status that the client sees."""
 
     message: str
-    code: int = 403
+    code: HTTPStatus = HTTPStatus.FORBIDDEN
 
 
 class Plan(Protocol):

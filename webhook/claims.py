@@ -93,7 +93,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Synchronous:
+class ClaimByCreate:
     """Creates each allocation inside the request; several of one request at the same time."""
 
     allocations: Locks

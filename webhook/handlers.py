@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from crds.store import StoreUnavailable
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from crds.objects import Objects
-    from crds.pool import Pool
+    from crds.pools import Pools
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """`pool` returns what is in force now, or None where nothing may be given out yet.
+    """`pools` returns what is in force now.
 
     `lacks` says what is missing before anything may be claimed; empty: nothing.
     """
 
-    pool: Callable[[], Pool | None]
+    pools: Callable[[], Pools]
     objects: Objects
     claims: Claims
     dry_claims: Claims
@@ -44,26 +45,22 @@ class Handlers:
             async with asyncio.timeout_at(until_s):
                 plan = await self._plan(review)
         except (StoreUnavailable, TimeoutError) as error:
-            return Denied(f"{review.owner}: its VMI could not be read ({_said(error)}): retry", 503)
+            return _unavailable(review, f"its VMI could not be read ({_said(error)}): retry")
         if isinstance(plan, Denied):
             return plan
         if not plan.wants:
             return plan.settled(())
-        missing, pool = self.lacks(), self.pool()
+        missing, pool = self.lacks(), self.pools().of(review.owner.namespace)
         if missing or pool is None:
             why = f" ({'; '.join(missing)})" if missing else ""
-            return Denied(
-                f"{review.owner}: kubemacpool is not ready yet{why}: retry in a minute", 503
-            )
+            return _unavailable(review, f"kubemacpool is not ready yet{why}: retry in a minute")
         claims = self.dry_claims if review.dry_run else self.claims
         try:
             grant = await claims.take(plan.wants, pool, review.uid, until_s - clock_s())
         except (PoolExhausted, MacTaken) as error:
             return Denied(f"{review.owner}: {error}")
         except (StoreUnavailable, TimeoutError) as error:
-            return Denied(
-                f"{review.owner}: no address could be stored ({_said(error)}): retry", 503
-            )
+            return _unavailable(review, f"no address could be stored ({_said(error)}): retry")
         if not review.dry_run:
             _log.info("%s: %s", plan.wants[0].owner, ", ".join(map(str, grant.macs)))
         allowed = plan.settled(grant.macs)
@@ -73,6 +70,10 @@ class Handlers:
         if isinstance(review, PodReview):
             return pods.plan(await rooted(review, self.objects))
         return virtualmachines.plan(review)
+
+
+def _unavailable(review: Review, why: str) -> Denied:
+    return Denied(f"{review.owner}: {why}", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _said(error: Exception) -> str:

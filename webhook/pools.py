@@ -1,30 +1,29 @@
-"""The pool in force, as the MacPool `default` says (a View for its Follower)."""
+"""The pools in force, as the MacPools say (a View for their Follower)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from crds.pool import CollisionPolicy
+from crds.pools import DEFAULT, Pools, only
 
 if TYPE_CHECKING:
-    from crds.pool import Pool
     from crds.resources import SeenPool
 
-DEFAULT = "default"
 
-
-class Pools:
-    """Keeps the MacPool `default`; other names are refused by the CRD."""
+class WatchedPools:
+    """Keeps the MacPool `default`; the CRD refuses other names."""
 
     def __init__(self) -> None:
         self._default: SeenPool | None = None
+        self._in_force = Pools()
 
-    def in_force(self) -> Pool | None:
-        """Return the pool, or None while giving out an address would be premature."""
-        return None if self._default is None or self.lacks() else self._default.pool
+    def in_force(self) -> Pools:
+        """Return the pools that may give out addresses now."""
+        return self._in_force
 
     def policy(self) -> CollisionPolicy:
-        """Return what is in force for an address that somebody else has; Reject until it is known.
+        """Return the policy for an address that another object has; Reject until it is known.
 
         `spec.collisionPolicy`: a change is seen with the watch's next event.
         """
@@ -42,14 +41,18 @@ class Pools:
 
     def reset(self, everything: list[SeenPool]) -> None:
         """See View.reset."""
-        self._default = next((one for one in everything if one.pool.name == DEFAULT), None)
+        self._keep(next((macpool for macpool in everything if macpool.pool.name == DEFAULT), None))
 
     def put(self, item: SeenPool) -> None:
         """See View.put."""
         if item.pool.name == DEFAULT:
-            self._default = item
+            self._keep(item)
 
     def drop(self, item: SeenPool) -> None:
         """See View.drop."""
         if item.pool.name == DEFAULT:
-            self._default = None
+            self._keep(None)
+
+    def _keep(self, default: SeenPool | None) -> None:
+        self._default = default
+        self._in_force = only(None if default is None or self.lacks() else default.pool)

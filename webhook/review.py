@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +16,6 @@ from webhook.admission import Allowed, Denied, MachineReview, PodReview, Review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_PATH = f"/metadata/annotations/{ANNOTATION.replace('~', '~0').replace('/', '~1')}"
-_INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
 
 class BadReview(ValueError):
@@ -127,16 +125,11 @@ def write(uid: str, verdict: Allowed | Denied) -> bytes:
     """Return the answer to the request of that UID, with a JSON patch (RFC 6902)."""
     response: dict[str, object] = {"uid": uid, "allowed": isinstance(verdict, Allowed)}
     match verdict:
-        case Allowed(networks, warnings, addresses):
-            patch = [
-                {"op": "add", "path": f"{_INTERFACES}/{position}/macAddress", "value": mac}
-                for position, mac in addresses
-            ]
-            if networks is not None:
-                patch.append({"op": "replace", "path": _PATH, "value": networks})
+        case Allowed(patch, warnings):
             if patch:
+                operations = [operation._asdict() for operation in patch]
                 response["patchType"] = "JSONPatch"
-                response["patch"] = base64.b64encode(msgspec.json.encode(patch)).decode()
+                response["patch"] = base64.b64encode(msgspec.json.encode(operations)).decode()
             if warnings:
                 response["warnings"] = warnings
         case Denied(message, code):
@@ -147,7 +140,11 @@ def write(uid: str, verdict: Allowed | Denied) -> bytes:
 
 
 # metav1.StatusReason for the codes that Denied uses.
-_REASONS: Mapping[int, str] = {400: "BadRequest", 403: "Forbidden", 503: "ServiceUnavailable"}
+_REASONS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "BadRequest",
+    HTTPStatus.FORBIDDEN: "Forbidden",
+    HTTPStatus.SERVICE_UNAVAILABLE: "ServiceUnavailable",
+}
 
 
 def _networks(metadata: _Metadata) -> str | None:

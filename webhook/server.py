@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -42,7 +43,7 @@ def application(
             review = wire.read(await request.read())
         except BadReview as error:
             _log.warning("%s from %s: %s", request.path, request.remote, error)
-            return web.Response(status=400, text=str(error))
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text=str(error))
         verdict = await handlers.mutate(review)
         answer = web.Response(body=wire.write(review.uid, verdict), content_type="application/json")
         if is_stopping():
@@ -54,9 +55,9 @@ def application(
 
     async def readyz(_: web.Request) -> web.Response:
         missing = ["stopping"] if is_stopping() else lacks()
-        return web.Response(
-            status=503 if missing else 200, text="\n".join(missing) if missing else "ok"
-        )
+        if missing:
+            return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="\n".join(missing))
+        return web.Response(text="ok")
 
     app = web.Application(client_max_size=MOST_BYTES)
     app.add_routes(

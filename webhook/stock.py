@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
+    from crds.pools import Pools
     from webhook.admission import Want
     from webhook.claims import Locks
     from webhook.demand import Demand
@@ -48,7 +49,7 @@ _ENDING_S, _CLOSING_S = 2.0, 5.0
 
 @dataclass(slots=True)
 class Stock:
-    """Keeps the shelf filled; `pool` returns what is in force, or None.
+    """Keeps the shelf filled; `pools` returns what is in force now.
 
     `clock` is in seconds and never goes back; `most` is how many to keep at most, 0 for none.
     """
@@ -57,7 +58,7 @@ class Stock:
     taken: TakenView
     shelf: Shelf
     demand: Demand
-    pool: Callable[[], Pool | None]
+    pools: Callable[[], Pools]
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
     clock: Callable[[], float]
     most: int = MOST
@@ -111,7 +112,7 @@ class Stock:
 
     def begin(self) -> Allocation | None:
         """Choose one more address, and take note of the time; None where none is at hand."""
-        pool = self.pool()
+        pool = self.pools().default
         if pool is None or not pool.size:
             return None
         for mac in islice(pool.walk(self.draw(pool.size)), STEP):
@@ -134,7 +135,7 @@ class Stock:
 
     async def tidy(self) -> None:
         """Delete what cannot be handed out any more, and what is more than demand speaks for."""
-        surplus = self.shelf.surplus(self._ahead(), self.pool())
+        surplus = self.shelf.surplus(self._ahead(), self.pools().default)
         for at in range(0, len(surplus), _CALLS):
             await asyncio.gather(*map(self._delete, surplus[at : at + _CALLS]))
 
@@ -173,14 +174,14 @@ class Stock:
         return min(missing, ceil(_CALLS * missing / ahead) - len(self._creating))
 
     def _ahead(self) -> int:
-        pool = self.pool()
+        pool = self.pools().default
         taken = None if pool is None else self.taken.known.inside(pool)
         free = 0 if pool is None or taken is None else pool.size - taken
         return self.demand.ahead(self.clock(), self.most, free)
 
 
 @dataclass(frozen=True, slots=True)
-class Stocked:
+class ClaimFromStock:
     """Hands out what was created ahead; all else is claimed `behind` it."""
 
     stock: Stock

@@ -30,17 +30,17 @@ class TakenView(Protocol):
     """What the claims need to know of it."""
 
     @property
-    def known(self) -> Names:
+    def known(self) -> Addresses:
         """Taken, as far as the watch has come."""
 
-    async def fresh(self) -> Names:
+    async def fresh(self) -> Addresses:
         """Taken, by a list made after the call."""
 
     def is_quiet(self, stored: Stored) -> bool:
         """Whether it has not changed for Q, as far as is known here."""
 
 
-class Names(set["MacAddress"]):
+class Addresses(set["MacAddress"]):
     """Addresses, and how many of them lie in a pool: counted once, and from then on kept."""
 
     def __init__(self, macs: Iterable[MacAddress] = ()) -> None:
@@ -89,7 +89,7 @@ class Names(set["MacAddress"]):
         self._counting = None
 
 
-class Taken:
+class AllocatedNames:
     """The names and versions of all allocations (a View for the Follower): about 0.26 kB each."""
 
     def __init__(
@@ -98,18 +98,18 @@ class Taken:
         clock: Callable[[], float],
         quiet_s: float = QUIET_S,
     ) -> None:
-        self.known = Names()
+        self.known = Addresses()
         self._versions: dict[MacAddress, int] = {}
         # The newest version that was known at each time (s), no older than is needed; coarse.
         self._newest: deque[tuple[float, int]] = deque()
         self._relist = relist
         self._clock = clock
         self._quiet_s = quiet_s
-        self._listed: Joined[None, Names] = Joined(self._list)
+        self._listed: Joined[None, Addresses] = Joined(self._list)
 
     def reset(self, everything: list[Seen]) -> None:
         """See View.reset; quiet starts anew, for what went between is unknown."""
-        self.known = Names(one.mac for one in everything)
+        self.known = Addresses(one.mac for one in everything)
         self._versions = {one.mac: one.version for one in everything}
         self._newest.clear()
         self._note(max(self._versions.values(), default=0))
@@ -138,12 +138,12 @@ class Taken:
         at_s, newest = self._newest[0]
         return at_s <= before_s and known <= newest
 
-    async def fresh(self) -> Names:
+    async def fresh(self) -> Addresses:
         """List now; who comes while a list is under way shares the next one, not that one."""
         return await self._listed(None)
 
-    async def _list(self, _: None) -> Names:
-        return Names(one.mac for one in await self._relist())
+    async def _list(self, _: None) -> Addresses:
+        return Addresses(one.mac for one in await self._relist())
 
     def _note(self, version: int) -> None:
         now_s = self._clock()

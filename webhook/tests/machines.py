@@ -8,8 +8,8 @@ import msgspec
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
 from webhook import review as wire
-from webhook.admission import Denied, MachineReview, Want
-from webhook.tests.reviews import body, mac, patched, request
+from webhook.admission import Allowed, Denied, MachineReview, Want
+from webhook.tests.reviews import as_stored, body, mac, patched, request
 from webhook.virtualmachines import MachinePlan, plan
 
 if TYPE_CHECKING:
@@ -91,7 +91,14 @@ def answered(
     planned = made(new, old)
     assert isinstance(planned, MachinePlan), planned
     given = [want.requested or mac(0xA0 + n) for n, want in enumerate(planned.wants)]
-    return patched(new, wire.write("r-1", planned.settled(given))), planned.wants
+    return as_stored(new, planned.settled(given)), planned.wants
+
+
+def nothing_to_do(planned: MachinePlan | Denied) -> bool:
+    """Whether the VM is served as it is."""
+    return (
+        isinstance(planned, MachinePlan) and not planned.wants and planned.settled(()) == Allowed()
+    )
 
 
 def refusal(new: dict[str, Any], old: dict[str, Any] | None = None) -> str:

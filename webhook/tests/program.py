@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import http.client
 import json
 import socket
@@ -11,10 +12,10 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from crds.pools import only
 from crds.tests.fake import FakeCluster
 from crds.tls import TlsOptions
 from webhook.certificate import Serving
-from webhook.handlers import Handlers
 from webhook.server import application, serve
 from webhook.tests.authority import pair
 from webhook.tests.replica import Replica
@@ -117,12 +118,8 @@ async def running() -> AsyncIterator[Program]:
     """Run the server until the block ends."""
     program = Program()
     replica = Replica(program.cluster)
-    handlers = Handlers(
-        lambda: program.pool,
-        program.cluster.objects,
-        replica.claims,
-        replica.dry_claims,
-        lambda: program.missing,
+    handlers = dataclasses.replace(
+        replica.handlers, pools=lambda: only(program.pool), lacks=lambda: program.missing
     )
     serving = Serving(TlsOptions())
     serving.put(CERTIFICATE)

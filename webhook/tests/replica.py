@@ -9,14 +9,13 @@ from msgspec.structs import replace
 
 from crds.allocation import Owner, State
 from crds.pool import CollisionPolicy
+from crds.pools import only
 from crds.tests.fake import seen
 from webhook import review as wire
 from webhook.admission import Want
-from webhook.claims import DryAllocations, Synchronous
-from webhook.handlers import Handlers
-from webhook.holders import Holders
+from webhook.replica import Surroundings, build
 from webhook.requested import fresh
-from webhook.taken import Taken
+from webhook.shelf import Instant
 from webhook.tests.reviews import OWNER, body, mac, pool
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from crds.resources import Seen
     from crds.tests.fake import FakeCluster
     from crds.tests.gates import Call
-    from webhook.claims import Locks
 
 
 class Replica:
@@ -43,17 +41,24 @@ class Replica:
             return [seen(stored) for stored in await client.allocations.list()]
 
         self.now_s = 0.0
-        self.taken = Taken(relist, lambda: self.now_s)
-        self.watch = cluster.follow_names(self.taken, lag=lag)
         self.policy = CollisionPolicy.REJECT
-
-        def claims(allocations: Locks) -> Synchronous:
-            holders = Holders(client.objects, self.taken, lambda: self.policy)
-            return Synchronous(allocations, self.taken, holders, lambda size: start % size)
-
-        self.claims = claims(client.allocations)
-        self.dry_claims = claims(DryAllocations(client.allocations))
-        self.handlers = Handlers(lambda: pool(256), client.objects, self.claims, self.dry_claims)
+        built = build(
+            Surroundings(
+                allocations=client.allocations,
+                objects=client.objects,
+                names=relist,
+                connection=lambda: self.watch.connection,
+                pools=lambda: only(pool(256)),
+                policy=lambda: self.policy,
+                boottime_s=lambda: self.now_s,
+                instant=lambda: Instant(self.now_s, self.now_s),
+                draw=lambda size: start % size,
+            ),
+            most=0,
+        )
+        self.taken, self.handlers = built.allocated, built.handlers
+        self.claims, self.dry_claims = built.handlers.claims, built.handlers.dry_claims
+        self.watch = cluster.follow_names(built.names, lag=lag)
 
     async def take(
         self, *wants: Want, of: Pool | None = None, request: str = "r-1"

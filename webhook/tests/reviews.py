@@ -13,7 +13,8 @@ from crds.allocation import Owner
 from crds.mac import MacAddress, MacRange
 from crds.networks import ANNOTATION
 from crds.pool import Pool
-from webhook.admission import Denied, PodReview, Want
+from webhook import review as wire
+from webhook.admission import Allowed, Denied, PodReview, Want
 from webhook.pods import PodPlan, plan
 
 OWNER = Owner(api_version="v1", kind="Pod", namespace="shop", name="web")
@@ -52,8 +53,10 @@ def answered(review: PodReview) -> tuple[str | None, tuple[Want, ...]]:
     """The annotation after the answer, addresses ...:a0, :a1 given out in turn; and the wants."""
     made = planned(review)
     given = [want.requested or mac(0xA0 + n) for n, want in enumerate(made.wants)]
-    networks = made.settled(given).networks
-    return review.networks if networks is None else networks, made.wants
+    sent = {"metadata": {"annotations": {ANNOTATION: review.networks}}}
+    stored = as_stored(sent, made.settled(given))
+    networks: str | None = stored["metadata"]["annotations"][ANNOTATION]
+    return networks, made.wants
 
 
 def denied(review: PodReview) -> str:
@@ -93,6 +96,11 @@ def request(new: dict[str, Any], **changes: Any) -> dict[str, Any]:  # noqa: ANN
         **changes,
     }
     return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": asked}
+
+
+def as_stored(sent: dict[str, Any], verdict: Allowed) -> dict[str, Any]:
+    """The object as the API server stores it after this verdict went over the wire."""
+    return patched(sent, wire.write("r-1", verdict))
 
 
 def patched(new: dict[str, Any], answer: bytes) -> dict[str, Any]:

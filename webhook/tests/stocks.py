@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Source, State, Stored
+from crds.pools import only
 from crds.resources import Seen
 from crds.tests.fake import FakeCluster, seen
 from crds.watch import Views
 from webhook.demand import LITTLE, Demand
 from webhook.shelf import Instant, Shelf
 from webhook.stock import MOST, Stock
-from webhook.taken import Taken
+from webhook.taken import AllocatedNames
 from webhook.tests.reviews import mac, pool
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Stocking:
         async def relist() -> list[Seen]:
             return [seen(stored) for stored in await client.allocations.list()]
 
-        self.taken = Taken(relist, lambda: self.now_s)
+        self.taken = AllocatedNames(relist, lambda: self.now_s)
         self.shelf = Shelf(
             lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, V_S
         )
@@ -87,7 +88,7 @@ class Stocking:
             taken=self.taken,
             shelf=self.shelf,
             demand=self.demand,
-            pool=lambda: self.pool,
+            pools=lambda: only(self.pool),
             draw=lambda _: 1,
             clock=lambda: self.now_s,
             most=most,

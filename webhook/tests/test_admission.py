@@ -132,7 +132,7 @@ def test_a_comma_list_is_left_alone_with_a_warning() -> None:
     made = planned(created("ovs-conf, other/b@eth1"))
 
     assert made.wants == ()
-    assert made.settled(()).networks is None
+    assert made.settled(()).patch == ()
     (warning,) = made.warnings
     assert warning.startswith(f"{ANNOTATION} is a comma list: only the JSON form gets addresses")
     assert warning.endswith('such as [{"name": "ovs-conf"}]')
@@ -142,7 +142,7 @@ def test_a_comma_list_is_left_alone_with_a_warning() -> None:
 def test_a_pod_without_networks_needs_nothing(networks: str | None) -> None:
     made = planned(created(networks))
 
-    assert (made.wants, made.edits, made.warnings) == ((), (), ())
+    assert (made.wants, made.warnings) == ((), ())
     assert made.settled(()) == Allowed()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from crds.mac import MacAddress
 from webhook.admission import Want
-from webhook.tests.reviews import UID, answered, denied, mac, planned, updated
+from webhook.tests.reviews import UID, answered, mac, planned, updated
 
 A1 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:01"}'
 A2 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:02"}'
@@ -115,10 +115,16 @@ def test_swapped_addresses_are_left_alone() -> None:
     assert wants == ()
 
 
-def test_an_address_that_comes_back_and_is_also_asked_for_is_denied() -> None:
-    message = denied(updated(f"[{A1}]", '[{"name":"a"},{"name":"b","mac":"02:00:00:00:00:01"}]'))
+def test_an_address_that_another_element_asks_for_does_not_come_back() -> None:
+    moved = A1.replace('"a"', '"b"')
 
-    assert "02:00:00:00:00:01 stands twice, in elements 1 (a) and 2 (b)" in message
+    networks, (want,) = answered(updated(f"[{A1}]", f'[{{"name":"a"}},{moved}]'))
+
+    assert networks == (
+        '[{"name":"a","namespace":"shop","mac":"02:00:00:00:00:a0"},'
+        '{"name":"b","namespace":"shop","mac":"02:00:00:00:00:01"}]'
+    )
+    assert (want.owner.interface, want.requested) == ("net1", None)
 
 
 def test_a_removed_element_needs_nothing() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from crds.pool import CollisionPolicy, Pool
+from crds.pools import Pools, only
 from crds.resources import Condition, PoolStatus, SeenPool
-from webhook.pools import Pools
+from webhook.pools import WatchedPools
 from webhook.tests.reviews import pool
 
 ADOPTED = PoolStatus(conditions=(Condition(type="Adopted", status="True"),))
@@ -12,11 +13,11 @@ READY = SeenPool(pool(), ADOPTED)
 
 
 def test_the_default_pool_is_in_force_once_adopted() -> None:
-    pools = Pools()
+    pools = WatchedPools()
 
     pools.reset([SeenPool(Pool("other", pool().ranges), ADOPTED), READY])
 
-    assert pools.in_force() == pool()
+    assert pools.in_force() == only(pool())
     assert pools.lacks() == []
 
 
@@ -34,46 +35,46 @@ def test_the_default_pool_is_in_force_once_adopted() -> None:
     ],
 )
 def test_nothing_is_given_out_too_early_and_it_says_why(seen: list[SeenPool], says: str) -> None:
-    pools = Pools()
+    pools = WatchedPools()
 
     pools.reset(seen)
 
-    assert pools.in_force() is None
+    assert pools.in_force() == Pools()
     (lack,) = pools.lacks()
     assert says in lack
 
 
 def test_a_changed_pool_is_in_force_at_once() -> None:
-    pools = Pools()
+    pools = WatchedPools()
     pools.reset([READY])
 
     pools.put(SeenPool(pool(4), ADOPTED))
 
-    assert pools.in_force() == pool(4)
+    assert pools.in_force() == only(pool(4))
 
 
 def test_a_deleted_pool_gives_out_nothing() -> None:
-    pools = Pools()
+    pools = WatchedPools()
     pools.put(READY)
 
     pools.drop(READY)
 
-    assert pools.in_force() is None
+    assert pools.in_force() == Pools()
 
 
 def test_other_pools_change_nothing() -> None:
-    pools = Pools()
+    pools = WatchedPools()
     pools.put(READY)
     other = SeenPool(Pool("other", ()), PoolStatus())
 
     pools.put(other)
     pools.drop(other)
 
-    assert pools.in_force() == pool()
+    assert pools.in_force() == only(pool())
 
 
 def test_the_policy_is_the_default_pools_and_reject_until_it_is_known() -> None:
-    pools = Pools()
+    pools = WatchedPools()
     assert pools.policy() is CollisionPolicy.REJECT
 
     pools.put(SeenPool(pool(), PoolStatus(), CollisionPolicy.WARN))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from webhook.claims import Grant
-from webhook.stock import Stocked
+from webhook.stock import ClaimFromStock
 from webhook.tests.replica import want
 from webhook.tests.reviews import mac
 from webhook.tests.stocks import WIDE, Stocking
@@ -42,7 +42,7 @@ async def test_what_the_stock_cannot_give_is_claimed_behind_it(asks: tuple[int |
     await scene.create(2)
     wants = [want(asks=one) for one in asks]
 
-    grant = await Stocked(scene.stock, behind).take(wants, WIDE, "r-1", 4.5)
+    grant = await ClaimFromStock(scene.stock, behind).take(wants, WIDE, "r-1", 4.5)
 
     assert grant == Grant((mac(0xFF),), ("from behind",))
     assert behind.asked == [(wants, WIDE, "r-1", 4.5)]
@@ -54,7 +54,7 @@ async def test_what_the_stock_can_give_needs_no_call() -> None:
     await scene.create(2)
     calls = len(scene.cluster.calls)
 
-    grant = await Stocked(scene.stock, behind).take([want(), want()], WIDE, "r-1")
+    grant = await ClaimFromStock(scene.stock, behind).take([want(), want()], WIDE, "r-1")
 
     assert grant == Grant((mac(1), mac(2)))
     assert not behind.asked

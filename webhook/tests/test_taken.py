@@ -9,7 +9,7 @@ from crds.pool import Pool
 from crds.resources import Seen
 from crds.store import StoreUnavailable
 from webhook import taken as module
-from webhook.taken import Names, Taken
+from webhook.taken import Addresses, AllocatedNames
 from webhook.tests.reviews import mac, pool
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Lists:
 
 
 async def test_the_watch_s_news_are_known() -> None:
-    taken = Taken(Lists(), lambda: 0.0)
+    taken = AllocatedNames(Lists(), lambda: 0.0)
 
     taken.reset([seen(mac(1)), seen(mac(2))])
     taken.put(seen(mac(3)))
@@ -54,7 +54,7 @@ async def test_the_watch_s_news_are_known() -> None:
 
 
 async def test_a_list_replaces_all_that_was_known() -> None:
-    taken = Taken(Lists(), lambda: 0.0)
+    taken = AllocatedNames(Lists(), lambda: 0.0)
     taken.reset([seen(mac(1))])
 
     taken.reset([seen(mac(2))])
@@ -64,7 +64,7 @@ async def test_a_list_replaces_all_that_was_known() -> None:
 
 async def test_those_who_come_at_once_share_one_list() -> None:
     lists = Lists()
-    taken = Taken(lists, lambda: 0.0)
+    taken = AllocatedNames(lists, lambda: 0.0)
 
     asking = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
     await lists.until(1)
@@ -76,7 +76,7 @@ async def test_those_who_come_at_once_share_one_list() -> None:
 
 async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
     lists = Lists()
-    taken = Taken(lists, lambda: 0.0)
+    taken = AllocatedNames(lists, lambda: 0.0)
     early = asyncio.ensure_future(taken.fresh())
     await lists.until(1)
 
@@ -93,7 +93,7 @@ async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
 
 async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
     lists = Lists()
-    taken = Taken(lists, lambda: 0.0)
+    taken = AllocatedNames(lists, lambda: 0.0)
     asking = [asyncio.ensure_future(taken.fresh()) for _ in range(2)]
     await lists.until(1)
 
@@ -109,7 +109,7 @@ async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() 
 
 async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
     lists = Lists()
-    taken = Taken(lists, lambda: 0.0)
+    taken = AllocatedNames(lists, lambda: 0.0)
     impatient, patient = (asyncio.ensure_future(taken.fresh()) for _ in range(2))
     await lists.until(1)
 
@@ -122,7 +122,7 @@ async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
 
 
 async def test_a_pool_is_full_when_every_address_of_it_is_known() -> None:
-    names = Names(mac(n) for n in (0, 1, 2, 77, 78))
+    names = Addresses(mac(n) for n in (0, 1, 2, 77, 78))
 
     assert not await names.fill(pool(4))
     names.put(mac(3))
@@ -142,7 +142,7 @@ async def test_what_changes_while_a_pool_is_counted_is_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "STEP", 1)
-    names = Names(mac(n) for n in range(8))
+    names = Addresses(mac(n) for n in range(8))
     filling = asyncio.ensure_future(names.fill(pool(8)))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -170,7 +170,7 @@ class CountedPool(Pool):
 async def test_a_pool_is_counted_once_and_others_use_the_loop_meanwhile() -> None:
     CountedPool.asked = 0
     of = CountedPool("default", pool(5000).ranges)
-    names = Names(mac(n) for n in range(5000))
+    names = Addresses(mac(n) for n in range(5000))
     turns: list[None] = []
     another = asyncio.ensure_future(_turns(turns))
 

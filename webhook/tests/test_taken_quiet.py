@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crds.allocation import QUIET_S, Allocation, Stored
 from crds.resources import Seen
-from webhook.taken import Taken
+from webhook.taken import AllocatedNames
 from webhook.tests.reviews import mac
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ async def never() -> list[Seen]:
 
 
 class Watched:
-    """A Taken with a clock that a test moves; versions are those of one API server."""
+    """A AllocatedNames with a clock that a test moves; versions are those of one API server."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
-        self.taken = Taken(never, lambda: self.now_s)
+        self.taken = AllocatedNames(never, lambda: self.now_s)
         self.taken.reset([])
 
     def put(self, last: int, version: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from webhook.admission import Allowed, Want
+from webhook.admission import Want
 from webhook.tests.machines import (
     NAT,
     VM,
@@ -17,12 +17,12 @@ from webhook.tests.machines import (
     made,
     nic,
     nics_of,
+    nothing_to_do,
     of_spec,
     on,
     on_pod,
 )
 from webhook.tests.reviews import mac
-from webhook.virtualmachines import MachinePlan
 
 DEFAULT = nic("default", **NAT)
 
@@ -99,8 +99,7 @@ def test_an_interface_behind_nat_or_on_multus_gets_an_address(
 def test_others_are_left_alone(one: dict[str, Any], network: dict[str, Any]) -> None:
     planned = made(machine(one, networks=[network]))
 
-    assert planned == MachinePlan()
-    assert planned.settled(()) == Allowed()
+    assert nothing_to_do(planned)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_a_requested_address_of_an_interface_without_a_network_is_claimed() -> N
     ],
 )
 def test_a_vm_that_lists_no_interface_needs_nothing(spec: object) -> None:
-    assert made(of_spec(spec)) == MachinePlan()
+    assert nothing_to_do(made(of_spec(spec)))
 
 
 def test_a_vm_that_is_to_be_named_yet_is_served() -> None:

@@ -1,0 +1,100 @@
+"""Builds one webhook replica: everything between the API server's client and the handlers.
+
+The program (`webhook/__main__.py`) and the tests' simulations build it here, so what is simulated
+is what ships.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.watch import Views
+from webhook.claims import ClaimByCreate, DryAllocations
+from webhook.demand import Demand
+from webhook.handlers import Handlers
+from webhook.holders import Holders
+from webhook.shelf import Shelf
+from webhook.stock import MOST, ClaimFromStock, Stock
+from webhook.taken import AllocatedNames
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from crds.objects import Objects
+    from crds.pool import CollisionPolicy
+    from crds.pools import Pools
+    from crds.resources import Seen
+    from webhook.claims import Locks
+    from webhook.shelf import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a replica needs from outside: the cluster, time and chance.
+
+    `names` lists the names of all allocations. `connection` is the number of the open watch of
+    them, 0 for none. `boottime_s` never goes back, and goes on while the machine sleeps. `draw`
+    returns a random number 0 <= n < its argument. `lacks` says what is not ready yet.
+    """
+
+    allocations: Locks
+    objects: Objects
+    names: Callable[[], Awaitable[list[Seen]]]
+    connection: Callable[[], int]
+    pools: Callable[[], Pools]
+    policy: Callable[[], CollisionPolicy]
+    boottime_s: Callable[[], float]
+    instant: Callable[[], Instant]
+    draw: Callable[[int], int]
+    lacks: Callable[[], Sequence[str]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """The parts of one webhook process. `names` is the view that the watch of allocations feeds."""
+
+    names: Views[Seen]
+    allocated: AllocatedNames
+    shelf: Shelf
+    stock: Stock
+    handlers: Handlers
+
+
+def build(
+    around: Surroundings,
+    *,
+    quiet_s: float = QUIET_S,
+    most: int = MOST,
+    demand: Demand | None = None,
+    stock_type: type[Stock] = Stock,
+) -> Replica:
+    """Build a replica; `most` is how many addresses it creates ahead at most.
+
+    A test passes a `demand` of its own, and a Stock that remembers what it handed out.
+    """
+    lives_s = STOCK_LIVES_Q * quiet_s
+    allocated = AllocatedNames(around.names, around.boottime_s, quiet_s)
+    shelf = Shelf(around.instant, around.connection, lives_s)
+    stock = stock_type(
+        allocations=around.allocations,
+        taken=allocated,
+        shelf=shelf,
+        demand=demand or Demand(lives_s),
+        pools=around.pools,
+        draw=around.draw,
+        clock=around.boottime_s,
+        most=most,
+    )
+    holders = Holders(around.objects, allocated, around.policy)
+    dry = DryAllocations(around.allocations)
+    by_create = ClaimByCreate(around.allocations, allocated, holders, around.draw, shelf.withdraw)
+    handlers = Handlers(
+        pools=around.pools,
+        objects=around.objects,
+        claims=ClaimFromStock(stock, by_create),
+        dry_claims=ClaimByCreate(dry, allocated, holders, around.draw, shelf.holds),
+        lacks=around.lacks,
+    )
+    return Replica(Views(allocated, shelf), allocated, shelf, stock, handlers)
