@@ -22,7 +22,7 @@ from crds.allocation import (
     Carrier,
     Controller,
 )
-from crds.mac import MacAddress, MalformedMac
+from crds.mac import MacAddress
 from crds.networks import Attachment
 
 POD_NETWORK = "pod"
@@ -255,14 +255,11 @@ def _network(network: _Network, namespace: str) -> str | None:
 
 
 def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
-    carried = []
-    for one in found[:MOST_CARRIED]:
-        try:
-            mac = MacAddress.parse_unicast(one.mac or "")
-        except MalformedMac:
-            continue
-        carried.append(Attachment(mac, one.name, one.network or ""))
-    return tuple(carried)
+    return tuple(
+        Attachment(mac, interface.name, interface.network or "")
+        for interface in found[:MOST_CARRIED]
+        if (mac := MacAddress.read(interface.mac)) is not None
+    )
 
 
 def _guest(migration: _Migration | None) -> str:

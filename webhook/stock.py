@@ -13,7 +13,7 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
 
-from crds.allocation import Allocation, Source, State
+from crds import lifecycle
 from crds.machines import IN_POD_BRIDGE
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from webhook.claims import DEADLINE_S, Claims, Grant
@@ -22,7 +22,7 @@ from webhook.taken import STEP
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from crds.allocation import Stored
+    from crds.allocation import Allocation, Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
@@ -117,7 +117,7 @@ class Stock:
         for mac in islice(pool.walk(self.draw(pool.size)), STEP):
             if mac not in self.taken.known and mac not in self.shelf and mac != IN_POD_BRIDGE:
                 self.shelf.begin(mac)
-                return Allocation(mac=mac, state=State.STOCK, source=Source.POOL, pool=pool.name)
+                return lifecycle.stock(mac, pool)
         return None
 
     async def create(self, allocation: Allocation) -> None:

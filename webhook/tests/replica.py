@@ -15,7 +15,7 @@ from webhook.admission import Want
 from webhook.claims import DryAllocations, Synchronous
 from webhook.handlers import Handlers
 from webhook.holders import Holders
-from webhook.requested import fresh
+from webhook.requested import new_pending
 from webhook.taken import Taken
 from webhook.tests.reviews import OWNER, body, mac, pool
 
@@ -81,7 +81,7 @@ def bound(last: int, name: str = "other", uid: str = "u-2") -> Allocation:
 
 def pending(last: int, name: str | None = "other") -> Allocation:
     """An allocation of mac(`last`) that pod shop/`name` is getting."""
-    return fresh(mac(last), want(name, last), pool(), "before")
+    return new_pending(mac(last), want(name, last), pool(), "before")
 
 
 def owner_of(name: str, uid: str | None) -> Owner:
