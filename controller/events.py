@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
+from crds import names
+
 if TYPE_CHECKING:
     from crds.allocation import Owner
 
@@ -48,8 +50,8 @@ class Event:
                 "reason": self.reason,
                 "action": self.action,
                 "note": note,
-                "reportingController": "kubemacpool.io/controller",
-                "reportingInstance": "kubemacpool-controller",
+                "reportingController": names.REPORTING_CONTROLLER,
+                "reportingInstance": names.CONTROLLER,
                 "regarding": {
                     "apiVersion": about.api_version,
                     "kind": about.kind,

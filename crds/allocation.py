@@ -147,8 +147,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         return self.allocation.mac
 
 
-class Controller(msgspec.Struct, frozen=True):
-    """The KubeVirt object that made another one: its ownerReference with `controller: true`."""
+class OwnerReference(msgspec.Struct, frozen=True):
+    """The ownerReference with `controller: true`, if it names an object of KubeVirt."""
 
     kind: str
     name: str
@@ -171,7 +171,7 @@ class Carrier(msgspec.Struct, frozen=True):
     version: str
     terminal: bool = False
     attachments: tuple[Attachment, ...] = ()
-    controller: Controller | None = None
+    controller: OwnerReference | None = None
     is_running: bool = False
     guest: str = ""
 

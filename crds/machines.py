@@ -20,7 +20,7 @@ from crds.allocation import (
     LONGEST_UID,
     MACHINE,
     Carrier,
-    Controller,
+    OwnerReference,
 )
 from crds.mac import MacAddress
 from crds.networks import Attachment
@@ -215,13 +215,13 @@ def read_instance(raw: bytes) -> Carrier:
     )
 
 
-def controller(references: list[Reference] | None) -> Controller | None:
+def controlling_owner(references: list[Reference] | None) -> OwnerReference | None:
     """Return the KubeVirt object among `metadata.ownerReferences` that controls the object."""
     for one in references or ():
         is_kubevirt = one.api_version.startswith("kubevirt.io/")
         can_be = 0 < len(one.name) <= LONGEST_NAME and 0 < len(one.uid) <= LONGEST_UID
         if one.controller and is_kubevirt and can_be and one.kind in {MACHINE, INSTANCE}:
-            return Controller(one.kind, one.name, one.uid)
+            return OwnerReference(one.kind, one.name, one.uid)
     return None
 
 
@@ -295,8 +295,8 @@ def _carrier(
     )
 
 
-def _maker(metadata: _Metadata) -> Controller | None:
+def _maker(metadata: _Metadata) -> OwnerReference | None:
     """Return the VM of a VMI: KubeVirt gives both one name, and no other is believed."""
-    made_by = controller(metadata.owner_references)
+    made_by = controlling_owner(metadata.owner_references)
     is_vm = made_by is not None and made_by.kind == MACHINE
     return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None

@@ -15,7 +15,7 @@ MUTATOR = "kubemacpool-mutator"
 WEBHOOK_FOR_PODS = "mutatepods.kubemacpool.io"
 WEBHOOK_FOR_VMS = "mutatevirtualmachines.kubemacpool.io"
 
-# The two programs, as their Deployments, ServiceAccounts, events and User-Agents name them.
+# The two programs, as their ServiceAccounts, User-Agents and events name them.
 CONTROLLER = "kubemacpool-controller"
 WEBHOOK = "kubemacpool-webhook"
 REPORTING_CONTROLLER = "kubemacpool.io/controller"  # of an Event

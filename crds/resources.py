@@ -18,12 +18,12 @@ from crds.allocation import (
     Allocation,
     Carrier,
     Conflict,
-    Controller,
+    OwnerReference,
     Stored,
     decode_hook,
 )
 from crds.mac import MacAddress, MacRange
-from crds.machines import Reference, controller, read_instance, read_machine
+from crds.machines import Reference, controlling_owner, read_instance, read_machine
 from crds.networks import ANNOTATION, carried
 from crds.pool import CollisionPolicy, Pool
 
@@ -207,9 +207,9 @@ def read_pod(raw: bytes) -> Carrier:
     )
 
 
-def launched_for(labels: Labels, references: list[Reference] | None) -> Controller | None:
+def launched_for(labels: Labels, references: list[Reference] | None) -> OwnerReference | None:
     """Return the VMI whose launcher pod this is, or None for all other pods."""
-    made_by = controller(references) if labels.kubevirt == "virt-launcher" else None
+    made_by = controlling_owner(references) if labels.kubevirt == "virt-launcher" else None
     return made_by if made_by is not None and made_by.kind == INSTANCE else None
 
 
