@@ -101,7 +101,7 @@ class Reconciler:
         async with self._turns:
             attempt = self._begin(mac)
             wants_list = await self._go_on(attempt)
-        if wants_list:  # A list takes long: meanwhile others have their turn.
+        if wants_list:  # A list takes long, so other addresses get the turn until it is there.
             everyone = claimants(mac, (await self._everyone(None)).get(mac, ()))
             attempt.facts = replace(attempt.facts, everyone=everyone)
             async with self._turns:

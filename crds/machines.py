@@ -197,7 +197,7 @@ def read_instance(raw: bytes) -> Carrier:
     if status.phase in {"Succeeded", "Failed"}:
         return _carrier(INSTANCE, one.metadata, (), terminal=True)
     # What has no name of the spec's is inside the guest. And what is on the pod network, and in no
-    # spec, is the pod's own address, or one behind NAT that libvirt made up: nobody else meets it.
+    # spec, is the pod's own address, or one behind NAT that libvirt made up: no network shows it.
     elsewhere = {None, POD_NETWORK}
     served = {one.name: one.network for one in found if one.network not in elsewhere}
     seen = (
@@ -205,7 +205,7 @@ def read_instance(raw: bytes) -> Carrier:
         for one in status.interfaces or ()
         if one.name in served
     )
-    # One of each name, the last: whoever creates a VMI may write any status with it.
+    # One of each name, the last: the creator of a VMI may write any status with it.
     in_use = {one.name: one for one in seen}
     carried = {(one.mac, one.interface): one for one in _attachments((*found, *in_use.values()))}
     return replace(
@@ -265,7 +265,7 @@ def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
 def _guest(migration: _Migration | None) -> str:
     """Return what both sides of a migration across namespaces agree on, once they do.
 
-    For reports only: whoever may update a VMI can write it.
+    For reports only: every user who may update a VMI can write it.
     """
     source = migration.source_state if migration else None
     target = migration.target_state if migration else None

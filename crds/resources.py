@@ -262,7 +262,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # One allocation that cannot be read (a newer version wrote it) must not keep all others from being
 # listed for ever. Leaving it out is safe: the webhook's create meets it all the same (create is the
 # lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
-# lacks one proves that nobody carries its address.
+# lacks one proves that no object carries its address.
 ALLOCATIONS = Resource(
     "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True, page=2500
 )

@@ -34,7 +34,7 @@ _NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
 
 
 class AlreadyAllocated(Exception):
-    """Somebody's create of the same address came first (409 AlreadyExists)."""
+    """Another create of the same address came first (409 AlreadyExists)."""
 
 
 class Changed(Exception):
