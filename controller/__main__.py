@@ -31,7 +31,7 @@ from controller.policing import Collisions
 from controller.poolkeeper import PoolKeeper
 from controller.readers import Readers
 from controller.repair import REPAIR_EVERY_S, repair
-from controller.settling import Settler
+from controller.settling import Reconciler
 from controller.urgency import can_wait
 from controller.views import AllocationView, CarrierView
 from crds import tls
@@ -157,7 +157,7 @@ async def _work(
         keeper = PoolKeeper(api, arguments.namespace, known, clock, lambda: adoption.verdict)
         certifier = Certifier(api, arguments.namespace, intervals, _now, clock.monotonic_s)
         certifies = arguments.certificates == _OWN
-        settler = Settler(
+        reconciler = Reconciler(
             allocations,
             objects,
             known,
@@ -175,7 +175,7 @@ async def _work(
 
         async def settle(mac: MacAddress) -> None:
             collisions.look(mac)  # first: it is so whether or not the rest succeeds
-            await settler.settle(mac)
+            await reconciler.reconcile(mac)
             adoption.looked_at(mac)
 
         async def mend() -> None:

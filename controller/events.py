@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 import msgspec
 
+from crds import names
+
 if TYPE_CHECKING:
     from crds.allocation import Owner
 
-# What the API server takes for a note, in bytes (kubernetes pkg/apis/core/validation/events.go).
+# The longest note that the API server accepts (kubernetes pkg/apis/core/validation/events.go).
 MOST_NOTE_BYTES = 1024
 
 
@@ -19,7 +21,8 @@ MOST_NOTE_BYTES = 1024
 class Event:
     """A warning about one object.
 
-    With a `name` it is written once: another of that name is refused. `name` None: generated.
+    With a `name` it is written once: the API server refuses a second of that name. `name` None: the
+    API server generates one.
     """
 
     about: Owner
@@ -48,8 +51,8 @@ class Event:
                 "reason": self.reason,
                 "action": self.action,
                 "note": note,
-                "reportingController": "kubemacpool.io/controller",
-                "reportingInstance": "kubemacpool-controller",
+                "reportingController": names.REPORTING_CONTROLLER,
+                "reportingInstance": names.CONTROLLER,
                 "regarding": {
                     "apiVersion": about.api_version,
                     "kind": about.kind,

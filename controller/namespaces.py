@@ -1,7 +1,7 @@
 """Which namespaces are managed: those that the webhooks of `kubemacpool-mutator` select.
 
-Law: the selector that users edit decides, for the API server and for us alike. Where there is no
-webhook there is nothing that it manages.
+Law: the selector that users edit decides, for the API server and for us. A webhook that does not
+exist manages nothing.
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from controller.selectors import Selector, selects
-from crds.allocation import INSTANCE, MACHINE
+from crds import kinds, names
 from crds.resources import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MUTATOR = "kubemacpool-mutator"
-_FOR_PODS, _FOR_MACHINES = "mutatepods.kubemacpool.io", "mutatevirtualmachines.kubemacpool.io"
-# By which webhook an object is policed. The addresses of a bare VMI are those of its launcher pod,
-# which the webhook for pods serves.
-_WEBHOOK_OF = {"Pod": _FOR_PODS, INSTANCE: _FOR_PODS, MACHINE: _FOR_MACHINES}
+MUTATOR = names.MUTATOR
 
 
 class _NamespaceMetadata(msgspec.Struct, frozen=True):
@@ -58,7 +54,7 @@ ONLY_OURS = {"fieldSelector": f"metadata.name={MUTATOR}"}
 
 
 class Namespaces:
-    """The Namespaces (a View); `changed` is called when `is_managed` may answer otherwise."""
+    """The Namespaces (a View); `changed` is called when an answer of `is_managed` can change."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._labels: dict[str, Mapping[str, str]] = {}
@@ -66,14 +62,14 @@ class Namespaces:
         self.webhooks = Webhooks(changed)
 
     def is_managed(self, kind: str, namespace: str) -> bool:
-        """Whether objects of `kind` in `namespace` are served, and so policed."""
+        """Return True if a webhook serves objects of `kind` in `namespace`."""
         labels = self._labels.get(namespace)
-        webhook = _WEBHOOK_OF.get(kind)
-        return labels is not None and webhook is not None and self.webhooks.select(webhook, labels)
+        row = kinds.KINDS.get(kind)
+        return labels is not None and row is not None and self.webhooks.select(row.webhook, labels)
 
     def reset(self, everything: list[Namespace]) -> None:
         """See View.reset."""
-        self._labels = {one.metadata.name: one.metadata.labels for one in everything}
+        self._labels = {found.metadata.name: found.metadata.labels for found in everything}
         self._changed()
 
     def put(self, item: Namespace) -> None:
@@ -88,7 +84,7 @@ class Namespaces:
         self._labels.pop(item.metadata.name, None)
 
     def _answers(self, namespace: str) -> tuple[bool, ...]:
-        return tuple(self.is_managed(kind, namespace) for kind in _WEBHOOK_OF)
+        return tuple(self.is_managed(kind, namespace) for kind in kinds.KINDS)
 
 
 class Webhooks:
@@ -99,12 +95,13 @@ class Webhooks:
         self._changed = changed
 
     def select(self, webhook: str, labels: Mapping[str, str]) -> bool:
-        """Whether a webhook of that name is asked about namespaces with these labels."""
+        """Return True if a webhook of that name is asked about namespaces with these labels."""
         return selects(self._selectors.get(webhook), labels)
 
     def reset(self, everything: list[Mutator]) -> None:
         """See View.reset."""
-        self._take({one.name: one.namespace_selector for it in everything for one in it.webhooks})
+        webhooks = [webhook for mutator in everything for webhook in mutator.webhooks]
+        self._take({webhook.name: webhook.namespace_selector for webhook in webhooks})
 
     def put(self, item: Mutator) -> None:
         """See View.put."""

@@ -1,66 +1,93 @@
-"""Whose an address is, of several objects that are one: VM before VMI before launcher pod. Pure.
+"""Which objects carry an address, grouped by root, and which of a root is the owner. Pure.
 
 Law: the owner is the root of the owner references, by UID. While any object of the root carries the
-address it is the root's, whichever of them was read.
+address, it belongs to the root, whichever object was read.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.kinds import KINDS, RANKS, is_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from crds.allocation import Carrier, Root
+    from crds.allocation import Carrier, Owner, Root
     from crds.mac import MacAddress
 
 
-def by_root(carriers: Iterable[Carrier]) -> list[tuple[Carrier, ...]]:
-    """Put those of one root together, in the order in which they come."""
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """The objects of one root that carry an address; `owner` is the owner that they stand for."""
+
+    root: Root
+    owner: Owner
+    members: tuple[Carrier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """What exists of one root, by a read; `owner` is None if none of it carries the address."""
+
+    members: tuple[Carrier, ...]
+    owner: Owner | None
+
+
+def claimants(mac: MacAddress, carriers: Iterable[Carrier]) -> tuple[Claimant, ...]:
+    """Group the objects that carry `mac` by root, in the order in which they come."""
     groups: dict[Root, list[Carrier]] = {}
-    for one in carriers:
-        groups.setdefault(one.root, []).append(one)
-    return [tuple(group) for group in groups.values()]
+    for carrier in carriers:
+        groups.setdefault(carrier.root, []).append(carrier)
+    return tuple(
+        Claimant(root, owner_of(mac, members), tuple(members)) for root, members in groups.items()
+    )
+
+
+def existing(mac: MacAddress, members: Sequence[Carrier]) -> Existing:
+    """Return what a read of one root says of `mac`."""
+    carried = any(member.carries(mac) for member in members)
+    return Existing(tuple(members), owner_of(mac, members) if carried else None)
 
 
 def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
-    """Return whose `mac` is; `members` are objects of one root, at least one of them.
+    """Return the owner of `mac`; `members` are objects of one root, at least one of them.
 
-    The VM where it carries the address, or made the VMI that does; else that VMI, also where only
-    its launcher pod does.
+    It is the highest that carries the address, or the highest that made that one: the VM if it
+    carries the address or made the VMI that does, else the VMI, even if only its launcher pod does.
     """
-    ranked = sorted(members, key=lambda one: _RANKS[one.kind])
-    holder = next((one for one in ranked if one.carries(mac)), ranked[0])
-    owner = holder.as_owner(mac)
-    instances = {one.uid: one for one in ranked if one.kind == INSTANCE}
-    made_by = holder.controller
-    if holder.kind == "Pod" and made_by is not None:
+    ranked = sorted(members, key=lambda member: RANKS[member.kind])
+    holder = next((member for member in ranked if member.carries(mac)), ranked[0])
+    by_uid = {member.uid: member for member in ranked}
+    owner, top = holder.as_owner(mac), holder
+    while (made_by := top.controller) is not None and RANKS[made_by.kind] < RANKS[top.kind]:
         owner = replace(
-            owner, api_version=KUBEVIRT, kind=INSTANCE, name=made_by.name, uid=made_by.uid
+            owner,
+            api_version=KINDS[made_by.kind].api_version,
+            kind=made_by.kind,
+            name=made_by.name,
+            uid=made_by.uid,
         )
-        instance = instances.get(made_by.uid)
-        made_by = instance.controller if instance is not None else None
-    if made_by is not None:
-        owner = replace(
-            owner, api_version=KUBEVIRT, kind=MACHINE, name=made_by.name, uid=made_by.uid
-        )
+        if made_by.uid not in by_uid:
+            break
+        top = by_uid[made_by.uid]
     return owner
 
 
-def one_guest(one: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
-    """Whether two machines are one guest that has moved, or moves, to another namespace.
+def is_one_guest(machine: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
+    """Return True if two machines are one guest that has moved, or moves, between namespaces.
 
     KubeVirt needs a VM of the same name and addresses in both, before, while and after the guest
-    runs in one of them; where both run, their VMIs must agree that they are source and target.
+    runs in one of them; if both run, their VMIs must agree that they are source and target.
     """
-    (kind, namespace, name), (other_kind, elsewhere, other_name) = one[0].root, other[0].root
-    if not (kind == other_kind == MACHINE) or name != other_name or namespace == elsewhere:
+    (kind, namespace, name), (other_kind, elsewhere, other_name) = machine[0].root, other[0].root
+    is_moved = kind == other_kind and name == other_name and namespace != elsewhere
+    if not (is_moved and is_machine(kind)):
         return False
-    running, running_too = _running(one), _running(other)
+    running, running_too = _running(machine), _running(other)
     if running is None or running_too is None:
         return True
     source, _, _ = running.guest.partition("/")
@@ -68,7 +95,4 @@ def one_guest(one: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
 
 
 def _running(members: Sequence[Carrier]) -> Carrier | None:
-    return next((one for one in members if one.is_running), None)
-
-
-_RANKS = {MACHINE: 0, INSTANCE: 1, "Pod": 2}
+    return next((member for member in members if member.is_running), None)

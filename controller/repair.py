@@ -1,10 +1,10 @@
-"""Repair: what the watch may have missed is read again, and every address is looked at.
+"""Repair: read again what the watch may have missed, and reconcile every address.
 
 Invariant: after a repair, every address that an object carries has an allocation bound to it, and
-every allocation that nobody can have any more is on its way out. Cases:
+every allocation that no object can have any more is being released. Cases:
   - an allocation that the view lacks, has in another state, or has although it is gone;
   - an object that the view lacks, has with other addresses, or has although it is gone;
-  - all else only needs to be looked at once more, which costs no call where it is as it should be.
+  - any other address is only reconciled, which costs no call if nothing is to be done.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REPAIR_EVERY_S = 600.0
 
 
 def suspect_allocations(listed: list[Stored], known: AllocationView) -> set[MacAddress]:
-    """Return the addresses whose allocation the view has otherwise than the list."""
+    """Return the addresses whose allocation differs between the view and the list."""
     versions = {stored.mac: (stored.uid, stored.version) for stored in listed}
     seen = {
         mac: (entry.stored.uid, entry.stored.version)
@@ -38,12 +38,12 @@ def suspect_allocations(listed: list[Stored], known: AllocationView) -> set[MacA
 
 
 def suspect_carriers(listed: list[Carrier], known: CarrierView) -> dict[str, Carrier]:
-    """Return the objects that the view has otherwise than the list, by UID."""
-    there = {one.uid: one for one in listed if one.attachments}
+    """Return the objects that differ between the view and the list, by UID."""
+    there = {carrier.uid: carrier for carrier in listed if carrier.attachments}
     suspects = {
-        uid: one
-        for uid, one in there.items()
-        if (seen := known.get(uid)) is None or seen.attachments != one.attachments
+        uid: carrier
+        for uid, carrier in there.items()
+        if (seen := known.get(uid)) is None or seen.attachments != carrier.attachments
     }
     for uid in known.uids():
         if uid not in there and (seen := known.get(uid)):
@@ -58,11 +58,11 @@ async def repair(
     carriers: CarrierView,
     mark: Callable[[MacAddress], None],
 ) -> None:
-    """Do it once. Raises StoreUnavailable."""
+    """Repair once. Raises StoreUnavailable."""
     listed = await allocations.list()
     found = await objects.list()
     # The list and the watch are never of one moment, so most suspects are only news: a read tells.
-    # What the watch says while that read is under way is newer, and stays.
+    # A change that the watch brings during that read is newer, and stays.
     for mac in suspect_allocations(listed, known):
         before = known.get(mac)
         stored = await allocations.get(mac)

@@ -1,7 +1,7 @@
-"""Settles addresses: gathers the world of one, asks `binding.decide`, reads or writes, until done.
+"""Reconciles addresses: gathers the facts of one, decides, reads or writes, until it is done.
 
-Law: whatever was read is acted on soon (ACT_WITHIN_S, LIST_WITHIN_S) or read again, and a write
-that finds the allocation changed is forgotten: the change itself brings the address back here.
+Law: a read is acted on soon (ACT_WITHIN_S, LIST_WITHIN_S) or made again. A write that finds the
+allocation changed is forgotten: the change itself brings the address back here.
 """
 
 from __future__ import annotations
@@ -11,21 +11,25 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, assert_never
 
-from controller.binding import (
+from controller.actions import (
     Create,
     Delete,
+    Facts,
     Get,
     List,
     Note,
     Nothing,
     Replace,
     Wait,
-    World,
-    decide,
+    Write,
 )
-from crds.allocation import MACHINE, QUIET_S, STOCK_KEPT_Q, State
+from controller.binding import decide
+from controller.ownership import claimants, existing
+from crds.allocation import QUIET_S, STOCK_KEPT_Q, State
 from crds.joined import Joined
-from crds.objects import UnknownKind, members
+from crds.kinds import is_machine
+from crds.objects import UnknownKind
+from crds.objects import members as read_members
 from crds.store import AlreadyAllocated, Changed
 
 if TYPE_CHECKING:
@@ -44,10 +48,11 @@ _log = logging.getLogger(__name__)
 ACT_WITHIN_S = 10.0
 # A list of a large cluster takes longer, and the API server answers none while it is restored.
 LIST_WITHIN_S = 60.0
-# How soon a decision that came too late is taken anew.
+# How soon a decision that came too late is made again.
 AGAIN_S = 1.0
-# How many addresses are read and written at once. Who waits for a call gets older meanwhile: of
-# thousands that had all read, at 200 calls a second, none would be young enough to be written.
+# How many addresses are read and written at once. Reads age while they queue. If thousands of
+# addresses were read at once, at 200 calls/s none would still be within ACT_WITHIN_S when its
+# write's turn came.
 _TURNS = 64
 
 
@@ -62,16 +67,16 @@ class Clock(Protocol):
 
 
 @dataclass(slots=True)
-class _Look:
+class _Attempt:
     """What is known of one address, read since `began_s`, and in how many seconds it is quiet."""
 
-    world: World
+    facts: Facts
     began_s: float
     quiet_in_s: float
 
 
 @dataclass(slots=True)
-class Settler:
+class Reconciler:
     """The only writer of what has been allocated before; `pool` returns what is in force."""
 
     allocations: Allocations
@@ -80,7 +85,7 @@ class Settler:
     carriers: CarrierView
     pool: Callable[[], Pool | None]
     clock: Clock
-    again: Callable[[MacAddress, float], None]  # settle it again, so many seconds from now
+    again: Callable[[MacAddress, float], None]  # reconcile it again, in that many seconds
     quiet_s: float = QUIET_S
     _live: Joined[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
     _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
@@ -91,59 +96,60 @@ class Settler:
         self._everyone = Joined(self._list)
         self._turns = asyncio.Semaphore(_TURNS)
 
-    async def settle(self, mac: MacAddress) -> None:
-        """Take `mac` as far as it can be taken now. Raises StoreUnavailable."""
+    async def reconcile(self, mac: MacAddress) -> None:
+        """Do all that can be done for `mac` now. Raises StoreUnavailable."""
         async with self._turns:
-            look = self._look(mac)
-            wants_list = await self._go_on(look)
-        if wants_list:  # which takes long: nobody else's turn
-            everyone = await self._everyone(None)
-            look.world = replace(look.world, everyone=everyone.get(mac, ()))
+            attempt = self._begin(mac)
+            wants_list = await self._go_on(attempt)
+        if wants_list:  # A list takes long, so other addresses get the turn until it is there.
+            everyone = claimants(mac, (await self._everyone(None)).get(mac, ()))
+            attempt.facts = replace(attempt.facts, everyone=everyone)
             async with self._turns:
-                await self._go_on(look)
+                await self._go_on(attempt)
 
-    def _look(self, mac: MacAddress) -> _Look:
+    def _begin(self, mac: MacAddress) -> _Attempt:
         began_s = self.clock.monotonic_s()
         entry = self.known.get(mac)
         pool = self.pool()
         quiet_s = self._quiet_s(entry)
         since_s = entry.since_s if entry else began_s
-        world = World(
+        facts = Facts(
             mac=mac,
             stored=entry.stored if entry else None,
-            seen=self.carriers.of(mac),
+            claimants=claimants(mac, self.carriers.of(mac)),
             quiet=entry is not None and began_s - since_s >= quiet_s,
             pool=pool.name if pool is not None and mac in pool else None,
             now=self.clock.now(),
         )
         left_s = since_s + quiet_s - began_s
-        return _Look(world, began_s, left_s if left_s > 0 else quiet_s)
+        return _Attempt(facts, began_s, left_s if left_s > 0 else quiet_s)
 
-    async def _go_on(self, look: _Look) -> bool:
-        """Read and write until it is settled, or until a list is needed: then return True."""
-        mac = look.world.mac
+    async def _go_on(self, attempt: _Attempt) -> bool:
+        """Read and write until nothing is left to do, or a list is needed: then return True."""
+        mac = attempt.facts.mac
         while True:
-            action = decide(look.world)
+            action = decide(attempt.facts)
             match action:
                 case Nothing():
                     return False
                 case Wait():
-                    self.again(mac, look.quiet_in_s)
+                    self.again(mac, attempt.quiet_in_s)
                     return False
                 case Get(root):
                     try:
-                        live = await self._live((root, mac if root[0] == MACHINE else None))
+                        members = await self._live((root, mac if is_machine(root[0]) else None))
                     except UnknownKind:
-                        return False  # nobody can prove that it is gone, so it stays
-                    look.world = replace(look.world, live={**look.world.live, root: live})
+                        return False  # no read can prove that it is gone, so it stays
+                    live = {**attempt.facts.live, root: existing(mac, members)}
+                    attempt.facts = replace(attempt.facts, live=live)
                 case List():
                     return True
                 case Create() | Replace() | Delete() | Note():
-                    within_s = ACT_WITHIN_S if look.world.everyone is None else LIST_WITHIN_S
-                    if self.clock.monotonic_s() - look.began_s > within_s:
+                    within_s = ACT_WITHIN_S if attempt.facts.everyone is None else LIST_WITHIN_S
+                    if self.clock.monotonic_s() - attempt.began_s > within_s:
                         self.again(mac, AGAIN_S)
                     else:
-                        await self._write(look.world, action)
+                        await self._write(attempt.facts, action)
                     return False
                 case _:
                     assert_never(action)
@@ -152,37 +158,37 @@ class Settler:
         is_stock = entry is not None and entry.stored.allocation.state is State.STOCK
         return self.quiet_s * (STOCK_KEPT_Q if is_stock else 1)
 
-    async def _write(self, world: World, action: Create | Replace | Delete | Note) -> None:
-        """Write; the views learn of it from the watch, as they learn of everybody's writes."""
+    async def _write(self, facts: Facts, action: Write) -> None:
+        """Write; the views learn of it from the watch, as they learn of all writes."""
         try:
-            match action, world.stored:
+            match action, facts.stored:
                 case Create(allocation), _:
                     await self.allocations.create(allocation)
-                    _log.info("adopted %s for %s", world.mac, allocation.owner)
+                    _log.info("adopted %s for %s", facts.mac, allocation.owner)
                 case Replace(by), stored if stored:
                     await self.allocations.replace(stored, by)
-                    _log.info("%s is %s: %s", world.mac, by.state, by.owner or "free")
+                    _log.info("%s is %s: %s", facts.mac, by.state, by.owner or "free")
                 case Delete(), stored if stored:
                     await self.allocations.delete(stored)
-                    _log.info("released %s of %s", world.mac, stored.allocation.owner or "nobody")
+                    _log.info("released %s of %s", facts.mac, stored.allocation.owner or "nobody")
                 case Note(conflicts), stored if stored:
                     await self.allocations.note(stored, conflicts)
                     if conflicts:
                         others = ", ".join(map(str, conflicts))
-                        _log.warning("%s is carried by others, too: %s", world.mac, others)
+                        _log.warning("%s is carried by others, too: %s", facts.mac, others)
                     else:
-                        _log.info("%s is carried by its owner alone again", world.mac)
+                        _log.info("%s is carried by its owner alone again", facts.mac)
         except (AlreadyAllocated, Changed) as lost:
-            _log.debug("somebody wrote first: %s", lost)
+            _log.debug("another write came first: %s", lost)
 
     async def _members(self, asked: tuple[Root, MacAddress | None]) -> tuple[Carrier, ...]:
-        """Several addresses of one pod share a read; of a machine each has its own way down."""
-        return await members(self.objects, *asked)
+        """Several addresses of one pod share a read; for a machine, each address has its own."""
+        return await read_members(self.objects, *asked)
 
     async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
         """Return all carriers by address."""
         carriers: dict[MacAddress, list[Carrier]] = {}
-        for one in await self.objects.list():
-            for attachment in one.attachments:
-                carriers.setdefault(attachment.mac, []).append(one)
-        return {mac: tuple(those) for mac, those in carriers.items()}
+        for carrier in await self.objects.list():
+            for attachment in carrier.attachments:
+                carriers.setdefault(attachment.mac, []).append(carrier)
+        return {mac: tuple(found) for mac, found in carriers.items()}

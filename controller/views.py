@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from crds.allocation import State
+from crds.kinds import keeps_hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +45,7 @@ class AllocationView:
         return self._entries.get(mac)
 
     def is_stock(self, mac: MacAddress) -> bool:
-        """Whether a webhook has created it ahead, and it is bound to nobody yet."""
+        """Return True if a webhook has created it ahead, and it is not bound yet."""
         entry = self._entries.get(mac)
         return entry is not None and entry.stored.allocation.state is State.STOCK
 
@@ -53,14 +54,14 @@ class AllocationView:
         return self._entries.keys()
 
     def allocated_in(self, pool: Pool) -> int:
-        """How many of `pool` are somebody's or declared: counted once, and from then on kept."""
+        """Return how many of `pool` are declared or have an owner; counted once, then kept up."""
         if self._pool != pool:
             self._pool = pool
             self._inside = sum(self._counts(entry) for entry in self._entries.values())
         return self._inside
 
     def reset(self, everything: list[Stored]) -> None:
-        """Take a list for all there is; quiet starts anew, for what went between is unknown."""
+        """Replace everything; quiet starts again, because changes before the list are unknown."""
         touched = set(self._entries)
         now_s = self._clock()
         self._entries = {stored.mac: Entry(stored, now_s) for stored in everything}
@@ -110,17 +111,18 @@ class CarrierView:
     """
 
     def __init__(self, mark: Callable[[MacAddress], None]) -> None:
-        self._hidden: dict[str, set[MacAddress]] = {}  # by UID: what it showed, and does no longer
+        # By UID: kind, and the addresses that the object showed and no longer shows.
+        self._hidden: dict[str, tuple[str, set[MacAddress]]] = {}
         self._by_uid: dict[str, Carrier] = {}
         self._by_mac: dict[MacAddress, dict[str, Carrier]] = {}
         self._mark = mark
 
     def of(self, mac: MacAddress) -> tuple[Carrier, ...]:
-        """Return who carries `mac`, longest known first."""
+        """Return the objects that carry `mac`, longest known first."""
         return tuple(self._by_mac.get(mac, {}).values())
 
     def macs(self) -> Iterable[MacAddress]:
-        """All addresses that somebody carries."""
+        """All addresses that an object carries."""
         return self._by_mac.keys()
 
     def get(self, uid: str) -> Carrier | None:
@@ -139,8 +141,7 @@ class CarrierView:
         """See View.reset; the objects of other kinds stay."""
         here = {one.uid for one in everything}
         known = {uid for uid, one in self._by_uid.items() if one.kind == kind}
-        if kind == "Pod":
-            known |= self._hidden.keys()
+        known |= {uid for uid, (hiding, _) in self._hidden.items() if hiding == kind}
         for uid in known - here:
             self._remove(uid)
         for one in everything:
@@ -156,10 +157,10 @@ class CarrierView:
             if replace(known, version=item.version) == item:
                 return
             hidden = {one.mac for one in known.attachments if not item.carries(one.mac)}
-            hidden |= self._hidden.get(item.uid, set())
+            hidden |= self._hidden_by(item.uid)
             self._remove(item.uid)
-            if hidden and item.kind == "Pod":  # a machine has no more than it shows
-                self._hidden[item.uid] = hidden
+            if hidden and keeps_hidden(item.kind):
+                self._hidden[item.uid] = item.kind, hidden
         if item.attachments:
             self._by_uid[item.uid] = item
         for attachment in item.attachments:
@@ -170,9 +171,14 @@ class CarrierView:
         """See View.drop."""
         self._remove(item.uid)
 
+    def _hidden_by(self, uid: str) -> set[MacAddress]:
+        _, macs = self._hidden.get(uid, ("", set()))
+        return macs
+
     def _remove(self, uid: str) -> None:
-        for mac in self._hidden.pop(uid, ()):
+        for mac in self._hidden_by(uid):
             self._mark(mac)
+        self._hidden.pop(uid, None)
         known = self._by_uid.pop(uid, None)
         for attachment in known.attachments if known else ():
             carriers = self._by_mac.get(attachment.mac, {})

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from crds import kinds
 from crds.mac import MacAddress
 from crds.networks import Attachment
 
@@ -21,11 +22,9 @@ QUIET_S = 60.0
 # for two Q more: in one the last answer is stored or lost, the other is for what is late.
 STOCK_LIVES_Q, STOCK_KEPT_Q = 5, 7
 
-# KubeVirt's kinds. A VirtualMachine, its VirtualMachineInstance and the launcher pods of that are
-# one machine: the API server stores one of each name, so no two guests of one name run at once.
-KUBEVIRT = "kubevirt.io/v1"
-MACHINE = "VirtualMachine"
-INSTANCE = "VirtualMachineInstance"
+KUBEVIRT = kinds.KUBEVIRT
+MACHINE = kinds.VM.name
+INSTANCE = kinds.VMI.name
 
 # `spec.owner.interface` and `spec.owner.network` in the CRD; and a name and a UID of an owner.
 LONGEST_INTERFACE, LONGEST_NETWORK = 253, 317
@@ -84,7 +83,7 @@ class Owner(_Wire, frozen=True):
     @property
     def root(self) -> Root:
         """What it is a part of: the machine, for VM and VMI, else it itself."""
-        return (MACHINE if self.kind == INSTANCE else self.kind), self.namespace, self.name
+        return kinds.root_kind(self.kind), self.namespace, self.name
 
     def __str__(self) -> str:
         name = self.name or "(name not generated yet)"
@@ -129,13 +128,13 @@ class Allocation(_Wire, frozen=True):
 
 
 class Conflict(Owner, frozen=True):
-    """One of `status.conflicts`: somebody else who carries the address."""
+    """One of `status.conflicts`: another object that carries the address."""
 
     since: str = ""
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """An allocation as the API server has it; `uid` and `version` name this one state of it."""
+    """An allocation as the API server stores it; `uid` and `version` name this one state of it."""
 
     allocation: Allocation
     uid: str
@@ -148,8 +147,8 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         return self.allocation.mac
 
 
-class Controller(msgspec.Struct, frozen=True):
-    """The KubeVirt object that made another one: its ownerReference with `controller: true`."""
+class OwnerReference(msgspec.Struct, frozen=True):
+    """The ownerReference with `controller: true`, if it names an object of KubeVirt."""
 
     kind: str
     name: str
@@ -172,18 +171,15 @@ class Carrier(msgspec.Struct, frozen=True):
     version: str
     terminal: bool = False
     attachments: tuple[Attachment, ...] = ()
-    controller: Controller | None = None
+    controller: OwnerReference | None = None
     is_running: bool = False
     guest: str = ""
 
     @property
     def root(self) -> Root:
         """What it is a part of: the machine, for VM, VMI and launcher pod, else it itself."""
-        if self.kind != "Pod":
-            return MACHINE, self.namespace, self.name
-        if self.controller is None:
-            return self.kind, self.namespace, self.name
-        return MACHINE, self.namespace, self.controller.name
+        top = self.controller or self  # a VMI has the name of its VM
+        return kinds.root_kind(top.kind), self.namespace, top.name
 
     def carries(self, mac: MacAddress) -> bool:
         """Whether `mac` is one of its addresses."""
@@ -192,20 +188,21 @@ class Carrier(msgspec.Struct, frozen=True):
     def still_holds(self, mac: MacAddress, owner: Owner) -> bool:
         """Whether it, read by the name of `owner`, has the address that was given to `owner`.
 
-        What a running pod was given stays its own until it goes, also when its annotation no longer
-        says so: the interface still carries it.
+        A running pod keeps its address until it is gone, even if its annotation no longer shows it:
+        the interface still carries it (Kind.keeps_hidden).
         """
         if self.terminal:
             return False
         if self.carries(mac):
             return True
         made_by = self.controller.uid if self.controller else None
-        return self.kind == "Pod" and owner.uid is not None and owner.uid in {self.uid, made_by}
+        is_same = owner.uid is not None and owner.uid in {self.uid, made_by}
+        return kinds.keeps_hidden(self.kind) and is_same
 
     def as_owner(self, mac: MacAddress) -> Owner:
         """It, as the owner of `mac`; the interface is the one that carries it."""
-        where = next((one for one in self.attachments if one.mac == mac), None)
-        # They are for people, and no longer than the CRD takes, whatever stands in the object.
+        where = next((attachment for attachment in self.attachments if attachment.mac == mac), None)
+        # They are for people. The CRD limits their length; the object does not.
         return Owner(
             api_version=self.api_version,
             kind=self.kind,
@@ -227,5 +224,5 @@ def encode_hook(value: object) -> str:
 def decode_hook(kind: type, value: object) -> MacAddress:
     """Read what msgspec does not know: MacAddress."""
     if kind is MacAddress:
-        return MacAddress.parse(str(value))  # what is no string is no spelling of one either
+        return MacAddress.parse(str(value))  # a value that is no string is no spelling either
     raise NotImplementedError(kind)

@@ -73,6 +73,14 @@ class MacAddress:
             )
         return mac
 
+    @classmethod
+    def read(cls, text: str | None) -> MacAddress | None:
+        """Read an address that an interface can own, or return None. An absent text has none."""
+        try:
+            return cls.parse_unicast(text or "")
+        except MalformedMac:
+            return None
+
     @property
     def is_group(self) -> bool:
         """Whether the Group bit is set (RFC 9542, 2.1); no interface may own such an address."""

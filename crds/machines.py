@@ -20,9 +20,9 @@ from crds.allocation import (
     LONGEST_UID,
     MACHINE,
     Carrier,
-    Controller,
+    OwnerReference,
 )
-from crds.mac import MacAddress, MalformedMac
+from crds.mac import MacAddress
 from crds.networks import Attachment
 
 POD_NETWORK = "pod"
@@ -197,7 +197,7 @@ def read_instance(raw: bytes) -> Carrier:
     if status.phase in {"Succeeded", "Failed"}:
         return _carrier(INSTANCE, one.metadata, (), terminal=True)
     # What has no name of the spec's is inside the guest. And what is on the pod network, and in no
-    # spec, is the pod's own address, or one behind NAT that libvirt made up: nobody else meets it.
+    # spec, is the pod's own address, or one behind NAT that libvirt made up: no network shows it.
     elsewhere = {None, POD_NETWORK}
     served = {one.name: one.network for one in found if one.network not in elsewhere}
     seen = (
@@ -205,7 +205,7 @@ def read_instance(raw: bytes) -> Carrier:
         for one in status.interfaces or ()
         if one.name in served
     )
-    # One of each name, the last: whoever creates a VMI may write any status with it.
+    # One of each name, the last: the creator of a VMI may write any status with it.
     in_use = {one.name: one for one in seen}
     carried = {(one.mac, one.interface): one for one in _attachments((*found, *in_use.values()))}
     return replace(
@@ -215,13 +215,13 @@ def read_instance(raw: bytes) -> Carrier:
     )
 
 
-def controller(references: list[Reference] | None) -> Controller | None:
+def controlling_owner(references: list[Reference] | None) -> OwnerReference | None:
     """Return the KubeVirt object among `metadata.ownerReferences` that controls the object."""
     for one in references or ():
         is_kubevirt = one.api_version.startswith("kubevirt.io/")
         can_be = 0 < len(one.name) <= LONGEST_NAME and 0 < len(one.uid) <= LONGEST_UID
         if one.controller and is_kubevirt and can_be and one.kind in {MACHINE, INSTANCE}:
-            return Controller(one.kind, one.name, one.uid)
+            return OwnerReference(one.kind, one.name, one.uid)
     return None
 
 
@@ -255,20 +255,17 @@ def _network(network: _Network, namespace: str) -> str | None:
 
 
 def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
-    carried = []
-    for one in found[:MOST_CARRIED]:
-        try:
-            mac = MacAddress.parse_unicast(one.mac or "")
-        except MalformedMac:
-            continue
-        carried.append(Attachment(mac, one.name, one.network or ""))
-    return tuple(carried)
+    return tuple(
+        Attachment(mac, interface.name, interface.network or "")
+        for interface in found[:MOST_CARRIED]
+        if (mac := MacAddress.read(interface.mac)) is not None
+    )
 
 
 def _guest(migration: _Migration | None) -> str:
     """Return what both sides of a migration across namespaces agree on, once they do.
 
-    For reports only: whoever may update a VMI can write it.
+    For reports only: every user who may update a VMI can write it.
     """
     source = migration.source_state if migration else None
     target = migration.target_state if migration else None
@@ -298,8 +295,8 @@ def _carrier(
     )
 
 
-def _maker(metadata: _Metadata) -> Controller | None:
+def _maker(metadata: _Metadata) -> OwnerReference | None:
     """Return the VM of a VMI: KubeVirt gives both one name, and no other is believed."""
-    made_by = controller(metadata.owner_references)
+    made_by = controlling_owner(metadata.owner_references)
     is_vm = made_by is not None and made_by.kind == MACHINE
     return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None

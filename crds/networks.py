@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined] # the scanner of JSONDecoder
 from typing import Any, NoReturn
 
-from crds.mac import MacAddress, MalformedMac, shown
+from crds.mac import MacAddress, shown
 
 ANNOTATION = "k8s.v1.cni.cncf.io/networks"
 
@@ -140,14 +140,11 @@ def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
         elements = Networks.parse_stored(text).elements
     except BadAnnotation:
         return ()
-    found = []
-    for element in elements:
-        try:
-            mac = MacAddress.parse_unicast(element.mac or "")
-        except MalformedMac:
-            continue
-        found.append(attachment(element, mac, namespace))
-    return tuple(found)
+    return tuple(
+        attachment(element, mac, namespace)
+        for element in elements
+        if (mac := MacAddress.read(element.mac)) is not None
+    )
 
 
 def attachment(element: Element, mac: MacAddress, namespace: str) -> Attachment:

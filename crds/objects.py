@@ -1,7 +1,7 @@
 """The objects that can carry addresses, as a port and as calls to the API server.
 
-Law: that there is no such object is said only where the API server has said so; all else is
-StoreUnavailable, and proves nothing.
+Law: an object is absent only if the API server says so. Any other failure is StoreUnavailable, and
+proves nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, Root
+from crds import kinds
+from crds.allocation import Carrier, Owner, Root
 from crds.client import Api, ApiError
 from crds.joined import Joined
 from crds.resources import KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
@@ -26,7 +27,7 @@ class UnknownKind(Exception):
 
 
 class Objects(Protocol):
-    """The objects that can carry addresses. Every method may raise StoreUnavailable."""
+    """The objects that can carry addresses. Each method can raise StoreUnavailable."""
 
     async def get(self, owner: Owner) -> Carrier | None:
         """Read the object of that kind, namespace and name now, whatever its UID.
@@ -45,20 +46,22 @@ async def members(objects: Objects, root: Root, mac: MacAddress | None) -> tuple
     """Read what exists of a root, down to the first that carries `mac` (None: all of it).
 
     The pod, or VM, VMI and launcher pods, one after the other: an address goes from a VM to its VMI
-    and on to its launcher pod, never back; so where none is returned that carries it, none does.
+    and on to its launcher pod, never back. So if no object that is returned carries it, none does.
     Raises StoreUnavailable, UnknownKind.
     """
-    kind, namespace, name = root
-    if kind != MACHINE or name is None:
-        one = await objects.get(Owner(api_version="v1", kind=kind, namespace=namespace, name=name))
-        return () if one is None else (one,)
+    root_kind, namespace, name = root
+    named = kinds.read_by_name(root_kind)
+    if not named or name is None:
+        raise UnknownKind(root_kind)
     found: tuple[Carrier, ...] = ()
-    for member in (MACHINE, INSTANCE):
-        wanted = Owner(api_version=KUBEVIRT, kind=member, namespace=namespace, name=name)
-        if (one := await objects.get(wanted)) is not None:
-            found += (one,)
-            if mac is not None and one.carries(mac):
+    for kind in named:
+        wanted = Owner(api_version=kind.api_version, kind=kind.name, namespace=namespace, name=name)
+        if (member := await objects.get(wanted)) is not None:
+            found += (member,)
+            if mac is not None and member.carries(mac):
                 return found
+    if not kinds.is_machine(root_kind):
+        return found
     return (*found, *await objects.launchers(namespace, name))
 
 

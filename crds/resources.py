@@ -12,19 +12,18 @@ from urllib.parse import quote
 
 import msgspec
 
+from crds import kinds
 from crds.allocation import (
     INSTANCE,
-    KUBEVIRT,
-    MACHINE,
     Allocation,
     Carrier,
     Conflict,
-    Controller,
+    OwnerReference,
     Stored,
     decode_hook,
 )
 from crds.mac import MacAddress, MacRange
-from crds.machines import Reference, controller, read_instance, read_machine
+from crds.machines import Reference, controlling_owner, read_instance, read_machine
 from crds.networks import ANNOTATION, carried
 from crds.pool import CollisionPolicy, Pool
 
@@ -196,8 +195,8 @@ def read_pod(raw: bytes) -> Carrier:
     meta = pod.metadata
     terminal = pod.status.phase in {"Succeeded", "Failed"}
     return Carrier(
-        api_version="v1",
-        kind="Pod",
+        api_version=kinds.POD.api_version,
+        kind=kinds.POD.name,
         namespace=meta.namespace,
         name=meta.name,
         uid=meta.uid,
@@ -208,9 +207,9 @@ def read_pod(raw: bytes) -> Carrier:
     )
 
 
-def launched_for(labels: Labels, references: list[Reference] | None) -> Controller | None:
+def launched_for(labels: Labels, references: list[Reference] | None) -> OwnerReference | None:
     """Return the VMI whose launcher pod this is, or None for all other pods."""
-    made_by = controller(references) if labels.kubevirt == "virt-launcher" else None
+    made_by = controlling_owner(references) if labels.kubevirt == "virt-launcher" else None
     return made_by if made_by is not None and made_by.kind == INSTANCE else None
 
 
@@ -245,22 +244,25 @@ def read_pool(raw: bytes) -> SeenPool:
     )
 
 
-PODS = Resource("/api/v1", "pods", read_pod)
+# The reader of each kind of owner.
+READERS: dict[str, Callable[[bytes], Carrier]] = {
+    kinds.VM.name: read_machine,
+    kinds.VMI.name: read_instance,
+    kinds.POD.name: read_pod,
+}
+# The resource of each kind that can own an address, in order of rank (crds/kinds.py). An owner of
+# any other kind is never judged gone.
+KINDS: dict[str, Resource[Carrier]] = {
+    name: Resource(kind.path, kind.plural, READERS[name], crd=kind.crd)
+    for name, kind in kinds.KINDS.items()
+}
+MACHINES, INSTANCES, PODS = (KINDS[kind.name] for kind in (kinds.VM, kinds.VMI, kinds.POD))
 LAUNCHERS = {"labelSelector": "kubevirt.io=virt-launcher"}
-MACHINES = Resource(
-    f"/apis/{KUBEVIRT}", "virtualmachines", read_machine, crd="virtualmachines.kubevirt.io"
-)
-INSTANCES = Resource(
-    f"/apis/{KUBEVIRT}",
-    "virtualmachineinstances",
-    read_instance,
-    crd="virtualmachineinstances.kubevirt.io",
-)
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # One allocation that cannot be read (a newer version wrote it) must not keep all others from being
 # listed for ever. Leaving it out is safe: the webhook's create meets it all the same (create is the
 # lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
-# lacks one proves that nobody carries its address.
+# lacks one proves that no object carries its address.
 ALLOCATIONS = Resource(
     "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True, page=2500
 )
@@ -272,8 +274,3 @@ ALLOCATED = Resource(
     of_name=seen,
 )
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)
-
-# The kinds that can own an address; an owner of any other kind is never judged gone. They are read
-# in this order: what a VM carries, its VMI carries later, and then its launcher pod, so that an
-# address that moves on meanwhile is met further down.
-KINDS: dict[str, Resource[Carrier]] = {MACHINE: MACHINES, INSTANCE: INSTANCES, "Pod": PODS}

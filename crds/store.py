@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class AlreadyAllocated(Exception):
-    """Somebody's create of the same address came first (409 AlreadyExists)."""
+    """Another create of the same address came first (409 AlreadyExists)."""
 
 
 class Changed(Exception):

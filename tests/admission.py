@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller, Owner
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, OwnerReference
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
@@ -81,7 +81,7 @@ class Admission:
             return None
         text, uid = wanted
         review = PodReview(
-            *self._asking("Pod", None), text, launched_for=Controller(INSTANCE, key[1], uid)
+            *self._asking("Pod", None), text, launched_for=OwnerReference(INSTANCE, key[1], uid)
         )
         return self._ask(review, replica)
 

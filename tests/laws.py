@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.ownership import one_guest
+from controller.ownership import is_one_guest
 from crds.allocation import INSTANCE, MACHINE, State
 
 if TYPE_CHECKING:
@@ -145,7 +145,9 @@ class Laws:
             mine = groups.pop(root, []) if root is not None else []
             whose = self._whose(mine) if mine else {owner}
             assert owner in whose, f"{mac} is {stored.allocation.owner}'s, and not that of {whose}"
-            others = [group for group in groups.values() if not (mine and one_guest(group, mine))]
+            others = [
+                group for group in groups.values() if not (mine and is_one_guest(group, mine))
+            ]
             noted = {one.uid for one in stored.conflicts}
             theirs = [self._whose(group) for group in others]
             assert len(noted) == len(theirs), f"{mac}: conflicts {noted}, and not {theirs}"

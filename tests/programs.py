@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from controller.repair import repair
-from controller.settling import Settler
+from controller.settling import Reconciler
 from controller.views import AllocationView, CarrierView
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
@@ -74,7 +74,7 @@ class Controller:
             cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True) for kind in KINDS
         )
         self.carrier_watches = (self.machine_watch, self.instance_watch, self.pod_watch)
-        self.settler = Settler(
+        self.reconciler = Reconciler(
             self._client.allocations,
             self._client.objects,
             self.known,
@@ -98,7 +98,7 @@ class Controller:
         if mac not in self.settling:
             self.marks.pop(mac, None)
             DOING.set((self, mac))
-            self.settling[mac] = self._loop.create_task(self.settler.settle(mac))
+            self.settling[mac] = self._loop.create_task(self.reconciler.reconcile(mac))
             self._loop.rest()
 
     def repair(self) -> asyncio.Task[None]:

@@ -15,7 +15,7 @@ from crds.resources import is_name, is_namespace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.allocation import Controller, Owner
+    from crds.allocation import Owner, OwnerReference
     from crds.mac import MacAddress
 
 
@@ -36,7 +36,7 @@ class PodReview:
     networks: str | None
     object_uid: str | None = None
     old_networks: str | None = None
-    launched_for: Controller | None = None
+    launched_for: OwnerReference | None = None
     carried: frozenset[MacAddress] = frozenset()
     siblings: Mapping[str, MacAddress] = field(default_factory=dict)
     is_filled: bool = False

@@ -15,7 +15,7 @@ from crds.allocation import Allocation, Stored
 from crds.machines import IN_POD_BRIDGE, POD_NETWORK
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from webhook.holders import MacTaken
-from webhook.requested import Taken, fresh, judge
+from webhook.requested import HeldByAnother, claim_allocated, new_pending
 from webhook.taken import STEP
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class ClaimByCreate:
                     continue
                 picked.add(mac)
                 try:
-                    created = await self.allocations.create(fresh(mac, want, pool, request))
+                    created = await self.allocations.create(new_pending(mac, want, pool, request))
                 except AlreadyAllocated:
                     picked.discard(mac)
                     continue  # another replica, or another request, was first: the next one
@@ -183,15 +183,17 @@ class ClaimByCreate:
     async def _requested(self, mac: MacAddress, want: Want, pool: Pool, request: str) -> Claim:
         for _ in range(_RACES):
             try:
-                return Claim(mac, await self.allocations.create(fresh(mac, want, pool, request)))
+                return Claim(
+                    mac, await self.allocations.create(new_pending(mac, want, pool, request))
+                )
             except AlreadyAllocated:
                 found = await self.allocations.get(mac)
             if found is None:
                 continue
-            verdict = judge(found.allocation, want, request, is_ours=self.withdraw(found))
+            verdict = claim_allocated(found.allocation, want, request, is_ours=self.withdraw(found))
             warning = ""
-            if isinstance(verdict, Taken):
-                verdict, warning = await self.holders.share(found, want, request)
+            if isinstance(verdict, HeldByAnother):
+                verdict, warning = await self.holders.share_or_refuse(found, want, request)
             try:
                 await self.allocations.replace(found, verdict)
             except Changed:

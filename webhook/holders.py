@@ -1,7 +1,7 @@
-"""Those who have an address that somebody asks for: what is said of them, and whether they share.
+"""An address that a request asks for and another object has: share it, or refuse and say why.
 
-Law: under Warn an address is shared only while its owner lives and nothing about it is changing
-hands, and by a write: from then on it is released only when the last who carries it is gone.
+Law: under Warn an address is shared only while its owner exists and the allocation is quiet, and by
+a write: from then on it is released only when the last object that carries it is gone.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from crds.allocation import MACHINE, Allocation, Owner, State, Stored
+from crds import lifecycle, names
+from crds.allocation import Allocation, Owner, State, Stored
+from crds.kinds import is_machine
 from crds.objects import UnknownKind, members
 from crds.pool import CollisionPolicy
 from crds.store import StoreUnavailable
@@ -28,22 +28,24 @@ _REMEDY = "choose another address, or leave out the mac and get one from the poo
 
 
 class MacTaken(Exception):
-    """Somebody else has the requested address; the message names the holder and the remedy."""
+    """Another object has the requested address; the message names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """`policy` returns what is in force now."""
+    """Shares or refuses; `policy` returns the collision policy that is in force now."""
 
     objects: Objects
     taken: TakenView
     policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
-    async def share(self, found: Stored, want: Want, request: str) -> tuple[Allocation, str]:
+    async def share_or_refuse(
+        self, found: Stored, want: Want, request: str
+    ) -> tuple[Allocation, str]:
         """Return what to write over `found` so that `want` has it, too, and the warning.
 
-        Rule 2: under Warn, from a living owner, never what is reserved for another; and from quiet
-        on, but for what is shared already: there another sharer changes nothing about its release.
+        Rule 2: the policy is Warn, the owner exists, the address is not reserved for another, and
+        it is quiet. A shared address need not be quiet: its release stays the same.
         Raises MacTaken, StoreUnavailable.
         """
         allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
@@ -60,11 +62,12 @@ class Holders:
                 f"{where}, which {owner} has: it can be shared when nothing has changed about it"
                 f" for a minute: retry in a minute"
             )
-        shared = replace(allocation, shared=True, request=request)
-        return shared, f"{where}, which {owner} has, too: allowed by policy Warn"
+        return lifecycle.share(
+            allocation, request
+        ), f"{where}, which {owner} has, too: allowed by policy Warn"
 
     async def _why(self, found: Allocation, want: Want) -> str:
-        """Say who has it and what helps; the owner is looked up only for this message."""
+        """Say which object has it and what helps; only this message needs a read of the owner."""
         where, owner, remedy = _asks(want, found.mac), found.owner, _REMEDY
         if found.state is State.DECLARED:
             return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
@@ -80,8 +83,8 @@ class Holders:
             return _released(where, owner)
         if owner is not None and _moves(owner, want.owner):
             remedy += (
-                "; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
-                " kubemacpool-mac-range-config until the VM it came from is deleted"
+                f"; to migrate that VM to this namespace, set COLLISION_POLICY to Warn in ConfigMap"
+                f" {names.CONFIG_MAP} until the VM it came from is deleted"
             )
         look = f"kubectl get macallocation {found.mac.name}"
         return f"{where}, which belongs to {owner}: {remedy} ({look})"
@@ -97,7 +100,7 @@ class Holders:
             found = await members(self.objects, owner.root, mac)
         except UnknownKind:
             return False
-        return not any(one.still_holds(mac, owner) for one in found)
+        return not any(member.still_holds(mac, owner) for member in found)
 
 
 def _asks(want: Want, mac: MacAddress) -> str:
@@ -111,4 +114,5 @@ def _released(where: str, owner: Owner) -> str:
 def _moves(owner: Owner, asking: Owner) -> bool:
     """Whether a VM asks for the address that one of its name has in another namespace."""
     (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
-    return kind == other_kind == MACHINE and name == other and namespace != elsewhere
+    same_kind = kind == other_kind and is_machine(kind)
+    return same_kind and name == other and namespace != elsewhere

@@ -1,9 +1,9 @@
-"""What was created ahead, and which of it may be handed out at this moment.
+"""The entries that were created ahead, and which of them may be handed out now.
 
-Law: every entry is self-dated. It is handed out for V from *before* its create was sent, by two
-clocks that must agree, and only over the watch connection that was open then and has shown it,
-unchanged: what was cut off, paused or restored meanwhile is not handed out any more. What was
-handed out never comes back.
+Law: every entry has its own date. It can be handed out for V from *before* its create was sent, by
+two clocks that must agree, and only while the watch connection that was open then is open, and has
+shown it unchanged. So after a cut, a pause or a restore, no old entry is handed out. An entry that
+was handed out never comes back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Instant(NamedTuple):
-    """A moment by two clocks (s): one goes on while the machine sleeps, one is set from outside."""
+    """A moment by two clocks (s): one runs while the host sleeps, one is the wall clock."""
 
     boottime_s: float
     wall_s: float
@@ -32,12 +32,12 @@ class Instant(NamedTuple):
 class _Entry:
     made: Instant  # before the create was sent
     connection: int  # that was open then
-    stored: Stored | None = None  # what the create brought
+    stored: Stored | None = None  # the result of the create
     version: str = ""  # as that connection has shown it last
 
     @property
     def is_shown(self) -> bool:
-        """Whether the watch has shown it as it was created, and nothing newer."""
+        """Return True if the watch has shown it as it was created, and nothing newer."""
         return self.stored is not None and self.stored.version == self.version
 
 
@@ -60,12 +60,12 @@ class Shelf:
         return len(self._entries)
 
     def __contains__(self, mac: MacAddress) -> bool:
-        """Whether it is here, of whatever age: given to nobody, or just being created."""
+        """Return True if it is here, at any age: not handed out, or being created."""
         return mac in self._entries
 
     @property
     def is_open(self) -> bool:
-        """Whether the watch is, so that something can be created to be handed out."""
+        """Return True if the watch is open: only then can new entries be handed out later."""
         return self._connection() != 0
 
     def begin(self, mac: MacAddress) -> None:
@@ -78,28 +78,28 @@ class Shelf:
             entry.stored = stored
 
     def forget(self, mac: MacAddress) -> None:
-        """It is not ours, or not for sure."""
+        """It is not ours, or that is not certain."""
         self._entries.pop(mac, None)
 
     def holds(self, found: Stored) -> bool:
-        """Whether `found`, just read, is the very one that was created here and given to nobody.
+        """Return True if `found`, just read, was created here and not handed out, at any age.
 
-        Of whatever age; but one of that address may be another replica's, made since ours went.
+        The UID decides: another replica may have created the address again since ours was deleted.
         """
         entry = self._entries.get(found.mac)
         return entry is not None and entry.stored is not None and entry.stored.uid == found.uid
 
     def withdraw(self, found: Stored) -> bool:
-        """Take `found` out, if it is here; whoever takes it has yet to write over what was read."""
+        """Take `found` out, if it is here; the caller then writes over what was read."""
         if not self.holds(found):
             return False
         del self._entries[found.mac]
         return True
 
     def pop(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
-        """Take out `count` of `pool` that may be handed out, or none where there are fewer.
+        """Take out `count` of `pool` that may be handed out; none if there are fewer.
 
-        To be handed out by whoever calls, without an `await`: they are checked now.
+        The caller hands them out without an `await`: they are checked now.
         """
         found = tuple(islice(self._ready(pool), count))
         if len(found) < count:
@@ -109,7 +109,7 @@ class Shelf:
         return found
 
     def surplus(self, most: int, pool: Pool | None) -> list[Stored]:
-        """Take out what cannot be handed out any more, and what is more than `most`."""
+        """Take out what cannot be handed out any more, and what exceeds `most`."""
         now = self._clock()
         kept = 0
         out: list[Stored] = []
@@ -134,8 +134,8 @@ class Shelf:
         if entry is None:
             return
         if entry.is_shown and str(item.version) != entry.version:
-            self.forget(item.mac)  # somebody has written to it
-        else:  # before that it may still be what had the address earlier
+            self.forget(item.mac)  # another program has written to it
+        else:  # before that, it may be an earlier allocation of the address
             entry.version = str(item.version)
 
     def drop(self, item: Seen) -> None:
@@ -151,7 +151,7 @@ class Shelf:
         )
 
     def _is_good(self, entry: _Entry, now: Instant) -> bool:
-        """Whether it may be handed out once it is shown."""
+        """Return True if it may be handed out once it is shown."""
         return entry.connection == self._connection() != 0 and self._is_young(entry, now)
 
     def _is_young(self, entry: _Entry, now: Instant) -> bool:

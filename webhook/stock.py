@@ -1,7 +1,7 @@
-"""Addresses created ahead of the request: kept up in the background, handed out from memory.
+"""Addresses created ahead of a request: filled up in the background, handed out from memory.
 
 Law: an address that is handed out is named by a MacAllocation that exists already (state Stock),
-and no call stands between the request and its answer. What cannot be had from here is had as ever.
+and the request waits for no call. Anything else is created inside the request.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
 
-from crds.allocation import Allocation, Source, State
+from crds import lifecycle
 from crds.machines import IN_POD_BRIDGE
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from webhook.claims import DEADLINE_S, Claims, Grant
@@ -22,7 +22,7 @@ from webhook.taken import STEP
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from crds.allocation import Stored
+    from crds.allocation import Allocation, Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
     from crds.pools import Pools
@@ -34,24 +34,24 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# What a replica keeps ahead at most: the addresses of a burst of 512 interfaces.
+# The most that a replica keeps ahead: the addresses of a burst of 512 interfaces.
 MOST = 512
-# So many creates at once when all is missing; the fuller, the fewer, down to one.
+# Concurrent creates when the stock is empty; the fuller it is, the fewer, down to one.
 _CALLS = 4
-# How often it is looked after though nobody asks, and how long after something went wrong.
+# How often it is checked without a request, and how long it pauses after an error.
 _TICK_S = 1.0
-# It is refilled when nobody has asked for so long, or when half of it is gone: a burst that the
-# stock can serve is not to be slowed down by the refill.
-_LULL_S = 0.2
-# For what a clean stop waits for, and then deletes: both fit into the 10 s of serving on.
+# It is refilled when no request came for this long, or when half of it is gone: the refill must not
+# slow down a burst that the stock can serve.
+_IDLE_S = 0.2
+# How long a clean stop waits for creates, and then deletes: both fit into its 10 s of draining.
 _ENDING_S, _CLOSING_S = 2.0, 5.0
 
 
 @dataclass(slots=True)
 class Stock:
-    """Keeps the shelf filled; `pools` returns what is in force now.
+    """Keeps the stock filled; `pools` returns the pools that are in force now.
 
-    `clock` is in seconds and never goes back; `most` is how many to keep at most, 0 for none.
+    `clock` is in seconds and never goes back; `most` is the largest number to keep, 0 for none.
     """
 
     allocations: Locks
@@ -66,10 +66,10 @@ class Stock:
     _due: asyncio.Event = field(default_factory=asyncio.Event)
     _asked_s: float = 0.0
     _not_before_s: float = 0.0
-    _lull: asyncio.TimerHandle | None = None
+    _idle: asyncio.TimerHandle | None = None
 
     def hand_out(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
-        """Return `count` addresses, never to be returned again, or none: there are fewer."""
+        """Return `count` addresses, each of them only once; none if there are fewer."""
         self._asked_s = self.clock()
         self.demand.note(count, self._asked_s)
         self._due.set()
@@ -84,12 +84,12 @@ class Stock:
                 self._due.clear()
                 if not self._can_wait():
                     self.fill(tasks.create_task)
-                elif self._lull is None:
+                elif self._idle is None:
                     loop = asyncio.get_running_loop()
-                    self._lull = loop.call_later(_LULL_S, self._look_again)
+                    self._idle = loop.call_later(_IDLE_S, self._look_again)
 
     def fill(self, start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]]) -> None:
-        """Start as many creates as are wanted now."""
+        """Start as many creates as are needed now."""
         for _ in range(self._places()):
             allocation = self.begin()
             if allocation is None:
@@ -100,7 +100,7 @@ class Stock:
             task.add_done_callback(self._created)
 
     async def close(self) -> None:
-        """Create no more, and delete what was given to nobody."""
+        """Stop creating, and delete what was not handed out."""
         self.most = 0
         if self._creating:
             await asyncio.wait(self._creating, timeout=_ENDING_S)
@@ -111,14 +111,14 @@ class Stock:
             _log.info("no time was left to delete what was created ahead: the controller does it")
 
     def begin(self) -> Allocation | None:
-        """Choose one more address, and take note of the time; None where none is at hand."""
+        """Choose one more address, and note the time; None if none is found."""
         pool = self.pools().default
         if pool is None or not pool.size:
             return None
         for mac in islice(pool.walk(self.draw(pool.size)), STEP):
             if mac not in self.taken.known and mac not in self.shelf and mac != IN_POD_BRIDGE:
                 self.shelf.begin(mac)
-                return Allocation(mac=mac, state=State.STOCK, source=Source.POOL, pool=pool.name)
+                return lifecycle.stock(mac, pool)
         return None
 
     async def create(self, allocation: Allocation) -> None:
@@ -128,13 +128,13 @@ class Stock:
         except AlreadyAllocated:
             self.shelf.forget(allocation.mac)
         except Exception as error:  # noqa: BLE001 # admission goes on without a stock
-            # It may have been carried out all the same: it is the controller's, then.
+            # The API server may have created it: then the controller releases it.
             self.shelf.forget(allocation.mac)
             self._not_before_s = self.clock() + _TICK_S
             _complain("nothing is created ahead for a moment", error)
 
     async def tidy(self) -> None:
-        """Delete what cannot be handed out any more, and what is more than demand speaks for."""
+        """Delete what cannot be handed out any more, and what exceeds the demand."""
         surplus = self.shelf.surplus(self._ahead(), self.pools().default)
         for at in range(0, len(surplus), _CALLS):
             await asyncio.gather(*map(self._delete, surplus[at : at + _CALLS]))
@@ -143,8 +143,8 @@ class Stock:
         try:
             await self.allocations.delete(stored)
         except Changed:
-            _log.info("%s was changed by somebody, and stays", stored.mac)
-        except Exception as error:  # noqa: BLE001 # likewise
+            _log.info("%s was changed by another program, and stays", stored.mac)
+        except Exception as error:  # noqa: BLE001 # the same
             _complain(f"left for the controller to collect: {stored.mac}", error)
 
     async def _look_after(self) -> None:
@@ -158,15 +158,15 @@ class Stock:
         self._due.set()
 
     def _look_again(self) -> None:
-        self._lull = None
+        self._idle = None
         self._due.set()
 
     def _can_wait(self) -> bool:
-        is_asked = self.clock() - self._asked_s < _LULL_S
+        is_asked = self.clock() - self._asked_s < _IDLE_S
         return is_asked and 2 * len(self.shelf) >= self._ahead()
 
     def _places(self) -> int:
-        """How many creates to begin now."""
+        """Return how many creates to begin now."""
         ahead, now_s = self._ahead(), self.clock()
         missing = ahead - len(self.shelf)
         if missing <= 0 or now_s < self._not_before_s or not self.shelf.is_open:
@@ -182,7 +182,7 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFromStock:
-    """Hands out what was created ahead; all else is claimed `behind` it."""
+    """Hands out what was created ahead; `behind` claims anything else."""
 
     stock: Stock
     behind: Claims
@@ -199,6 +199,6 @@ class ClaimFromStock:
 
 
 def _complain(what: str, error: Exception) -> None:
-    """Log what went wrong, with the way there where nobody foresaw it."""
+    """Log an error, with its traceback if it is not an expected one."""
     foreseen = isinstance(error, StoreUnavailable)
     _log.info("%s: %s", what, error if foreseen else repr(error), exc_info=not foreseen)

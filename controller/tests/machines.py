@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from controller.tests.worlds import MAC
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Controller
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, OwnerReference
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def vmi(
     uid: str = "vmi-1", made_by: str | None = "vm-1", *, namespace: str = "shop", name: str = "db"
 ) -> Carrier:
     """Return a running VMI; `made_by` is the UID of its VM, None where it has none."""
-    controller = Controller(MACHINE, name, made_by) if made_by else None
+    controller = OwnerReference(MACHINE, name, made_by) if made_by else None
     one = _carrier(KUBEVIRT, INSTANCE, namespace, name, uid)
     return replace(one, controller=controller, is_running=True)
 
@@ -33,7 +33,7 @@ def launcher(
 ) -> Carrier:
     """Return a launcher pod; `of` is the UID of its VMI."""
     one = _carrier("v1", "Pod", namespace, f"virt-launcher-{name}-{uid}", uid)
-    return replace(one, controller=Controller(INSTANCE, name, of))
+    return replace(one, controller=OwnerReference(INSTANCE, name, of))
 
 
 def without(one: Carrier) -> Carrier:

@@ -12,7 +12,7 @@ import pytest
 from controller.adoption import Adoption
 from controller.loops import Marks
 from controller.repair import repair
-from controller.settling import Settler
+from controller.settling import Reconciler
 from controller.views import AllocationView, CarrierView
 from crds.allocation import INSTANCE, MACHINE
 from crds.mac import MacAddress
@@ -40,7 +40,7 @@ class Start:
         self.carriers = CarrierView(self.marks.mark)
         self.allocations, self.objects = client.allocations, client.objects
         self.adoption = Adoption(self.known, self.carriers, lambda: None)
-        self.settler = Settler(
+        self.reconciler = Reconciler(
             self.allocations,
             self.objects,
             self.known,
@@ -65,7 +65,7 @@ class Start:
         looked_at: Counter[MacAddress] = Counter()
 
         async def settle(mac: MacAddress) -> None:
-            await self.settler.settle(mac)
+            await self.reconciler.reconcile(mac)
             self.adoption.looked_at(mac)
             looked_at[mac] += 1
 

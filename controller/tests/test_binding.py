@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.binding import (
+from controller.actions import (
     Action,
     Create,
     Delete,
+    Facts,
     Get,
     List,
     Note,
     Nothing,
     Replace,
     Wait,
-    World,
-    decide,
 )
+from controller.binding import decide
 from controller.tests.worlds import (
     DECLARED,
     MAC,
@@ -47,7 +47,7 @@ FOR_WEB = Allocation(mac=MAC, reserved_for=Reservation(kind="Pod", namespace="sh
 MOVED = replace(bound("web-1", "u-8"), shared=True)
 TO_ALIEN = replace(bound("alien", "u-9"), owner=ALIEN.as_owner(MAC))
 
-Row = tuple[str, World, Action]
+Row = tuple[str, Facts, Action]
 
 
 def rows(*table: Row) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -70,7 +70,7 @@ ADOPTED = Allocation(
     ("who seems to carry it gets it, without a read", world(None, WEB), Create(ADOPTED)),
     ("of two, the one known longer gets it", world(None, WEB, ALIEN), Create(ADOPTED)),
 )
-def test_an_address_without_an_allocation_is_adopted(of: World, then: Action) -> None:
+def test_an_address_without_an_allocation_is_adopted(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -90,7 +90,7 @@ def test_an_address_without_an_allocation_is_adopted(of: World, then: Action) ->
     ("a known conflict is known", world(stored(FOR_WEB, ALIEN), ALIEN), Nothing()),
     ("a conflict that is over is forgotten", world(stored(FOR_WEB, ALIEN)), Note(())),
 )
-def test_a_declared_address_waits_for_its_user(of: World, then: Action) -> None:
+def test_a_declared_address_waits_for_its_user(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -142,7 +142,7 @@ def test_a_declared_address_waits_for_its_user(of: World, then: Action) -> None:
         Replace(DECLARED),
     ),
 )
-def test_an_address_under_way_to_a_name(of: World, then: Action) -> None:
+def test_an_address_under_way_to_a_name(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -162,7 +162,7 @@ def test_an_address_under_way_to_a_name(of: World, then: Action) -> None:
     ),
     ("quiet, and nobody is", world(pending(None), quiet=True, everyone=()), Delete()),
 )
-def test_an_address_under_way_to_a_name_not_generated_yet(of: World, then: Action) -> None:
+def test_an_address_under_way_to_a_name_not_generated_yet(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -224,7 +224,7 @@ BOUND = bound("web-0", "u-1")
         Replace(FOR_WEB),
     ),
 )
-def test_a_bound_address_is_released_when_its_owner_is_proved_gone(of: World, then: Action) -> None:
+def test_a_bound_address_is_released_when_its_owner_is_proved_gone(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -242,7 +242,7 @@ SHARED = bound("web-0", "u-1", shared=True)
     ),
     ("gone, and nobody is", world(SHARED, quiet=True, live=GONE, everyone=()), Delete()),
 )
-def test_a_shared_address_goes_on_to_who_remains(of: World, then: Action) -> None:
+def test_a_shared_address_goes_on_to_who_remains(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -266,7 +266,7 @@ def test_a_shared_address_goes_on_to_who_remains(of: World, then: Action) -> Non
         Note((conflict(ALIEN),)),
     ),
 )
-def test_others_who_carry_it_are_conflicts(of: World, then: Action) -> None:
+def test_others_who_carry_it_are_conflicts(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -322,6 +322,6 @@ HANDED_OUT = replace(STOCK, state=State.BOUND, owner=owner("web-0", "u-1"))
     ("and without anybody it goes", world(STOCK, quiet=True, everyone=()), Delete()),
 )
 def test_stock_belongs_to_who_carries_it_or_goes_when_it_is_too_old(
-    of: World, then: Action
+    of: Facts, then: Action
 ) -> None:
     assert decide(of) == then

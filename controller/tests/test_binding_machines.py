@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
-from controller.binding import (
+from controller.actions import (
     Action,
     Create,
     Delete,
+    Facts,
     Get,
     List,
     Note,
     Nothing,
     Replace,
     Wait,
-    World,
-    decide,
 )
-from controller.ownership import owner_of
+from controller.binding import decide
+from controller.ownership import existing, owner_of
 from controller.tests.machines import launcher, root, vm, vmi, without
 from controller.tests.test_binding import rows
 from controller.tests.worlds import MAC, NOW, owner, pending, pod, stored, world
@@ -54,10 +54,11 @@ def of(
     quiet: bool = False,
     live: dict[Root, tuple[Carrier, ...]] | None = None,
     everyone: tuple[Carrier, ...] | None = None,
-) -> World:
+) -> Facts:
     """Return a world in which roots have several members."""
     one = world(known, *seen, quiet=quiet, everyone=everyone)
-    return dataclasses.replace(one, live=live or {})
+    reads = {root: existing(MAC, members) for root, members in (live or {}).items()}
+    return dataclasses.replace(one, live=reads)
 
 
 def bound(*members: Carrier, shared: bool = False) -> Allocation:
@@ -92,7 +93,7 @@ def in_conflict(allocation: Allocation, *members: Carrier) -> Stored:
     ("a launcher", of(None, LAUNCHER), Create(replace(ADOPTED, owner=owner_of(MAC, [LAUNCHER])))),
     ("all of it", of(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
 )
-def test_a_machine_s_address_is_adopted_for_its_root(of: World, then: Action) -> None:
+def test_a_machine_s_address_is_adopted_for_its_root(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -103,7 +104,7 @@ def test_a_machine_s_address_is_adopted_for_its_root(of: World, then: Action) ->
     ("a stranger is a conflict", of(FOR_DB, ELSEWHERE), Note((conflict_of(ELSEWHERE),))),
     ("so is a pod of its name", of(FOR_DB, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
-def test_an_address_declared_for_a_machine_waits_for_it(of: World, then: Action) -> None:
+def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -139,7 +140,7 @@ def test_an_address_declared_for_a_machine_waits_for_it(of: World, then: Action)
     ),
     ("quiet, and it never came", of(PENDING, quiet=True, live={DB: ()}), Delete()),
 )
-def test_an_address_under_way_to_a_machine(of: World, then: Action) -> None:
+def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -165,7 +166,7 @@ def test_an_address_under_way_to_a_machine(of: World, then: Action) -> None:
         Delete(),
     ),
 )
-def test_an_address_under_way_to_a_machine_without_a_name(of: World, then: Action) -> None:
+def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -201,7 +202,7 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: World, then: Actio
     ("what was adopted before its VM came", of(bound(LAUNCHER), *ALL), Get(DB)),
     ("is the VM's", of(bound(LAUNCHER), *ALL, live={DB: ALL}), Replace(bound(VM))),
 )
-def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: World, then: Action) -> None:
+def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -235,7 +236,7 @@ def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: World, then
         Get(ALIEN.root),
     ),
 )
-def test_a_machine_s_address_is_released_when_nothing_of_it_has_it(of: World, then: Action) -> None:
+def test_a_machine_s_address_is_released_when_nothing_of_it_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -269,7 +270,7 @@ MOVED = bound(ELSEWHERE, shared=True)
         Replace(replace(MOVED, request=None)),
     ),
 )
-def test_a_shared_address_goes_with_its_last_machine(of: World, then: Action) -> None:
+def test_a_shared_address_goes_with_its_last_machine(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -292,7 +293,7 @@ def test_a_shared_address_goes_with_its_last_machine(of: World, then: Action) ->
     ),
     ("and for a pod of its name", of(bound(VM), VM, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
-def test_other_machines_that_carry_it_are_conflicts(of: World, then: Action) -> None:
+def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.ownership import by_root, one_guest, owner_of
+from controller.ownership import claimants, is_one_guest, owner_of
 from controller.tests.machines import launcher, root, vm, vmi, without
 from controller.tests.worlds import MAC, pod
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
@@ -79,13 +79,17 @@ def test_a_pod_owns_itself() -> None:
 def test_a_machine_is_one_and_a_pod_of_its_name_another() -> None:
     db, namesake = vm(), pod("db", "u-1")
 
-    assert by_root((launcher(), namesake, vmi(), db)) == [(launcher(), vmi(), db), (namesake,)]
+    found = claimants(MAC, (launcher(), namesake, vmi(), db))
+
+    assert [claimant.members for claimant in found] == [(launcher(), vmi(), db), (namesake,)]
+    assert [claimant.root for claimant in found] == [root(), namesake.root]
+    assert [claimant.owner for claimant in found] == [db.as_owner(MAC), namesake.as_owner(MAC)]
 
 
 def test_machines_of_one_name_in_two_namespaces_are_two() -> None:
     here, there = vm(), vm("vm-2", namespace="archive")
 
-    assert by_root((here, there)) == [(here,), (there,)]
+    assert [found.members for found in claimants(MAC, (here, there))] == [(here,), (there,)]
 
 
 def moving(uid: str, guest: str, namespace: str) -> Carrier:
@@ -111,8 +115,8 @@ TARGET = moving("vmi-2", "vmi-1/m-1/m-2", "archive")
     ],
 )
 def test_a_guest_that_moves_to_another_namespace_is_one(one: Carrier, other: Carrier) -> None:
-    assert one_guest((one,), (other,))
-    assert one_guest((other,), (one,))
+    assert is_one_guest((one,), (other,))
+    assert is_one_guest((other,), (one,))
 
 
 @pytest.mark.parametrize(
@@ -134,5 +138,5 @@ def test_a_guest_that_moves_to_another_namespace_is_one(one: Carrier, other: Car
     ],
 )
 def test_all_others_are_two(one: Carrier, other: Carrier) -> None:
-    assert not one_guest((one,), (other,))
-    assert not one_guest((other,), (one,))
+    assert not is_one_guest((one,), (other,))
+    assert not is_one_guest((other,), (one,))

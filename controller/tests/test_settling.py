@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from controller import settling
-from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, Settler
+from controller.settling import ACT_WITHIN_S, AGAIN_S, LIST_WITHIN_S, Reconciler
 from controller.tests.worlds import MAC, OTHER, bound, owner, pending
 from controller.views import AllocationView, CarrierView
 from crds.allocation import QUIET_S, STOCK_KEPT_Q, Allocation, Source, State
@@ -33,7 +33,7 @@ NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
 
 @dataclass
 class Scene:
-    """A settler whose views know all at once, its clock, and when it wants to look again."""
+    """A reconciler whose views know all at once, its clock, and when it wants to look again."""
 
     cluster: FakeCluster = field(default_factory=FakeCluster)
     now_s: float = 100.0
@@ -46,7 +46,7 @@ class Scene:
         self.allocation_watch = self.cluster.follow_allocations(known)
         self.cluster.follow_carriers("Pod", carriers.of_kind("Pod"))
         pool = Pool("default", (MacRange(MAC, OTHER),))
-        self.settler = Settler(
+        self.reconciler = Reconciler(
             client.allocations,
             client.objects,
             known,
@@ -69,7 +69,7 @@ class Scene:
     async def settle(self, mac: MacAddress = MAC) -> list[str]:
         """Settle, and return the calls that it made."""
         before = len(self.cluster.calls)
-        await self.settler.settle(mac)
+        await self.reconciler.reconcile(mac)
         return [f"{call.verb} {call.port}" for call in self.cluster.calls[before:]]
 
     def now_is(self, state: str | None) -> bool:
@@ -209,7 +209,7 @@ async def test_an_address_does_not_grow_old_while_it_waits_for_its_turn(narrow: 
     narrow.store(pending("web-0"))
     hold = narrow.cluster.gate = Hold(get_object)
     first = await begun(narrow.settle(), hold)
-    second = asyncio.ensure_future(narrow.settler.settle(OTHER))
+    second = asyncio.ensure_future(narrow.reconciler.reconcile(OTHER))
 
     narrow.now_s += ACT_WITHIN_S + 1
     hold.release()
@@ -225,7 +225,7 @@ async def test_a_list_is_nobody_s_turn(narrow: Scene) -> None:
     hold = narrow.cluster.gate = Hold(list_objects)
     listing = await begun(narrow.settle(), hold)
 
-    await asyncio.wait_for(narrow.settler.settle(OTHER), 20)
+    await asyncio.wait_for(narrow.reconciler.reconcile(OTHER), 20)
 
     assert narrow.cluster.allocated[OTHER].allocation.state is State.BOUND
     hold.release()
@@ -331,7 +331,7 @@ async def test_nobody_shares_a_list_that_began_before_they_asked(scene: Scene) -
 
     scene.cluster._carrier_watches.clear()  # no event tells of what comes now
     scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{OTHER}"}}]')
-    second = asyncio.create_task(scene.settler.settle(OTHER))
+    second = asyncio.create_task(scene.reconciler.reconcile(OTHER))
     answer.release()
 
     await asyncio.gather(first, second)
@@ -425,7 +425,7 @@ async def test_what_was_stock_and_is_promised_is_quiet_like_any_other(scene: Sce
 
 
 async def test_stock_is_kept_as_many_times_q_where_q_is_shorter(scene: Scene) -> None:
-    scene.settler.quiet_s = 2.0
+    scene.reconciler.quiet_s = 2.0
     scene.store(STOCK)
     scene.now_s += 2.0 * STOCK_KEPT_Q - 0.5
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.binding import World
+from controller.actions import Facts
+from controller.ownership import claimants, existing
 from crds.allocation import Allocation, Carrier, Conflict, Owner, Root, Source, State, Stored
 from crds.mac import MacAddress
 from crds.networks import Attachment
@@ -98,17 +99,17 @@ def world(
     quiet: bool = False,
     live: Mapping[Root, Carrier | None] | None = None,
     everyone: tuple[Carrier, ...] | None = None,
-) -> World:
-    """Return a world of MAC."""
-    return World(
+) -> Facts:
+    """Return what is known of MAC."""
+    return Facts(
         MAC,
         stored(known) if isinstance(known, Allocation) else known,
-        seen,
+        claimants(MAC, seen),
         quiet,
         pool="default",
         now=NOW,
-        live={root: (one,) if one else () for root, one in (live or {}).items()},
-        everyone=everyone,
+        live={root: existing(MAC, (one,) if one else ()) for root, one in (live or {}).items()},
+        everyone=None if everyone is None else claimants(MAC, everyone),
     )
 
 

@@ -117,3 +117,12 @@ def test_shown_text_is_short_and_printable(text: str) -> None:
 
     assert quoted.isprintable()
     assert len(quoted) < 700
+
+
+@pytest.mark.parametrize("text", [None, "", "02:00", "00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"])
+def test_a_text_that_no_interface_can_own_is_read_as_none(text: str | None) -> None:
+    assert MacAddress.read(text) is None
+
+
+def test_an_address_that_an_interface_can_own_is_read() -> None:
+    assert MacAddress.read("0200.0000.002A") == MacAddress(0x02_00_00_00_00_2A)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Controller, Owner
+from crds.allocation import INSTANCE, MACHINE, Owner, OwnerReference
 from crds.mac import MacAddress
 from crds.machines import (
     MOST_CARRIED,
@@ -139,7 +139,7 @@ def test_an_instance_is_read_with_what_its_spec_carries() -> None:
 
     assert vmi.kind == INSTANCE
     assert vmi.root == (MACHINE, "shop", "db")
-    assert vmi.controller == Controller(MACHINE, "db", "u-0")
+    assert vmi.controller == OwnerReference(MACHINE, "db", "u-0")
     assert vmi.is_running
     assert [(one.mac, one.interface) for one in vmi.attachments] == [(A, "blue")]
 
@@ -254,7 +254,7 @@ def test_an_older_version_of_kubevirt_controls_as_well() -> None:
     older = CONTROLLER | {"apiVersion": "kubevirt.io/v1alpha3"}
     vmi["metadata"]["ownerReferences"] = [other, older]
 
-    assert read_instance(raw(vmi)).controller == Controller(MACHINE, "db", "u-0")
+    assert read_instance(raw(vmi)).controller == OwnerReference(MACHINE, "db", "u-0")
 
 
 def test_a_launcher_pod_is_of_its_instance_s_machine() -> None:
@@ -262,7 +262,7 @@ def test_a_launcher_pod_is_of_its_instance_s_machine() -> None:
 
     assert pod.kind == "Pod"
     assert pod.root == (MACHINE, "shop", "db")
-    assert pod.controller == Controller(INSTANCE, "db", "u-0")
+    assert pod.controller == OwnerReference(INSTANCE, "db", "u-0")
     assert [(one.mac, one.network) for one in pod.attachments] == [(A, "shop/ovs-conf")]
 
 

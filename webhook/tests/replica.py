@@ -14,7 +14,7 @@ from crds.tests.fake import seen
 from webhook import review as wire
 from webhook.admission import Want
 from webhook.replica import Surroundings, build
-from webhook.requested import fresh
+from webhook.requested import new_pending
 from webhook.shelf import Instant
 from webhook.tests.reviews import OWNER, body, mac, pool
 
@@ -86,7 +86,7 @@ def bound(last: int, name: str = "other", uid: str = "u-2") -> Allocation:
 
 def pending(last: int, name: str | None = "other") -> Allocation:
     """An allocation of mac(`last`) that pod shop/`name` is getting."""
-    return fresh(mac(last), want(name, last), pool(), "before")
+    return new_pending(mac(last), want(name, last), pool(), "before")
 
 
 def owner_of(name: str, uid: str | None) -> Owner:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Allocation, Reservation, Source, State
 from webhook.admission import Want
-from webhook.requested import Taken, fresh, judge
+from webhook.requested import HeldByAnother, claim_allocated, new_pending
 from webhook.tests.reviews import OWNER, UID, mac, pool
 
 MAC = mac(0x2A)
@@ -40,7 +40,7 @@ def reserved(**where: str) -> Allocation:
 
 @pytest.mark.parametrize("want", [WANT, UPDATE, NAMELESS], ids=["create", "update", "nameless"])
 def test_a_declared_address_becomes_pending_and_remembers_it(want: Want) -> None:
-    assert judge(DECLARED, want, "now") == Allocation(
+    assert claim_allocated(DECLARED, want, "now") == Allocation(
         mac=MAC,
         state=State.PENDING,
         source=Source.DECLARED,
@@ -51,7 +51,7 @@ def test_a_declared_address_becomes_pending_and_remembers_it(want: Want) -> None
 
 
 def test_a_reservation_admits_its_object_and_stays() -> None:
-    verdict = judge(reserved(), WANT, "now")
+    verdict = claim_allocated(reserved(), WANT, "now")
 
     assert isinstance(verdict, Allocation)
     assert verdict.state is State.PENDING
@@ -68,7 +68,7 @@ def test_a_reservation_admits_its_object_and_stays() -> None:
     ],
 )
 def test_what_is_declared_for_another_is_taken(found: Allocation, want: Want) -> None:
-    assert judge(found, want, "now") == Taken()
+    assert claim_allocated(found, want, "now") == HeldByAnother()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_declared_for_another_is_taken(found: Allocation, want: Want) ->
     ids=["pending", "bound", "deleted and created again", "updated", "other interface"],
 )
 def test_the_address_of_a_namesake_becomes_ours_by_a_write(found: Allocation, want: Want) -> None:
-    verdict = judge(found, want, "now")
+    verdict = claim_allocated(found, want, "now")
 
     assert isinstance(verdict, Allocation)
     assert verdict.owner is not None
@@ -104,7 +104,7 @@ def test_the_address_of_a_namesake_becomes_ours_by_a_write(found: Allocation, wa
     ids=["its own", "by another name", "shared", "declared"],
 )
 def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Want) -> None:
-    assert judge(found, want, "now") == replace(found, request="now")
+    assert claim_allocated(found, want, "now") == replace(found, request="now")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
     ],
 )
 def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
-    assert judge(found, want, "now") == Taken()
+    assert claim_allocated(found, want, "now") == HeldByAnother()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
     ],
 )
 def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want) -> None:
-    verdict = judge(found, want, "now")
+    verdict = claim_allocated(found, want, "now")
 
     assert found.owner is not None
     assert verdict == replace(
@@ -212,11 +212,11 @@ def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want)
     ],
 )
 def test_what_a_machine_has_already_only_gets_the_request(found: Allocation, want: Want) -> None:
-    assert judge(found, want, "now") == replace(found, request="now")
+    assert claim_allocated(found, want, "now") == replace(found, request="now")
 
 
 def test_a_namesake_that_was_declared_stays_declared() -> None:
-    verdict = judge(replace(BOUND, declared=True, source=Source.DECLARED), WANT, "now")
+    verdict = claim_allocated(replace(BOUND, declared=True, source=Source.DECLARED), WANT, "now")
 
     assert isinstance(verdict, Allocation)
     assert verdict.declared
@@ -224,9 +224,9 @@ def test_a_namesake_that_was_declared_stays_declared() -> None:
 
 
 def test_a_fresh_one_says_where_it_came_from() -> None:
-    from_pool = fresh(MAC, Want(OWNER), pool(64), "now")
-    inside = fresh(MAC, WANT, pool(64), "now")
-    outside = fresh(MAC, WANT, pool(1), "now")
+    from_pool = new_pending(MAC, Want(OWNER), pool(64), "now")
+    inside = new_pending(MAC, WANT, pool(64), "now")
+    outside = new_pending(MAC, WANT, pool(1), "now")
 
     assert (from_pool.source, from_pool.pool) == (Source.POOL, "default")
     assert (inside.source, inside.pool) == (Source.REQUESTED, "default")

@@ -23,7 +23,7 @@ from webhook.tests.stocks import V_S, WIDE, Parking, Stocking, made, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CALLS, LULL_S, TICK_S = stocking._CALLS, stocking._LULL_S, stocking._TICK_S
+CALLS, IDLE_S, TICK_S = stocking._CALLS, stocking._IDLE_S, stocking._TICK_S
 
 
 def wanted(scene: Stocking, ahead: int) -> None:
@@ -106,7 +106,7 @@ async def test_no_more_are_created_than_are_missing() -> None:
     assert scene.stock._places() == 1
 
 
-async def test_a_refill_waits_for_a_lull_while_half_of_it_is_there() -> None:
+async def test_a_refill_waits_until_idle_while_half_of_it_is_there() -> None:
     scene = Stocking()
     wanted(scene, 16)
     await scene.create(16)
@@ -114,7 +114,7 @@ async def test_a_refill_waits_for_a_lull_while_half_of_it_is_there() -> None:
     scene.stock.hand_out(1, WIDE)
 
     assert scene.stock._can_wait()
-    scene.now_s += LULL_S
+    scene.now_s += IDLE_S
     assert not scene.stock._can_wait()
     assert scene.stock._places() == 1
 
@@ -127,7 +127,7 @@ def loop_of_a_test() -> Iterator[SteeredLoop]:
     loop.end()
 
 
-def test_it_is_refilled_when_the_lull_has_come(loop_of_a_test: SteeredLoop) -> None:
+def test_it_is_refilled_when_it_is_idle(loop_of_a_test: SteeredLoop) -> None:
     loop, scene = loop_of_a_test, Stocking()
     scene.stock.clock = lambda: loop.now_s
     wanted(scene, 16)
@@ -139,14 +139,14 @@ def test_it_is_refilled_when_the_lull_has_come(loop_of_a_test: SteeredLoop) -> N
         scene.stock.hand_out(1, WIDE)
         loop.rest()
     assert len(scene.shelf) == 14
-    loop.now_s += LULL_S
+    loop.now_s += IDLE_S
     loop.strike()
     loop.rest()
 
     assert len(scene.shelf) == 16
 
 
-async def test_a_refill_waits_for_no_lull_when_more_than_half_is_gone() -> None:
+async def test_a_refill_does_not_wait_until_idle_when_more_than_half_is_gone() -> None:
     scene = Stocking()
     wanted(scene, 16)
     await scene.create(16)
@@ -235,7 +235,7 @@ async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
     assert scene.stock._places() > 0
 
 
-def test_there_is_one_timer_for_a_lull_however_many_ask(loop_of_a_test: SteeredLoop) -> None:
+def test_there_is_one_timer_for_idling_however_many_ask(loop_of_a_test: SteeredLoop) -> None:
     loop, scene = loop_of_a_test, Stocking()
     scene.stock.clock = lambda: loop.now_s
     wanted(scene, 16)
@@ -243,13 +243,13 @@ def test_there_is_one_timer_for_a_lull_however_many_ask(loop_of_a_test: SteeredL
     loop.create_task(scene.stock.run())
     scene.stock.hand_out(1, WIDE)
     loop.rest()
-    timer = scene.stock._lull
+    timer = scene.stock._idle
 
     scene.stock.hand_out(1, WIDE)
     loop.rest()
 
     assert timer is not None
-    assert scene.stock._lull is timer
+    assert scene.stock._idle is timer
 
 
 async def test_demand_fills_it_in_the_background() -> None:
@@ -322,7 +322,7 @@ async def test_a_closed_one_deletes_what_it_has_and_creates_no_more() -> None:
     await scene.stock.close()
 
     assert scene.stored() == {given}
-    scene.now_s += LULL_S
+    scene.now_s += IDLE_S
     assert scene.stock._places() == 0
 
 

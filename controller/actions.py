@@ -1,0 +1,87 @@
+"""The facts about one address, and the actions that can be next for it. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from controller.ownership import Claimant, Existing
+    from crds.allocation import Allocation, Conflict, Root, Stored
+    from crds.mac import MacAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts about one address when it is decided upon.
+
+    `claimants` carry it according to the watch: a hint, never a proof. `live` and `everyone` are
+    the reads made since `stored` was read: what exists of a root, and all objects of every
+    namespace that carry the address. `quiet`: `stored` has not changed for Q, and Stock not for as
+    long as a webhook may hand it out and an answer be under way. `pool` is the pool that contains
+    the address, `now` the time for people (RFC 3339).
+    """
+
+    mac: MacAddress
+    stored: Stored | None
+    claimants: tuple[Claimant, ...]
+    quiet: bool
+    pool: str | None = None
+    now: str = ""
+    live: Mapping[Root, Existing] = field(default_factory=dict)
+    everyone: tuple[Claimant, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read what exists of that root now, and decide again."""
+
+    root: Root
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """Read all objects of all namespaces, and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Decide again when the allocation is quiet; if it is quiet now, after as long again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Nothing is to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Adopt: create this allocation."""
+
+    allocation: Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Bind, wait again, or return to Declared: write this over the allocation that was read."""
+
+    by: Allocation
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Release: delete the allocation that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Write these into status.conflicts."""
+
+    conflicts: tuple[Conflict, ...]
+
+
+Read: TypeAlias = Get | List
+Write: TypeAlias = Create | Replace | Delete | Note
+Action: TypeAlias = Read | Write | Wait | Nothing

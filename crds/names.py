@@ -1,0 +1,22 @@
+"""The fixed names that users know. Manifests in deploy/base contain the same names."""
+
+from __future__ import annotations
+
+NAMESPACE = "kubemacpool-system"
+CONFIG_MAP = "kubemacpool-mac-range-config"
+POOL = "default"  # of the only MacPool
+SERVICE = "kubemacpool-service"
+SERVING_SECRET = "kubemacpool-service"  # noqa: S105 # a name
+AUTHORITY_SECRET = "kubemacpool-mutator-ca"  # noqa: S105 # a name
+LEASE = "kubemacpool-controller"
+
+# The MutatingWebhookConfiguration, and the webhooks in it.
+MUTATOR = "kubemacpool-mutator"
+WEBHOOK_FOR_PODS = "mutatepods.kubemacpool.io"
+WEBHOOK_FOR_VMS = "mutatevirtualmachines.kubemacpool.io"
+
+# The two programs, as their ServiceAccounts, User-Agents and events name them.
+CONTROLLER = "kubemacpool-controller"
+WEBHOOK = "kubemacpool-webhook"
+REPORTING_CONTROLLER = "kubemacpool.io/controller"  # of an Event
+FIELD_MANAGER = "kubemacpool"
