@@ -1,8 +1,8 @@
 """Every state transition of a MacAllocation, one function for each. Pure; both programs use it.
 
 A function returns the allocation to write. It does not decide whether the transition may happen:
-webhook/requested.py and webhook/holders.py decide that for a request (rule 2), and
-controller/binding.py for everything else (rules 5 to 9). "absent": no MacAllocation has the name.
+for a request, the webhook's `claim_allocated` and `share_or_refuse` decide that (rule 2), and for
+everything else the controller's `decide` (rules 5 to 9). "absent": no MacAllocation has the name.
 
     absent   --declare--------> Declared   a person creates it
     Declared --declare--------> Declared   a person edits it
