@@ -85,6 +85,7 @@ def test_a_dry_run_shows_an_address_and_writes_nothing(shop: Shop) -> None:
 
 def test_a_dry_run_is_told_that_an_address_is_taken(shop: Shop) -> None:
     shop.create("samplepod", [{"name": "a", "mac": OURS + "00:02"}])
+    shop.bound(OURS + "00:02", "samplepod")
 
     said = shop.refuses("other", [{"name": "a", "mac": OURS + "00:02"}], dry_run=True)
 
