@@ -35,7 +35,7 @@ kubectl set env deployment/kubemacpool-controller -n kubemacpool-system CERT_ROT
 
 Everything that can be set, with its default, and everything that the manifest brings. Write what
 you change into your manifest, too, or the next `kubectl apply` brings the old value back. The
-[user guide](user-guide.md#configuration) tells what the settings do, and [install.md](install.md)
+[user guide](usage.md#configuration) tells what the settings do, and [installation.md](installation.md)
 how to install.
 """
 
@@ -216,7 +216,7 @@ def _metrics() -> str:
 def _fields(kind: str) -> str:
     crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
     table = _table(("field", "type", "default", "meaning"), schema.fields(crd))
-    who = f"Who writes which is in the [user guide](user-guide.md#{kind.lower()})."
+    who = f"Who writes which is in the [user guide](usage.md#{kind.lower()})."
     return f"## {kind}\n\n{who}\n\n{table}"
 
 

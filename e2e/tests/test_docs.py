@@ -18,7 +18,7 @@ from e2e.cluster.release_up import Installed, installed
 from e2e.demo import sweep
 from e2e.examples import PROJECT, blocks, examples, follow
 
-DOCUMENTS = ("README.md", "docs/user-guide.md")
+DOCUMENTS = ("README.md", "docs/usage.md")
 MACHINES_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
 
@@ -99,7 +99,7 @@ def documented(kind: str) -> dict[str, set[str]]:
 
 def tables(kind: str) -> dict[str, list[list[str]]]:
     """The guide's tables below a heading, each by its first column's title."""
-    section = re.split(r"^## ", (PROJECT / "docs/user-guide.md").read_text(), flags=re.MULTILINE)
+    section = re.split(r"^## ", (PROJECT / "docs/usage.md").read_text(), flags=re.MULTILINE)
     (chapter,) = (one for one in section if one.startswith(f"{kind}\n"))
     found = {}
     for table in re.findall(r"(?:^\|.*\n)+", chapter, re.MULTILINE):
