@@ -362,7 +362,7 @@ def test_a_manifest_is_shown_as_its_file_has_it() -> None:
         r"^```yaml\n# (docs/examples/\S+)\n(.*?)^```$", "\n".join(pages), re.MULTILINE | re.DOTALL
     )
 
-    assert len(named) == 5
+    assert len(named) == 3
     for file, shown in named:
         assert shown == (PROJECT / file).read_text()
 
