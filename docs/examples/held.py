@@ -146,8 +146,8 @@ def main() -> None:
             history.take(event)
     except WithoutBody as when:
         sys.exit(
-            f"held.py: the write of {name} at {when} is in the log without its body, which names the"
-            f" owner: the audit policy needs level Request for macallocations, as in"
+            f"held.py: the write of {name} at {when} is in the log without its body, which names"
+            f" the owner: the audit policy needs level Request for macallocations, as in"
             f" audit-policy.yaml. (If it has this rule, an earlier rule may match first.)"
         )
     rows = [held for held in history.held if arguments.at is None or held.spans(arguments.at)]
