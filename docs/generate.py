@@ -1,7 +1,7 @@
 """Builds and checks docs/configuration.md: `python -m docs.generate build|check`.
 
 It is generated from deploy/kubemacpool.yaml, deploy/overlays/, crds/, the --help and source of both
-programs, and `docs.meanings`, which says what those do not.
+programs, and `docs.meanings`, which contains the rest.
 """
 
 import argparse
@@ -33,23 +33,31 @@ kubectl patch configmap kubemacpool-mac-range-config -n kubemacpool-system --typ
 kubectl set env deployment/kubemacpool-controller -n kubemacpool-system CERT_ROTATE_INTERVAL=720h
 ```
 
-Everything that can be set, with its default, and everything that the manifest brings. Write what
-you change into your manifest, too, or the next `kubectl apply` brings the old value back. The
-[user guide](user-guide.md#configuration) tells what the settings do, and [install.md](install.md)
-how to install.
+This page lists all settings with their defaults, and all objects of the manifest. Make each change
+in your manifest, too, because the next `kubectl apply` restores the values in it. These pages
+explain the settings: [range](usage.md#change-the-range), [policy](usage.md#duplicates),
+[namespaces](usage.md#change-which-namespaces-are-served), [certificates](certificates.md),
+[metrics](metrics.md), [stock](how-it-works.md#addresses-created-in-advance).
+
+To set a flag, add it to `args` of the container, in an overlay or with kubectl:
+
+```sh
+kubectl patch deployment kubemacpool-mac-controller-manager -n kubemacpool-system --type=json \\
+  -p '[{"op": "add", "path": "/spec/template/spec/containers/0/args", "value": ["--stock=0"]}]'
+```
 """
 
 
 class Undescribed(Exception):
-    """Something has a name that `docs.meanings` does not describe."""
+    """A name has no description in `docs.meanings`."""
 
 
 class Unused(Exception):
-    """`docs.meanings` describes a name that nothing has any more."""
+    """`docs.meanings` describes a name that does not exist any more."""
 
 
 class Meant(Generic[K]):
-    """One table of `docs.meanings`, all of whose names must be asked for."""
+    """One table of `docs.meanings`. Each of its names must be looked up."""
 
     def __init__(self, table: str, *meanings: Mapping[K, str]) -> None:
         self._table = table
@@ -64,7 +72,7 @@ class Meant(Generic[K]):
         return self._meant[name]
 
     def done(self) -> None:
-        """Raise Unused if a name was not asked for."""
+        """Raise Unused if a name was not looked up."""
         if surplus := self._meant.keys() - self._asked:
             raise Unused(
                 f"docs/meanings.py, {self._table}: nothing has {sorted(map(str, surplus))}"
@@ -72,7 +80,7 @@ class Meant(Generic[K]):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m docs.generate", description=__doc__)
     parser.add_argument(
         "command",
@@ -123,7 +131,7 @@ def _config(manifest: Manifest) -> str:
 
 
 def _optional(manifest: Manifest) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The keys that the manifest leaves out; one that it has by now is no longer optional."""
+    """Yield the keys that the manifest does not set. Raises Unused if it sets one."""
     for key, said in meanings.OPTIONAL_KEYS.items():
         if key in manifest.config():
             raise Unused(f"docs/meanings.py, OPTIONAL_KEYS: the manifest has {key}")
@@ -141,7 +149,9 @@ def _environment(manifest: Manifest) -> str:
     ]
     meant.done()
     table = _table(("variable", "Deployment", "in the manifest", "meaning"), rows)
-    return f"## Environment\n\nDurations are Go's: `8760h0m0s`, `720h`, `90m`.\n\n{table}"
+    return (
+        f"## Environment\n\nDurations have the form of Go: `8760h0m0s`, `720h`, `90m`.\n\n{table}"
+    )
 
 
 def _flags(program: str, manifest: Manifest) -> str:
@@ -172,10 +182,8 @@ def _labels(manifest: Manifest) -> str:
         (f"`{label}`", f"`{value}`", "-", meant.of(label)) for label, value in manifest.labels()
     ]
     meant.done()
-    table = _table(("label", "value", "webhook that asks for it", "meaning"), rows)
-    return (
-        f"## Labels\n\nA namespace is served when all that its webhook asks for holds.\n\n{table}"
-    )
+    table = _table(("label", "value", "condition of webhook", "meaning"), rows)
+    return f"## Labels\n\nA namespace is served if it meets all conditions of a webhook.\n\n{table}"
 
 
 def _deployments(manifest: Manifest) -> str:
@@ -191,15 +199,15 @@ def _ports(manifest: Manifest) -> str:
     meant = Meant("PORTS", meanings.PORTS)
     rows = [(where, f"`{name}`", port, meant.of(name)) for where, name, port in manifest.ports()]
     meant.done()
-    return f"## Ports\n\n{_table(('where', 'name', 'port', 'what it serves'), rows)}"
+    return f"## Ports\n\n{_table(('where', 'name', 'port', 'serves'), rows)}"
 
 
 def _written(manifest: Manifest) -> str:
     meant = Meant("WRITTEN", meanings.WRITTEN)
     rows = [(f"`{kind}`", f"`{name}`", meant.of((kind, name))) for kind, name in manifest.written()]
     meant.done()
-    table = _table(("resource", "name", "what is written"), rows)
-    return f"## What the programs write\n\nBesides MacAllocations, and events:\n\n{table}"
+    table = _table(("resource", "name", "content"), rows)
+    return f"## Objects that the programs write\n\nBesides MacAllocations and events:\n\n{table}"
 
 
 def _metrics() -> str:
@@ -216,8 +224,7 @@ def _metrics() -> str:
 def _fields(kind: str) -> str:
     crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
     table = _table(("field", "type", "default", "meaning"), schema.fields(crd))
-    who = f"Who writes which is in the [user guide](user-guide.md#{kind.lower()})."
-    return f"## {kind}\n\n{who}\n\n{table}"
+    return f"## {kind}\n\n{meanings.WRITERS[kind]}\n\n{table}"
 
 
 def _inventory(manifest: Manifest) -> str:
@@ -227,7 +234,7 @@ def _inventory(manifest: Manifest) -> str:
 def _overlays() -> str:
     found = overlays(PROJECT / "deploy" / "overlays")
     rows = [(f"`deploy/overlays/{name}`", said) for name, said in found]
-    return f"## Overlays\n\n{_table(('folder', 'what it does'), rows)}"
+    return f"## Overlays\n\n{_table(('folder', 'purpose'), rows)}"
 
 
 def _table(heading: Sequence[str], rows: Rows) -> str:

@@ -1,4 +1,4 @@
-"""What the release manifest and the overlays beside it say, as rows of the reference."""
+"""Reads the manifest and the overlays, and returns rows of the reference."""
 
 import itertools
 import re
@@ -44,7 +44,7 @@ class Manifest:
                 yield deployment, variable["name"], variable.get("value", source)
 
     def flags(self) -> dict[str, str]:
-        """Return what the manifest sets, by program and flag: `controller --certificates`."""
+        """Return the flags that the manifest sets, by program and flag (`webhook --stock`)."""
         found: dict[str, str] = {}
         for _, container in self._containers():
             command = [*container["command"], *container.get("args", [])]
@@ -53,7 +53,7 @@ class Manifest:
         return found
 
     def deployments(self) -> Iterator[tuple[str, list[Row]]]:
-        """Return each Deployment with what it says, by the path of the field."""
+        """Return each Deployment with its rows."""
         budgets = {one["metadata"]["name"]: one["spec"] for one in self.of("PodDisruptionBudget")}
         for one in self.of("Deployment"):
             name, spec = one["metadata"]["name"], one["spec"]
@@ -64,13 +64,13 @@ class Manifest:
                 [
                     ("image", container["image"]),
                     ("replicas", str(spec["replicas"])),
-                    ("while it is updated", _said(spec["strategy"].get("rollingUpdate", {}))),
-                    ("while nodes are drained", _said(budgets.get(name, {}), "maxUnavailable")),
+                    ("during an update", _said(spec["strategy"].get("rollingUpdate", {}))),
+                    ("during a drain", _said(budgets.get(name, {}), "maxUnavailable")),
                     ("requests", _said(container["resources"]["requests"])),
                     ("limits", _said(container["resources"]["limits"])),
                     ("priority class", pod["priorityClassName"]),
                     ("service account", pod["serviceAccountName"]),
-                    ("seconds to end in", str(pod["terminationGracePeriodSeconds"])),
+                    ("termination grace period, s", str(pod["terminationGracePeriodSeconds"])),
                     (
                         "runs as",
                         f"{pod['securityContext']['runAsUser']}, read-only, no capabilities",
@@ -80,7 +80,7 @@ class Manifest:
             )
 
     def ports(self) -> Iterator[Row]:
-        """Return where a port is, its name and its number."""
+        """Return the object of each port, its name and its number."""
         for deployment, container in self._containers():
             for port in container["ports"]:
                 yield f"Deployment {deployment}", port["name"], str(port["containerPort"])
@@ -89,7 +89,7 @@ class Manifest:
                 yield f"Service {one['metadata']['name']}", port["name"], str(port["port"])
 
     def selectors(self) -> Iterator[Row]:
-        """Return webhook, label, and what its value must be."""
+        """Return webhook, label, and the condition for its value."""
         for one in self.of("MutatingWebhookConfiguration"):
             for webhook in one["webhooks"]:
                 selector = webhook["namespaceSelector"]
@@ -109,7 +109,7 @@ class Manifest:
         yield from seen
 
     def written(self) -> Iterator[tuple[str, str]]:
-        """Return resource and name of what our roles may write by name."""
+        """Return resource and name of the objects that our roles may write by name."""
         seen = {}
         for one in (*self.of("ClusterRole"), *self.of("Role")):
             for rule in one["rules"]:

@@ -1,36 +1,42 @@
-"""What the configuration reference says of a name where no manifest, schema or program says it.
+"""Descriptions for the configuration reference that no manifest, schema or program contains.
 
-Law: every name that the manifest has is described, and every description is of a name that is there
-(`Unused` and `Undescribed` in `docs.generate`), so neither side can grow old alone.
+Law: each name in the manifest has a description, and each description belongs to a name that exists
+(`Unused` and `Undescribed` in `docs.generate`), so neither side can become outdated alone.
 """
 
 CONFIG_MAP = {
-    "RANGE_START": "First address that may be given out; any spelling. In force within a second.",
-    "RANGE_END": "Last one, which belongs to the range, too; may be the same as the first.",
+    "RANGE_START": "First address of the range, in any spelling. A change applies within a second.",
+    "RANGE_END": "Last address of the range. It can be equal to the first one.",
 }
-# Keys that the ConfigMap may have and the manifest leaves out, with what holds then.
+# Keys that the ConfigMap can have and the manifest does not, with their defaults.
 OPTIONAL_KEYS = {
     "COLLISION_POLICY": (
         "`Reject`",
-        "Whether who asks for somebody else's address is refused (`Reject`) or warned (`Warn`).",
+        "A request for an address of another object is refused (`Reject`) or warned (`Warn`).",
     ),
 }
 
 ENVIRONMENT = {
-    "CA_ROTATE_INTERVAL": "After how long the CA of the webhook's certificate is replaced.",
-    "CA_OVERLAP_INTERVAL": "How long the old CA is valid beside its successor.",
-    "CERT_ROTATE_INTERVAL": "After how long the webhook's serving certificate is replaced.",
-    "CERT_OVERLAP_INTERVAL": "How long the old serving certificate is valid beside its successor.",
-    "POD_NAME": "Its name in the Lease: that of the pod.",
+    "CA_ROTATE_INTERVAL": "After this time the CA is replaced.",
+    "CA_OVERLAP_INTERVAL": (
+        "For this time the old CA stays valid and trusted beside the new one; at least a minute."
+        " Default: `CA_ROTATE_INTERVAL`."
+    ),
+    "CERT_ROTATE_INTERVAL": "After this time the serving certificate of the webhook is replaced.",
+    "CERT_OVERLAP_INTERVAL": (
+        "For this time the old serving certificate stays valid beside the new one;"
+        " at least a minute."
+    ),
+    "POD_NAME": "The name of the controller in the Lease: the name of its pod.",
 }
-# Variables that the programs read and the manifest leaves out.
+# Variables that the programs read and the manifest does not set.
 OPTIONAL_ENVIRONMENT = {
-    "KUBECONFIG": "Which cluster, where a program runs outside of one.",
+    "KUBECONFIG": "The cluster, if a program runs outside a cluster.",
 }
 
-# Flags whose --help says nothing, or no default.
+# Flags whose --help has no description, or no default.
 FLAGS = {
-    "--namespace": "Where its ConfigMap, Secrets and Lease are.",
+    "--namespace": "The namespace of the ConfigMap, the Secrets and the Lease.",
 }
 DEFAULTS = {
     "--namespace": "kubemacpool-system",
@@ -38,41 +44,54 @@ DEFAULTS = {
 }
 
 DEPLOYMENTS = {
-    "kubemacpool-mac-controller-manager": "The webhook. Every replica answers.",
-    "kubemacpool-controller": "Binds, releases, adopts. One is active, the others stand by.",
+    "kubemacpool-mac-controller-manager": "The webhook. All replicas are active.",
+    "kubemacpool-controller": "The controller. One replica is active, the others are on standby.",
 }
 
 PORTS = {
-    "webhook": "Admission, /healthz and /readyz; HTTPS.",
-    "health": "/healthz and /readyz; HTTP.",
-    "metrics": "/metrics; HTTPS, for who may `get` that path.",
+    "webhook": "Admission, /healthz and /readyz, over HTTPS.",
+    "health": "/healthz and /readyz, over HTTP.",
+    "metrics": "/metrics, over HTTPS, for clients that may `get` this path.",
 }
 
 LABELS = {
-    "mutatepods.kubemacpool.io": "On a namespace: whether its pods get addresses.",
-    "mutatevirtualmachines.kubemacpool.io": "On a namespace: whether its VMs get addresses.",
-    "runlevel": "On a namespace: what the cluster itself is made of is never served.",
-    "openshift.io/run-level": "Likewise.",
-    "control-plane": "On a pod of kubemacpool: which program it runs.",
-    "app": "On everything in the manifest.",
+    "mutatepods.kubemacpool.io": "Of a namespace: its pods get addresses.",
+    "mutatevirtualmachines.kubemacpool.io": "Of a namespace: its VMs get addresses.",
+    "runlevel": "Of a namespace: components of the cluster itself are never served.",
+    "openshift.io/run-level": "The same, on OpenShift.",
+    "control-plane": "Of a pod of kubemacpool: the program that it runs.",
+    "app": "Of each object in the manifest.",
 }
 
-# What the programs write besides MacAllocations, by resource and name, as RBAC names it.
+# Objects that the programs write besides MacAllocations, by resource and name, as in RBAC.
 WRITTEN = {
-    ("secrets", "kubemacpool-mutator-ca"): "The CA. Deleted, it is made anew.",
     (
         "secrets",
-        "kubemacpool-service",
-    ): "The webhook's certificate and key. Deleted, it is made anew.",
-    ("leases", "kubemacpool-controller"): "Which controller is active.",
-    ("mutatingwebhookconfigurations", "kubemacpool-mutator"): "Its `caBundle`, and nothing else.",
+        "kubemacpool-mutator-ca",
+    ): "The CA. If you delete it, the controller creates it again.",
+    ("secrets", "kubemacpool-service"): (
+        "The certificate and key of the webhook. If you delete it, the controller creates it again."
+    ),
+    ("leases", "kubemacpool-controller"): "The active controller.",
+    ("mutatingwebhookconfigurations", "kubemacpool-mutator"): "Only its `caBundle`.",
     ("macpools", "default"): "`spec.ranges` and `spec.collisionPolicy`, from the ConfigMap.",
-    (
-        "macpools/status",
-        "default",
-    ): "How full the pool is, and whether range and policy are in force.",
+    ("macpools/status", "default"): (
+        "The size and use of the pool, and whether range and policy are valid."
+    ),
 }
 
 METRICS = {
-    "kmp_pool_<name>": "`size`, `allocated` and `free`, as in the status of the MacPool.",
+    "kmp_pool_<name>": "`size`, `allocated` and `free`: the values in the status of the MacPool.",
+}
+
+# By kind: the fields that users write.
+WRITERS = {
+    "MacAllocation": (
+        "You write `spec.mac` and `spec.reservedFor`; kubemacpool writes all other fields."
+        " Short names: `mac`, `macs`. [States](concepts.md#states-of-an-allocation)."
+    ),
+    "MacPool": (
+        "You write `spec.reserved`; the controller writes all other fields, from the ConfigMap."
+        " [Conditions](concepts.md#conditions-of-the-pool)."
+    ),
 }

@@ -1,4 +1,4 @@
-"""What the programs say of themselves: flags in their --help, metrics in their source."""
+"""Reads the flags of the programs from their --help, and their metrics from their source."""
 
 import ast
 import functools
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-_WIDE = "1000"  # argparse folds nothing then
-_OPTION = re.compile(  # a long one has its text on the next line, far to the right
+_WIDE = "1000"  # so that argparse breaks no line
+_OPTION = re.compile(  # the text of a long one is on the next line, indented
     r"^  (?P<flag>--[\w-]+)(?: (?P<value>\S+))?(?:(?:  +|\n {10,})(?P<help>\S.*))?$", re.MULTILINE
 )
 _DEFAULT = re.compile(r" *\(default ([^)]*)\)")
@@ -20,7 +20,7 @@ _DEFAULT = re.compile(r" *\(default ([^)]*)\)")
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag of a program; empty is what its --help does not say."""
+    """One flag of a program. A field is empty if --help does not contain it."""
 
     name: str
     value: str
@@ -40,7 +40,7 @@ def flags(program: str) -> tuple[Flag, ...]:
 
 
 def metrics(program: str) -> Iterator[tuple[str, str, str]]:
-    """Return name with labels, type and meaning of each metric family that the source makes."""
+    """Yield name with labels, type and meaning of each metric family in the source."""
     for file in sorted((PROJECT / program).glob("*.py")):
         tree = ast.parse(file.read_text())
         constants = {
@@ -71,7 +71,7 @@ def _family(call: ast.Call) -> str:
 
 
 def _text(node: ast.expr, constants: Mapping[str, object]) -> str:
-    """Read a string as far as the source says it; what is only known at work is `<its name>`."""
+    """Return a string of the source; a part that is only known at run time is `<its name>`."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):

@@ -1,4 +1,4 @@
-"""The fields of our kinds, as `kubectl explain` has them: from the schemas of the CRDs."""
+"""Reads the fields of our kinds from the schemas of the CRDs, as `kubectl explain` does."""
 
 from collections.abc import Iterator
 from typing import Any

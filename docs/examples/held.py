@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Say who held an address, and when, from the audit log of audit-policy.yaml.
+"""Print the owners of an address, with times, from the audit log of audit-policy.yaml.
 
-    held.py 02:00:00:00:00:2a audit.log                           its whole history
-    held.py 02:00:00:00:00:2a --at 2026-11-25T10:30:00Z audit*    who had it at that moment
+    held.py 02:00:00:00:00:2a audit.log                           the whole history
+    held.py 02:00:00:00:00:2a --at 2026-11-25T10:30:00Z audit*    the owners at that moment
 
-Give it the logs of all API servers, rotated ones (.gz, too) included; without a file it reads its
-standard input. It needs Python 3.10 and nothing else.
+Pass the logs of all API servers, including rotated files (also .gz). Without a file it reads
+standard input. It needs only Python 3.10.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ DONE = range(200, 300)
 
 
 class WithoutBody(Exception):
-    """The log has the event, and not what was written."""
+    """The log contains the event, but not the object that was written."""
 
 
 @dataclass
 class Held:
-    """One line of the history, with times as the log has them."""
+    """One line of the history, with the times of the log."""
 
     since: str
     owner: dict[str, str]
@@ -40,13 +40,13 @@ class Held:
     note: str = ""
 
     def spans(self, moment: datetime) -> bool:
-        """Whether it was held at that moment."""
+        """Return True if the address was held at that moment."""
         if moment < instant(self.since):
             return False
         return self.until == STILL or moment < instant(self.until)
 
     def cells(self) -> tuple[str, ...]:
-        """What is printed."""
+        """Return the cells of the line to print."""
         name = self.owner.get("name") or "(name not generated yet)"
         holder = f"{self.owner['kind']} {self.owner['namespace']}/{name}"
         uid = self.owner.get("uid") or "(never seen)"
@@ -54,16 +54,16 @@ class Held:
 
 
 class History:
-    """Who held one address, built from its writes in their order."""
+    """The owners of one address, built from its writes in their order."""
 
     def __init__(self) -> None:
         self.held: list[Held] = []
         self._open: Held | None = None
-        self._claimed = ""  # when somebody of the holder's own name asked for it again
+        self._claimed = ""  # when an object with the name of the owner requested it again
         self._others: dict[str, Held] = {}  # by UID
 
     def take(self, event: dict[str, Any]) -> None:
-        """Read one write that succeeded."""
+        """Add one write that succeeded."""
         when: str = event["stageTimestamp"]
         if event["verb"] == "delete":
             self._close(when)
@@ -75,7 +75,7 @@ class History:
             self._conflicts(when, (body.get("status") or {}).get("conflicts") or [])
         else:
             spec = body.get("spec") or {}
-            if "state" in spec:  # null is its default; whoever leaves it out changes nothing of it
+            if "state" in spec:  # null is the default; a patch without it does not change it
                 self._write(when, spec["state"] or "Declared", spec.get("owner") or {})
 
     def _write(self, when: str, state: str, owner: dict[str, str]) -> None:
@@ -94,7 +94,7 @@ class History:
             self._claimed = ""
 
     def _conflicts(self, when: str, found: list[dict[str, str]]) -> None:
-        known = {one["uid"]: one for one in found}
+        known = {conflict["uid"]: conflict for conflict in found}
         for uid in self._others.keys() - known.keys():
             self._others.pop(uid).until = when
         for uid in known.keys() - self._others.keys():
@@ -108,14 +108,14 @@ class History:
         self.held.append(self._open)
 
     def _close(self, when: str) -> None:
-        for one in (*self._others.values(), *filter(None, [self._open])):
-            one.until = when
+        for held in (*self._others.values(), *filter(None, [self._open])):
+            held.until = when
         self._open, self._claimed, self._others = None, "", {}
 
 
 def instant(text: str) -> datetime:
-    """Parse RFC 3339. As text ":00Z" would come after ":00.4Z", and other zones anywhere."""
-    # Python has six digits of a second at most; 3.10 wants three or six of them, and no Z.
+    """Parse RFC 3339. Text does not sort: ":00Z" is after ":00.4Z", and zones differ."""
+    # Python reads at most six digits of a second; 3.10 needs three or six of them, and no Z.
     found = re.fullmatch(r"(.{19})(?:\.(\d+))?(Z|[+-]\d\d:\d\d)", text.upper())
     if not found:
         raise argparse.ArgumentTypeError(f"{text} is no time such as 2026-11-25T10:30:00Z")
@@ -126,38 +126,40 @@ def instant(text: str) -> datetime:
 
 
 def main() -> None:
-    """Print the history, or the part of it that a moment belongs to."""
+    """Print the history, or the lines of one moment."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("mac", help="the address, in any spelling")
     parser.add_argument("--at", metavar="TIME", type=instant, help="RFC 3339: 2026-11-25T10:30:00Z")
     parser.add_argument("log", nargs="*", default=["-"])
-    arguments = parser.parse_intermixed_args()  # --at may stand before the files
+    arguments = parser.parse_intermixed_args()  # --at can come before the files
     digits = re.sub("[^0-9a-f]", "", arguments.mac.lower())
     name = "-".join(re.findall("..", digits))
     with fileinput.input(
         arguments.log, openhook=fileinput.hook_compressed, encoding="utf-8"
     ) as lines:
-        events = sorted(_writes(lines, name), key=lambda one: instant(one["stageTimestamp"]))
+        events = sorted(_writes(lines, name), key=lambda event: instant(event["stageTimestamp"]))
     history = History()
     try:
         for event in events:
             history.take(event)
     except WithoutBody as when:
         sys.exit(
-            f"held.py: the write of {name} at {when} is in the log without its body, in which the"
-            f" holder stands: the audit policy needs level Request for macallocations, as in"
-            f" audit-policy.yaml. (If you have its rule, one before it may match first.)"
+            f"held.py: the write of {name} at {when} is in the log without its body, which names"
+            f" the owner: the audit policy needs level Request for macallocations, as in"
+            f" audit-policy.yaml. (If it has this rule, an earlier rule may match first.)"
         )
-    rows = [one for one in history.held if arguments.at is None or one.spans(arguments.at)]
-    _print([("FROM", "UNTIL", "HOLDER", "INTERFACE", "UID", ""), *(one.cells() for one in rows)])
+    rows = [held for held in history.held if arguments.at is None or held.spans(arguments.at)]
+    _print([("FROM", "UNTIL", "HOLDER", "INTERFACE", "UID", ""), *(held.cells() for held in rows)])
 
 
 def _writes(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
-    """Every write of the address that was done, and not only tried."""
+    """Yield each successful write of the allocation."""
     for line in lines:
-        event = _event(line) if name in line else {}  # most are about others; parsing takes time
+        event = (
+            _event(line) if name in line else {}
+        )  # most lines are about other objects; parsing is slow
         ref = event.get("objectRef", {})
         if (
             (ref.get("resource"), ref.get("name")) == ("macallocations", name)
@@ -171,20 +173,20 @@ def _writes(lines: Iterable[str], name: str) -> Iterator[dict[str, Any]]:
 def _event(line: str) -> dict[str, Any]:
     try:
         event: dict[str, Any] = json.loads(line)
-    except json.JSONDecodeError:  # the last line, which the API server is still writing
+    except json.JSONDecodeError:  # the API server is still writing the last line
         return {}
     return event
 
 
 def _alike(one: dict[str, str], other: dict[str, str]) -> bool:
-    """Whether both may be one object by kind, namespace and name."""
+    """Return True if both can be one object, by kind, namespace and name."""
     return (one["kind"], one["namespace"]) == (other["kind"], other["namespace"]) and (
         not one.get("name") or one.get("name") == other.get("name")
     )
 
 
 def _same(one: dict[str, str], other: dict[str, str]) -> bool:
-    """Whether `other` says more of what `one` is, by UID as far as it is known."""
+    """Return True if `other` can be the object `one`, whose UID may not be known yet."""
     return _alike(one, other) and one.get("uid") in {None, other.get("uid")}
 
 

@@ -1,6 +1,6 @@
-"""What README.md, the user guide and the page on virtual machines show is what happens.
+"""The pages show what happens: their examples run, and print what the pages show.
 
-What of a document is run, and how its output is compared, says `e2e.examples`.
+`e2e.examples` describes which blocks of a page run, and how their output is compared.
 """
 
 import re
@@ -18,9 +18,11 @@ from e2e.cluster.release_up import Installed, installed
 from e2e.demo import sweep
 from e2e.examples import PROJECT, blocks, examples, follow
 
-DOCUMENTS = ("README.md", "docs/user-guide.md")
+DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
 MACHINES_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
+CONCEPTS = (PROJECT / "docs/concepts.md").read_text()
+MANIFESTS = ("README.md", "docs/usage.md", MACHINES_PAGE, FIRST_VM)  # each shows one at least
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +70,7 @@ def test_the_page_on_virtual_machines_shows_what_its_examples_print(
         follow(shop_of_machines, example)
 
 
-@pytest.mark.parametrize("document", [*DOCUMENTS, MACHINES_PAGE, FIRST_VM])
+@pytest.mark.parametrize("document", MANIFESTS)
 def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
     named = 0
     for _, block in blocks(document, "yaml"):
@@ -81,67 +83,17 @@ def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
     assert named
 
 
-def documented(kind: str) -> dict[str, set[str]]:
-    """The fields of the guide's table below the heading `kind`, each with the values it names.
-
-    `.kind` beside `spec.owner.apiVersion` is spec.owner.kind.
-    """
-    found = {}
-    for cells in tables(kind)["field"]:
-        parent = ""
-        for name in re.findall(r"`([^`]*)`", cells[0]):
-            path = parent + name if name.startswith(".") else name
-            parent = path.rpartition(".")[0]
-            assert path not in found, f"{path} stands twice"
-            found[path] = set(re.findall(r"`([A-Z]\w*)`", cells[-1]))
-    return found
-
-
-def tables(kind: str) -> dict[str, list[list[str]]]:
-    """The guide's tables below a heading, each by its first column's title."""
-    section = re.split(r"^## ", (PROJECT / "docs/user-guide.md").read_text(), flags=re.MULTILINE)
-    (chapter,) = (one for one in section if one.startswith(f"{kind}\n"))
-    found = {}
-    for table in re.findall(r"(?:^\|.*\n)+", chapter, re.MULTILINE):
-        rows = [row.strip("| ").split(" | ") for row in table.splitlines()]
-        found[rows[0][0]] = rows[2:]
-    return found
-
-
-def schema_fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, set[str]]]:
-    """Every field that has a value of its own, with the values that an enum allows it."""
-    if "items" in schema:
-        yield from schema_fields(schema["items"], f"{path}[]")
-    elif "properties" in schema:
-        for name, field in schema["properties"].items():
-            yield from schema_fields(field, f"{path}.{name}")
-    else:
-        yield path, set(schema.get("enum", []))
-
-
 def crd_schema(kind: str) -> dict[str, Any]:
     crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
     schema: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     return schema
 
 
-@pytest.mark.parametrize("kind", ["MacAllocation", "MacPool"])
-def test_the_guide_and_the_crd_have_the_same_fields_and_values(kind: str) -> None:
-    schema = crd_schema(kind)
-
-    fields = {
-        path: values
-        for part in ("spec", "status")
-        for path, values in schema_fields(schema[part], part)
-    }
-
-    assert documented(kind) == fields
-
-
-def test_the_guide_explains_every_state_and_no_other() -> None:
+def test_the_page_on_concepts_explains_every_state_and_no_other() -> None:
     states = crd_schema("MacAllocation")["spec"]["properties"]["state"]["enum"]
 
-    explained = [cells[0].strip("`") for cells in tables("MacAllocation")["state"]]
+    [_, table] = re.split(r"^## States of an allocation$", CONCEPTS, flags=re.MULTILINE)
+    explained = re.findall(r"^\| `(\w+)` \|", table.partition("\n## ")[0], re.MULTILINE)
 
     assert explained == states
 

@@ -68,7 +68,7 @@ def move(
     kubectl("label", "namespace", "old", OPT_IN, OPT_IN_VMS)
     machines = _written(before)
 
-    duplicates = _follow(own_cluster, folder, "**1. Write down what is.**")
+    duplicates = _follow(own_cluster, folder, "**1. Record the current state.**")
     _follow(own_cluster, folder, "**3. Stop the Go manager")
     crowd = Crowd(own_cluster.kubeconfig, 4)
     names = [f"new-{number}" for number in range(NEWCOMERS)]
@@ -137,7 +137,7 @@ def test_a_vm_that_the_old_finalizer_keeps_is_released_when_the_guide_s_command_
     farm, [mac] = move.before.farm, move.before.of("leaving")
     assert FINALIZER in farm.machines.get("vm", "leaving")["metadata"]["finalizers"]
 
-    said = _follow(own_cluster, tmp_path, "**6. Take the old finalizer off VMs.**")
+    said = _follow(own_cluster, tmp_path, "**6. Remove the old finalizer from VMs.**")
 
     assert said == "virtualmachine.kubevirt.io/leaving patched\n"
     eventually(lambda: farm.machines.gone("vm", "leaving"), "the VM gone")
@@ -147,7 +147,7 @@ def test_a_vm_that_the_old_finalizer_keeps_is_released_when_the_guide_s_command_
 def test_what_the_go_manager_left_is_tidied_up_by_the_guide_s_command(
     own_cluster: ControlPlane, move: Move, tmp_path: Path
 ) -> None:
-    said = _follow(own_cluster, tmp_path, "**7. Tidy up**")
+    said = _follow(own_cluster, tmp_path, "**7. Clean up**")
 
     assert "Error" not in said
     served = move.before.farm.shop.create("tidied", [{"name": "lan"}])

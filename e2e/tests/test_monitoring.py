@@ -52,7 +52,7 @@ def test_the_monitor_selects_that_service_alone() -> None:
 
 
 def test_the_alerts_are_those_of_the_guide_and_ask_for_metrics_that_it_names() -> None:
-    guide = (PROJECT / "docs/user-guide.md").read_text()
+    guide = (PROJECT / "docs/metrics.md").read_text()
     named = {name for rule in RULES for name in re.findall(r"\bkmp_\w+", rule["expr"])}
 
     assert named == {"kmp_mac_collisions", "kmp_leader"}

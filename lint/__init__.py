@@ -1,0 +1,1 @@
+"""Checks of the text of this repository that no linter brings."""
