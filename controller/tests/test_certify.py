@@ -107,7 +107,7 @@ def versions(kubectl: Kubectl) -> str:
 async def test_an_empty_cluster_gets_a_pair_that_its_webhooks_trust(
     kubectl: Kubectl, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
 
     host = service_names(NAMESPACE)[2]
     shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
@@ -116,10 +116,10 @@ async def test_an_empty_cluster_gets_a_pair_that_its_webhooks_trust(
 
 
 async def test_a_settled_cluster_is_not_written_to(kubectl: Kubectl, certifier: Certifier) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     before = versions(kubectl)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert versions(kubectl) == before
 
@@ -127,11 +127,11 @@ async def test_a_settled_cluster_is_not_written_to(kubectl: Kubectl, certifier: 
 async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
     kubectl: Kubectl, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(kubectl)
     kubectl("delete", "secret", SERVING_SECRET, "-n", NAMESPACE)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(kubectl) == trusted
     host = service_names(NAMESPACE)[2]
@@ -141,17 +141,17 @@ async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
 async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is_known(
     kubectl: Kubectl, certifier: Certifier, clock: Clock, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted, served = bundle(kubectl), pair(kubectl, SERVING_SECRET)
     kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
 
-    left_s = await certifier.settle()
+    left_s = await certifier.reconcile()
 
     assert left_s == PROPAGATION.total_seconds()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
     assert pair(kubectl, SERVING_SECRET) == served
     clock.now_s += PROPAGATION.total_seconds()
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
     authority = pair(kubectl, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
@@ -161,13 +161,15 @@ async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is
 async def test_a_controller_that_starts_in_between_counts_anew(
     kubectl: Kubectl, certifier: Certifier, clock: Clock, api: Api
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     served = pair(kubectl, SERVING_SECRET)
     kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
-    await certifier.settle()
+    await certifier.reconcile()
     clock.now_s += PROPAGATION.total_seconds()
 
-    left_s = await Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock).settle()
+    left_s = await Certifier(
+        api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock
+    ).reconcile()
 
     assert left_s == PROPAGATION.total_seconds()
     assert pair(kubectl, SERVING_SECRET) == served
@@ -176,14 +178,14 @@ async def test_a_controller_that_starts_in_between_counts_anew(
 async def test_an_emptied_caBundle_trusts_what_is_still_served_again(  # noqa: N802
     kubectl: Kubectl, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(kubectl)
     kubectl("delete", "secret", AUTHORITY_SECRET, "-n", NAMESPACE)
-    await certifier.settle()
+    await certifier.reconcile()
     kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
     kubectl.apply(CONFIGURATION)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate + trusted
 
@@ -191,7 +193,7 @@ async def test_an_emptied_caBundle_trusts_what_is_still_served_again(  # noqa: N
 async def test_the_serving_secret_says_who_signed_it(
     kubectl: Kubectl, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
 
     signer = b64decode(secret(kubectl, SERVING_SECRET)["data"]["ca.crt"])
     assert signer == pair(kubectl, AUTHORITY_SECRET).certificate
@@ -204,7 +206,7 @@ async def test_it_says_when_it_is_to_be_asked_again_and_when_what_it_read_expire
 ) -> None:
     before = datetime.now(UTC)
 
-    left_s = await certifier.settle()
+    left_s = await certifier.reconcile()
 
     most = INTERVALS.cert_rotate.total_seconds()
     assert left_s is not None
@@ -225,7 +227,7 @@ async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
         "create", "secret", "generic", SERVING_SECRET, "-n", NAMESPACE, f"--from-file={tmp_path}"
     )
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     host = service_names(NAMESPACE)[2]
     shake_hands(pair(kubectl, SERVING_SECRET), bundle(kubectl), host, tmp_path)
@@ -237,10 +239,10 @@ async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
 async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
     kubectl: Kubectl, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(kubectl)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
 
@@ -248,19 +250,19 @@ async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
 async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loop(  # noqa: N802
     kubectl: Kubectl, certifier: Certifier, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(kubectl)
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(kubectl)
 
-    left_s = [await certifier.settle() for _ in range(3)]
+    left_s = [await certifier.reconcile() for _ in range(3)]
 
     assert left_s == [1.0] * 3
     assert b"" in bundles(kubectl)
     said = f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle"
     assert caplog.text.count(said) == 1
     clock.now_s += 1
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
 
 
@@ -268,7 +270,7 @@ async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loo
 async def test_applying_the_manifest_again_leaves_the_caBundle(  # noqa: N802
     kubectl: Kubectl, certifier: Certifier, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(kubectl)
     (tmp_path / "again.yaml").write_text(CONFIGURATION)
 
@@ -285,7 +287,7 @@ async def test_writing_the_caBundle_leaves_an_edited_selector(  # noqa: N802
     edit = [{"op": "replace", "path": "/webhooks/0/namespaceSelector", "value": selector}]
     kubectl("patch", "mutatingwebhookconfiguration", MUTATOR, "--type=json", "-p", json.dumps(edit))
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(kubectl)
     assert webhooks(kubectl)[0]["namespaceSelector"] == selector
@@ -301,10 +303,10 @@ async def test_a_webhook_that_comes_is_given_the_caBundle_and_can_go_again(  # n
     two["webhooks"].append({**one["webhooks"][0], "name": "more.kubemacpool.io"})
     for name, configuration in (("one", one), ("two", two)):
         (tmp_path / name).write_text(yaml.safe_dump(configuration))
-    await certifier.settle()
+    await certifier.reconcile()
     kubectl("apply", *flags, "-f", str(tmp_path / "two"))
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundles(kubectl) == [pair(kubectl, AUTHORITY_SECRET).certificate] * (count + 1)
     kubectl("apply", *flags, "-f", str(tmp_path / "one"))
@@ -316,12 +318,12 @@ async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appea
 ) -> None:
     kubectl("delete", "mutatingwebhookconfiguration", MUTATOR)
 
-    await certifier.settle()
-    await certifier.settle()
+    await certifier.reconcile()
+    await certifier.reconcile()
 
     assert caplog.text.count("there is no MutatingWebhookConfiguration kubemacpool-mutator") == 1
     kubectl.apply(CONFIGURATION)
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
 
 
@@ -355,7 +357,7 @@ async def test_a_selector_edited_in_between_is_not_lost(
 async def test_a_secret_changed_in_between_is_not_overwritten(
     kubectl: Kubectl, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     old = (await certifier._look()).authority
     kubectl("label", "secret", AUTHORITY_SECRET, "-n", NAMESPACE, "touched=yes")
 
@@ -368,7 +370,7 @@ async def test_a_secret_changed_in_between_is_not_overwritten(
 async def test_several_controllers_at_once_agree(
     kubectl: Kubectl, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await asyncio.gather(*(certifier.settle() for _ in range(4)))
+    await asyncio.gather(*(certifier.reconcile() for _ in range(4)))
 
     assert bundle(kubectl) == pair(kubectl, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
@@ -378,7 +380,7 @@ async def test_several_controllers_at_once_agree(
 async def test_what_is_due_is_renewed_and_the_rest_stays(
     kubectl: Kubectl, certifier: Certifier, api: Api
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     authority, serving = pair(kubectl, AUTHORITY_SECRET), pair(kubectl, SERVING_SECRET)
     later = Certifier(
         api,
@@ -388,7 +390,7 @@ async def test_what_is_due_is_renewed_and_the_rest_stays(
         Clock(),
     )
 
-    await later.settle()
+    await later.reconcile()
 
     assert pair(kubectl, AUTHORITY_SECRET) == authority
     assert pair(kubectl, SERVING_SECRET) != serving
@@ -399,7 +401,7 @@ async def test_no_key_reaches_log_or_repr(
 ) -> None:
     caplog.set_level("DEBUG")
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     kept = pair(kubectl, AUTHORITY_SECRET).key
     world = await certifier._look()
