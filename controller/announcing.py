@@ -29,7 +29,7 @@ MOST_WAITING = 600 * PER_S
 _RETRIES_S = (1.0, 4.0, 15.0)
 
 
-class Announcer:
+class EventRecorder:
     """`write` creates an event; raises ApiError, Unreachable."""
 
     def __init__(self, write: Callable[[Event], Awaitable[object]]) -> None:
@@ -38,7 +38,7 @@ class Announcer:
         self._some = asyncio.Event()
         self._left_out = 0
 
-    def say(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Have it written soon."""
         if len(self._waiting) >= MOST_WAITING:
             self._waiting.popleft()

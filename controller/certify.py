@@ -120,7 +120,7 @@ class Certifier:
         self._reverts = Reverts()
         self._last_said = ""
 
-    async def settle(self) -> float | None:
+    async def reconcile(self) -> float | None:
         """Look and write until nothing is left to write, and say when that will change, in seconds.
 
         Raises ApiError, Unreachable.

@@ -1,251 +1,170 @@
-"""The configuration plane: kopf follows what people and other controllers edit, and we are told.
+"""The kopf operator: what starts and stops the controller, and what is watched through kopf.
 
-Law: a handler only marks what to look at again. An `on.event` handler leaves no annotation and no
-finalizer, and is never called twice for one event; so looking, and trying again, are not its.
+kopf hosts the program. Its startup handler waits for the Lease, so a standby watches nothing. Its
+event handlers follow our own objects and settings. Pods, VMs, VMIs and MacAllocations are followed
+by our own watches (leading.py), because there are hundreds of thousands of them.
+
+Law: all handlers of objects are `on.event` handlers. They leave no annotation and no finalizer, and
+kopf does not retry them. So they put what they are told into a view, or ask for a periodic task,
+which retries. The other kinds of handlers would do harm here:
+docs/decisions/2026-11-30-kopf-hosts-the-controller.md.
 """
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import contextlib
 import logging
-import ssl
-import threading
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import aiohttp
 import kopf
+import msgspec
 
 from controller.certify import AUTHORITY_SECRET, SERVING_SECRET
 from controller.configuration import CONFIG_MAP
-from controller.namespaces import MUTATOR
-from crds.login import configuration as configured
+from controller.leading import Task
+from controller.namespaces import MUTATOR, Mutator, Namespace
+from crds.login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Iterator
 
-_log = logging.getLogger(__name__)
+    from controller.program import Program
 
-# kopf ends early on errors that it does not expect (a watch's ERROR, a list's 5xx): it is started
-# again, ever more slowly, and at once again if it ran for longer than the longest wait.
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-# Its own tries of one call (its default: 54 s), after which it ends and we go on trying.
-_RETRIES_S = (1.0, 2.0, 4.0)
-# Its workers have 2 s to end (settings.queueing.exit_timeout), its other tasks 5 s.
-_STOP_S = 10.0
-# How long aiohttp's connections take to say goodbye (its "Graceful Shutdown").
-_TLS_CLOSE_S = 0.25
-
-
-class Subject(StrEnum):
-    """What is to be looked at again."""
-
-    POOL = "pool"
-    CERTIFICATES = "certificates"
+_MACPOOLS = "macpools.kubemacpool.io"
+_POOLS = ("kubemacpool.io", "v1beta1", "macpools")
+_CRDS = ("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+_WEBHOOKS = ("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations")
+_CONFIG_MAPS, _SECRETS = ("", "v1", "configmaps"), ("", "v1", "secrets")
+_NAMESPACES = ("", "v1", "namespaces")
+# Secrets are followed by namespace: a field selector cannot name two of them.
+_OUR_SECRETS = frozenset({AUTHORITY_SECRET, SERVING_SECRET})
+_FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """Events of the objects `names` of a resource mark `subject`."""
+class Retries:
+    """How long kopf waits before each retry of a call: a growing delay, without an end.
 
-    group: str
-    version: str
-    plural: str
-    names: frozenset[str]
-    subject: Subject
-
-
-_CRDS, _MACPOOLS = "apiextensions.k8s.io", "macpools.kubemacpool.io"
-_WEBHOOKS = "admissionregistration.k8s.io"
-FOLLOWED = (
-    Followed("", "v1", "configmaps", frozenset({CONFIG_MAP}), Subject.POOL),
-    Followed("kubemacpool.io", "v1beta1", "macpools", frozenset({"default"}), Subject.POOL),
-    # Deleted and created again, as by an uninstall, it comes back without the pool.
-    Followed(_CRDS, "v1", "customresourcedefinitions", frozenset({_MACPOOLS}), Subject.POOL),
-    Followed(
-        "",
-        "v1",
-        "secrets",
-        frozenset({AUTHORITY_SECRET, SERVING_SECRET}),
-        Subject.CERTIFICATES,
-    ),
-    Followed(
-        _WEBHOOKS,
-        "v1",
-        "mutatingwebhookconfigurations",
-        frozenset({MUTATOR}),
-        Subject.CERTIFICATES,
-    ),
-)
-
-
-async def follow(
-    mark: Callable[[Subject], None],
-    *,
-    namespace: str,
-    kubeconfig: str | None = None,
-    subjects: Collection[Subject] = tuple(Subject),
-) -> None:
-    """Call `mark`, on this loop, for what changes about `subjects`, until cancelled.
-
-    Everything is marked whenever the following begins anew, because what happened in between has
-    no event. kopf has a thread of its own: it takes signals and cancels tasks of the loop it is on.
+    After the last delay of a finite list, such as kopf's own, the operator ends.
     """
-    loop = asyncio.get_running_loop()
-    wait_s = _FIRST_WAIT_S
-    while True:
-        began = loop.time()
-        for subject in subjects:
-            mark(subject)
-        try:
-            await _run(_handing_over(mark, loop), namespace, kubeconfig, subjects)
-        except Exception as error:  # noqa: BLE001 # whatever ended it, it is started again
-            _log.warning("kopf ended: %s: %s", type(error).__name__, str(error))
-        if loop.time() - began > _LONGEST_WAIT_S:
-            wait_s = _FIRST_WAIT_S
-        await asyncio.sleep(wait_s)
-        wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def __iter__(self) -> Iterator[float]:
+        wait_s = _FIRST_RETRY_S
+        while True:
+            yield wait_s
+            wait_s = min(2 * wait_s, _LONGEST_RETRY_S)
 
 
-async def _run(
-    mark: Callable[[Subject], None],
-    namespace: str,
-    kubeconfig: str | None,
-    subjects: Collection[Subject],
-) -> None:
-    """Run kopf once; when cancelled, ask it to stop and wait for that."""
-    stop: concurrent.futures.Future[None] = concurrent.futures.Future()
-    outcome: concurrent.futures.Future[None] = concurrent.futures.Future()
-    outcome.set_running_or_notify_cancel()  # cancelling our wait does not cancel it
-
-    async def operate() -> None:
-        # Of several failures kopf raises one; the others are reported when they are collected.
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _, context: _log.debug("kopf: %s", context["message"])
-        )
-        async with contextlib.AsyncExitStack() as sessions:
-            # First in, last out: TLS connections take a moment to say goodbye.
-            sessions.push_async_callback(asyncio.sleep, _TLS_CLOSE_S)
-            await kopf.operator(
-                registry=_registry(mark, kubeconfig, sessions, subjects),
-                settings=_settings(namespace),
-                standalone=True,
-                # Else it looks for the user's name, which a pod's user need not have.
-                identity="kubemacpool-controller",  # type: ignore[arg-type] # its NewType is private
-                namespaces=[namespace],
-                # Given the thread-safe one itself, it blocks a thread on it: an early end hangs.
-                stop_flag=asyncio.wrap_future(stop),
-            )
-
-    def work() -> None:
-        try:
-            outcome.set_result(asyncio.run(operate()))
-        except BaseException as error:  # noqa: BLE001 # it is the other thread's to judge
-            outcome.set_exception(error)
-
-    # A daemon: should kopf ever hang, the process can end all the same.
-    threading.Thread(target=work, name="kopf", daemon=True).start()
-    ended = asyncio.wrap_future(outcome)
-    try:
-        await asyncio.wait({ended})
-    finally:
-        with contextlib.suppress(concurrent.futures.InvalidStateError):
-            stop.set_result(None)
-        await asyncio.wait({ended}, timeout=_STOP_S)
-        if ended.done():
-            ended.exception()  # looked at, so that it is not reported when we were cancelled
-    ended.result()
-
-
-def _registry(
-    mark: Callable[[Subject], None],
-    kubeconfig: str | None,
-    sessions: contextlib.AsyncExitStack,
-    subjects: Collection[Subject],
-) -> kopf.OperatorRegistry:
-    registry = kopf.OperatorRegistry()
-
-    @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.AiohttpSession:
-        login = _login(kubeconfig)
-        sessions.push_async_callback(login.aiohttp_session.close)
-        return login
-
-    for followed in FOLLOWED:
-        if followed.subject in subjects:
-            _register(registry, followed, mark)
-    return registry
-
-
-def _register(
-    registry: kopf.OperatorRegistry, followed: Followed, mark: Callable[[Subject], None]
-) -> None:
-    generations: dict[str, int | None] = {}
-
-    @kopf.on.event(
-        followed.group,
-        followed.version,
-        followed.plural,
-        registry=registry,
-        id=followed.plural,
-        when=lambda name, **_: name in followed.names,
-    )
-    async def changed(type: str | None, uid: str, meta: kopf.Meta, **_: object) -> None:  # noqa: A002 # kopf's name
-        # The generation counts changes of the spec: our own writes of a status are no news.
-        generation = meta.get("generation")
-        if type != "MODIFIED" or generation is None or generations.get(uid) != generation:
-            mark(followed.subject)
-        generations[uid] = generation
-
-
-def _handing_over(
-    mark: Callable[[Subject], None], loop: asyncio.AbstractEventLoop
-) -> Callable[[Subject], None]:
-    def hand_over(subject: Subject) -> None:
-        with contextlib.suppress(RuntimeError):  # our loop is closed: nobody looks any more
-            loop.call_soon_threadsafe(mark, subject)
-
-    return hand_over
-
-
-def _login(kubeconfig: str | None) -> kopf.AiohttpSession:
-    """Log in as `crds.client` does; kopf asks again when the API server refuses the token.
-
-    The session is ours to close: kopf does not when it ends early.
-    """
-    configuration = configured(kubeconfig)
-    token = configuration.get_api_key_with_prefix("authorization") or (
-        configuration.get_api_key_with_prefix("BearerToken")
-    )
-    tls = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    if configuration.cert_file:
-        tls.load_cert_chain(configuration.cert_file, configuration.key_file)
-    return kopf.AiohttpSession(
-        server=configuration.host,
-        aiohttp_session=aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls),
-            headers={"Authorization": token} if token else {},
-        ),
+async def operate(program: Program) -> None:
+    """Run until SIGTERM, or until the program ends. Raises what kopf does when it ends early."""
+    await kopf.operator(
+        registry=registry(program),
+        settings=kopf.OperatorSettings(),
+        standalone=True,  # peering pauses all replicas of the same priority; we have the Lease
+        namespaces=[program.options.namespace],
+        stop_flag=program.ended,
+        # Otherwise kopf looks up the name of the user, and the user of a pod may have none.
+        identity="kubemacpool-controller",  # type: ignore[arg-type] # its NewType is private
     )
 
 
-def _settings(namespace: str) -> kopf.OperatorSettings:
-    """Return new ones for each start: kopf writes into them."""
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    # It kills the process so long after an early end; the pod's grace period does better.
+def registry(program: Program) -> kopf.OperatorRegistry:
+    """Return all handlers."""
+    handlers = kopf.OperatorRegistry()
+    _register_activities(handlers, program)
+    _register_settings(handlers, program)
+    if program.options.own_certificates:
+        _register_certificates(handlers, program)
+    return handlers
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Bound kopf's calls, and let it ask for no more than our roles allow."""
+    settings.posting.enabled = False  # see events.py
+    # It would kill the process that long after SIGTERM; the pod's grace period is shorter.
     settings.process.ultimate_exiting_timeout = None
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0
-    settings.networking.error_backoffs = _RETRIES_S
-    # It follows namespaces and CRDs to start and stop watches: these two are all that matter.
+    settings.networking.error_backoffs = Retries()
     only = settings.watching.field_selectors
-    only["v1", "namespaces"] = f"metadata.name={namespace}"
-    only[_CRDS, "customresourcedefinitions"] = f"metadata.name={_MACPOOLS}"
+    only[_CONFIG_MAPS] = f"metadata.name={CONFIG_MAP}"
+    only[_POOLS] = "metadata.name=default"
+    only[_CRDS] = f"metadata.name={_MACPOOLS}"
+    only[_WEBHOOKS] = f"metadata.name={MUTATOR}"
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # Warns at each start that signals are not its, which is what we want.
-    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-    return settings
+    # Both warn when a standby is stopped: its startup handler, which waits for the Lease, ends.
+    for name in ("kopf._core.reactor.running", "kopf.activities"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _register_activities(handlers: kopf.OperatorRegistry, program: Program) -> None:
+    @kopf.on.startup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
+    async def start(settings: kopf.OperatorSettings, **_: object) -> None:
+        configure(settings)
+        await program.start()
+
+    @kopf.on.cleanup(registry=handlers, errors=kopf.ErrorsMode.PERMANENT)
+    async def stop(**_: object) -> None:
+        await program.stop()
+
+    @kopf.on.login(registry=handlers)
+    async def log_in(**_: object) -> kopf.AiohttpSession:
+        return session(Login(program.kubeconfig))
+
+
+def _register_settings(handlers: kopf.OperatorRegistry, program: Program) -> None:
+    @kopf.on.event(*_CONFIG_MAPS, registry=handlers)
+    @kopf.on.event(*_POOLS, registry=handlers)
+    @kopf.on.event(*_CRDS, registry=handlers)  # when it is created again, it has no pool
+    async def pool_changed(type: str | None, meta: kopf.Meta, memo: kopf.Memo, **_: object) -> None:  # noqa: A002 # kopf's name
+        if _is_new(type, meta, memo):
+            program.leading.tasks.run_soon(Task.POOL)
+
+    @kopf.on.event(*_NAMESPACES, registry=handlers)
+    async def namespace_changed(event: kopf.RawEvent, **_: object) -> None:
+        namespaces = program.leading.replica.namespaces
+        namespace = msgspec.convert(event["object"], Namespace)
+        if event["type"] == "DELETED":
+            namespaces.drop(namespace)
+        else:
+            namespaces.put(namespace)
+
+    @kopf.on.event(*_WEBHOOKS, registry=handlers)
+    async def selectors_changed(event: kopf.RawEvent, **_: object) -> None:
+        webhooks = program.leading.replica.namespaces.webhooks
+        mutator = msgspec.convert(event["object"], Mutator)
+        if event["type"] == "DELETED":
+            webhooks.drop(mutator)
+        else:
+            webhooks.put(mutator)
+
+
+def _register_certificates(handlers: kopf.OperatorRegistry, program: Program) -> None:
+    @kopf.on.event(*_SECRETS, registry=handlers, when=lambda name, **_: name in _OUR_SECRETS)
+    @kopf.on.event(*_WEBHOOKS, registry=handlers)
+    async def certificates_changed(
+        type: str | None,  # noqa: A002 # kopf's name
+        meta: kopf.Meta,
+        memo: kopf.Memo,
+        **_: object,
+    ) -> None:
+        if _is_new(type, meta, memo):
+            program.leading.tasks.run_soon(Task.CERTIFICATES)
+
+
+def _is_new(type: str | None, meta: kopf.Meta, memo: kopf.Memo) -> bool:  # noqa: A002 # kopf's name
+    """Return False if only the status changed, as by our own writes: the generation is the same."""
+    generation, before = meta.get("generation"), memo.get("generation")
+    memo["generation"] = generation
+    return type != "MODIFIED" or generation is None or generation != before
+
+
+def session(login: Login) -> kopf.AiohttpSession:
+    """Log in as `crds.client` does. kopf asks again when the API server refuses the token."""
+    authorization = login.authorization()
+    return kopf.AiohttpSession(
+        server=login.server,
+        aiohttp_session=aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=login.tls),
+            headers={"Authorization": authorization} if authorization else {},
+        ),
+    )

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from crds.listen import Address
 
 
 class Health:
-    """`lacks` says what is missing before this replica has done its first duty; empty: nothing.
+    """`not_ready_because` says what this replica has not done yet; empty: it is ready.
 
-    A standby lacks nothing: it is ready to take over.
+    A standby is ready: it can take over.
     """
 
     def __init__(self) -> None:
-        self.lacks = ""
+        self.not_ready_because = ""
 
-    async def serve(self, host: str, port: int) -> web.AppRunner:
-        """Listen, in plain HTTP: it tells nobody anything."""
+    async def serve(self, address: Address) -> web.AppRunner:
+        """Listen, in plain HTTP: the answers hold no secret."""
 
         async def healthz(_: web.Request) -> web.Response:
             return web.Response(text="ok")
 
         async def readyz(_: web.Request) -> web.Response:
-            return web.Response(status=503 if self.lacks else 200, text=self.lacks or "ok")
+            reason = self.not_ready_because
+            return web.Response(status=503 if reason else 200, text=reason or "ok")
 
         app = web.Application()
         app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await runner.setup()
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, *address).start()
         return runner

@@ -1,8 +1,8 @@
 """How long certificates last: Go durations from the environment, under the names that users know.
 
-Law: a value that cannot be meant (no unit, negative, under a second) stops the program with the
-variable's name and an example. One that can be meant but not followed without a gap is followed as
-fast as that is possible: a certificate always lasts until its successor is in use everywhere.
+Law: an invalid value (no unit, negative, under a second) stops the program with the variable's name
+and an example. A valid value that is too short to be followed without a gap is followed as fast as
+possible: a certificate always lasts until its successor is in use everywhere.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING, Self
+
+import durationpy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# A new caBundle is known to every API server so long after it was written. Each follows the
-# configurations by a watch, which takes milliseconds; Kubernetes' own tests of webhooks allow it
+# How long after its write a new caBundle is known to every API server. Each follows the
+# configurations by a watch, which takes milliseconds; Kubernetes' own tests of webhooks allow
 # 10 s (test/integration/apiserver/admissionwebhook/broken_webhook_test.go).
 PROPAGATION = timedelta(seconds=10)
-# The least that a certificate lasts after it is due: a CA waits PROPAGATION until it is in use, and
-# its successor, which comes no sooner, as long; the rest is for webhooks to load the new pair, and
-# for writes that are tried again.
+# The minimum that a certificate lasts after it is due: a CA waits PROPAGATION until it is in use,
+# and its successor waits as long after that. The rest is for webhooks to load the new pair, and
+# for retried writes.
 LEAST_OVERLAP = 2 * PROPAGATION + timedelta(seconds=40)
 
 
@@ -40,7 +41,7 @@ class Intervals:
     """
 
     ca_rotate: timedelta = timedelta(hours=8760)
-    # As long again: whoever still trusts only the old CA has a year to notice.
+    # As long again: a client that trusts only the old CA has a year to notice.
     ca_overlap: timedelta = timedelta(hours=8760)
     cert_rotate: timedelta = timedelta(hours=4380)
     # A day for a replacement that fails to be repaired by people.
@@ -71,35 +72,25 @@ class Intervals:
 def parse_duration(text: str) -> timedelta:
     """Parse what Go's time.ParseDuration takes, such as 4380h0m0s; ValueError for anything else.
 
-    Finer than a microsecond is cut off. The bound is Go's: an int64 of nanoseconds, 292 years.
+    The bound is Go's: an int64 of nanoseconds, 292 years. The result is rounded to microseconds.
     """
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    if not _GO_DURATION.fullmatch(text):  # durationpy takes more: days, gaps, digits of any script
         raise ValueError("not a Go duration")
-    parts = _PART.finditer(found["parts"] or "")
-    nanoseconds = sum(
-        (Fraction(part["amount"]) * _UNITS[part["unit"]] for part in parts), Fraction()
-    )
-    if nanoseconds >= 1 << 63:
-        raise ValueError("longer than 292 years")
-    microseconds = timedelta(microseconds=int(nanoseconds // 1000))
-    return -microseconds if found["sign"] == "-" else microseconds
+    try:
+        duration: timedelta = durationpy.from_str(text)
+    except durationpy.DurationError as error:  # more than a timedelta holds
+        raise ValueError(_TOO_LONG) from error
+    if abs(duration) > _LONGEST:
+        raise ValueError(_TOO_LONG)
+    return duration
 
 
+_LONGEST = timedelta(microseconds=2**63 // 1000)
+_TOO_LONG = "longer than 292 years"
 # Both micro signs, as in Go: U+00B5 and the Greek mu U+03BC.
-_UNITS = {
-    "ns": 1,
-    "us": 10**3,
-    "\u00b5s": 10**3,
-    "\u03bcs": 10**3,
-    "ms": 10**6,
-    "s": 10**9,
-    "m": 60 * 10**9,
-    "h": 3600 * 10**9,
-}
-_PIECE = rf"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:{'|'.join(_UNITS)})"
-_DURATION = re.compile(rf"(?P<sign>[-+]?)(?:0|(?P<parts>(?:{_PIECE})+))")
-_PART = re.compile(rf"(?P<amount>[0-9.]+)(?P<unit>{'|'.join(_UNITS)})")
+_GO_DURATION = re.compile(
+    r"[-+]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)"
+)
 _SECOND = timedelta(seconds=1)
 
 

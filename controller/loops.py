@@ -1,11 +1,11 @@
-"""The controller's loop over addresses: marked ones are settled, many at once, each by one task.
+"""The controller's work queue, and its periodic tasks.
 
-What is not urgent waits for a lull (a debounce, with an end): whatever else wants the API server's
-time may be.
+An address that can wait is queued when the queue is idle (a debounce with an upper bound), so that
+more urgent callers get the API server's time first.
 
-Law: an address that is marked while it is being settled is settled once more, and one that could
-not be settled (the API server away, or a fault of ours) is tried again, ever more slowly, and never
-forgotten.
+Law: an address that is added while it is worked on is worked on once more. An address whose work
+failed (the API server is away, or our code has a fault) is retried with a growing delay and is
+never forgotten.
 """
 
 from __future__ import annotations
@@ -25,152 +25,152 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# How many addresses are worked on at once: most of them wait for their turn to call, or for a list
-# that they share, and those must not keep the others from being bound.
+# How many addresses are worked on at once. Most of them wait for their turn to call the API server,
+# or for a list that they share. They must not keep the others from being bound.
 _AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
-# A lull: so long nothing that can wait is marked. Pods that are created one after the other come
-# within that. And how long it is waited for, for people who look.
-LULL_S, WITHIN_S = 0.2, 1.0
+# The queue is idle when no address that can wait was added for IDLE_S: pods that are created one
+# after the other arrive faster than that. IDLE_WITHIN_S bounds the wait, for people who look.
+IDLE_S, IDLE_WITHIN_S = 0.2, 1.0
 
 
-class Marks:
-    """The addresses to look at, each once, in the order of their marking."""
+class WorkQueue:
+    """The addresses to work on, each once, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._waiting: dict[MacAddress, None] = {}  # for a lull
+        self._waiting: dict[MacAddress, None] = {}  # until the queue is idle
         self._at_latest_s = 0.0
-        self._lull: asyncio.TimerHandle | None = None
-        self._marked: dict[MacAddress, None] = {}
+        self._idle: asyncio.TimerHandle | None = None
+        self._added: dict[MacAddress, None] = {}
         self._busy: set[MacAddress] = set()
         self._failures: dict[MacAddress, int] = {}
         self._later: dict[MacAddress, asyncio.TimerHandle] = {}
         self._some = asyncio.Event()
-        self._settled = asyncio.Condition()
+        self._worked_on = asyncio.Condition()
 
-    def mark(self, mac: MacAddress) -> None:
-        """Look at `mac` at once."""
+    def add(self, mac: MacAddress) -> None:
+        """Work on `mac` at once."""
         self._waiting.pop(mac, None)
-        self._marked[mac] = None
+        self._added[mac] = None
         self._some.set()
 
-    def mark_calmly(self, mac: MacAddress) -> None:
-        """Look at `mac` when there is a lull, or it has been waited for long enough."""
-        if mac in self._marked:
+    def add_when_idle(self, mac: MacAddress) -> None:
+        """Work on `mac` when the queue is idle, and within IDLE_WITHIN_S."""
+        if mac in self._added:
             return
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            self._at_latest_s = loop.time() + WITHIN_S
+            self._at_latest_s = loop.time() + IDLE_WITHIN_S
         self._waiting[mac] = None
-        if self._lull is not None:
-            self._lull.cancel()
-        due_s = min(loop.time() + LULL_S, self._at_latest_s)
-        self._lull = loop.call_at(due_s, self._mark_waiting)
+        if self._idle is not None:
+            self._idle.cancel()
+        due_s = min(loop.time() + IDLE_S, self._at_latest_s)
+        self._idle = loop.call_at(due_s, self._add_waiting)
 
-    def mark_later(self, mac: MacAddress, in_s: float) -> None:
-        """Look at `mac` in so many seconds at the latest; each look knows when the next is due."""
+    def add_after(self, mac: MacAddress, in_s: float) -> None:
+        """Work on `mac` in `in_s` seconds at the latest; the earliest of several times counts."""
         loop = asyncio.get_running_loop()
         due = self._later.get(mac)
         if due is not None and due.when() <= loop.time() + in_s:
             return
         if due is not None:
             due.cancel()
-        self._later[mac] = loop.call_later(in_s, self._due, mac)
+        self._later[mac] = loop.call_later(in_s, self._add_due, mac)
 
-    async def until(self, done: Callable[[], bool]) -> None:
-        """Wait until `done`, asked after every address that was looked at."""
-        async with self._settled:
-            await self._settled.wait_for(done)
+    async def wait_until(self, done: Callable[[], bool]) -> None:
+        """Wait until `done` returns True; it is called after each address was worked on."""
+        async with self._worked_on:
+            await self._worked_on.wait_for(done)
 
-    async def run(self, settle: Callable[[MacAddress], Awaitable[None]]) -> None:
-        """Settle what is marked, until cancelled."""
+    async def run(self, reconcile: Callable[[MacAddress], Awaitable[None]]) -> None:
+        """Reconcile what is added, until cancelled."""
         places = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await self._some.wait()
                 self._some.clear()
-                for mac in [mac for mac in self._marked if mac not in self._busy]:
+                for mac in [mac for mac in self._added if mac not in self._busy]:
                     await places.acquire()
-                    self._marked.pop(mac, None)
+                    self._added.pop(mac, None)
                     if (due := self._later.pop(mac, None)) is not None:
-                        due.cancel()  # this look says when the next is due
+                        due.cancel()  # this call decides when the next one is due
                     self._busy.add(mac)
-                    tasks.create_task(self._one(mac, settle, places))
+                    tasks.create_task(self._work_on(mac, reconcile, places))
 
-    def _mark_waiting(self) -> None:
+    def _add_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
         for mac in waiting:
-            self.mark(mac)
+            self.add(mac)
 
-    def _due(self, mac: MacAddress) -> None:
+    def _add_due(self, mac: MacAddress) -> None:
         del self._later[mac]
-        self.mark(mac)
+        self.add(mac)
 
-    async def _one(
+    async def _work_on(
         self,
         mac: MacAddress,
-        settle: Callable[[MacAddress], Awaitable[None]],
+        reconcile: Callable[[MacAddress], Awaitable[None]],
         places: asyncio.Semaphore,
     ) -> None:
         try:
-            await settle(mac)
+            await reconcile(mac)
         except Exception as error:  # noqa: BLE001 # one address must not end the work on all others
             failures = self._failures[mac] = self._failures.get(mac, 0) + 1
             wait_s = min(_FIRST_RETRY_S * 2 ** min(failures - 1, 9), _LONGEST_RETRY_S)
-            _complain(str(mac), error, wait_s)
-            self.mark_later(mac, wait_s)
+            _warn(str(mac), error, wait_s)
+            self.add_after(mac, wait_s)
         else:
             self._failures.pop(mac, None)
         finally:
             places.release()
             self._busy.discard(mac)
-            if mac in self._marked:
+            if mac in self._added:
                 self._some.set()
-            async with self._settled:
-                self._settled.notify_all()
+            async with self._worked_on:
+                self._worked_on.notify_all()
 
 
-class Subjects:
-    """What is kept as a whole, such as the pool: looked at when marked, and every so often."""
+class PeriodicTasks:
+    """Tasks that run as a whole, such as the pool's: at an interval, and sooner when asked."""
 
     def __init__(self) -> None:
-        self._marked: dict[str, asyncio.Event] = {}
+        self._asked: dict[str, asyncio.Event] = {}
 
-    def mark(self, subject: str) -> None:
-        """Look at `subject`."""
-        self._event(subject).set()
+    def run_soon(self, name: str) -> None:
+        """Run the task `name` now, or once more if it is running."""
+        self._event(name).set()
 
-    async def keep(
-        self, subject: str, look: Callable[[], Awaitable[float | None]], at_least_every_s: float
+    async def run_every(
+        self, name: str, run: Callable[[], Awaitable[float | None]], interval_s: float
     ) -> None:
-        """Look at it now, when it is marked, and every so often; failures are tried again.
+        """Call `run` now, at each interval, and when asked; retry failures with a growing delay.
 
-        A look may say in how many seconds the next is due: it then comes no later.
+        `run` may return in how many seconds the next call is due: it then comes no later.
         """
-        event, retry_s = self._event(subject), _FIRST_RETRY_S
+        event, retry_s = self._event(name), _FIRST_RETRY_S
         while True:
             event.clear()
             try:
-                due_s = await look()
-                wait_s = at_least_every_s if due_s is None else min(due_s, at_least_every_s)
+                due_s = await run()
+                wait_s = interval_s if due_s is None else min(due_s, interval_s)
                 retry_s = _FIRST_RETRY_S
-            except Exception as error:  # noqa: BLE001 # nor one subject the others
+            except Exception as error:  # noqa: BLE001 # one task must not end the others
                 wait_s, retry_s = retry_s, min(2 * retry_s, _LONGEST_RETRY_S)
-                _complain(subject, error, wait_s)
+                _warn(name, error, wait_s)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), wait_s)
 
-    def _event(self, subject: str) -> asyncio.Event:
-        return self._marked.setdefault(subject, asyncio.Event())
+    def _event(self, name: str) -> asyncio.Event:
+        return self._asked.setdefault(name, asyncio.Event())
 
 
-def _complain(what: str, error: Exception, wait_s: float) -> None:
-    """Log what went wrong, with the way there where nobody foresaw it."""
-    foreseen = isinstance(error, (ApiError, Unreachable, StoreUnavailable))
+def _warn(what: str, error: Exception, wait_s: float) -> None:
+    """Log the failure; an unexpected one with its traceback."""
+    is_expected = isinstance(error, (ApiError, Unreachable, StoreUnavailable))
     _log.warning(
         "%s: %s; trying again in %g s",
         what,
-        error if foreseen else repr(error),
+        error if is_expected else repr(error),
         wait_s,
-        exc_info=None if foreseen else error,
+        exc_info=None if is_expected else error,
     )

@@ -58,7 +58,7 @@ class _Review(msgspec.Struct):
     status: _Status = msgspec.field(default_factory=_Status)
 
 
-class Readers:
+class MetricsAuthorizer:
     """Asks about each bearer token; `now_s` is a monotonic clock."""
 
     def __init__(self, api: Api, now_s: Callable[[], float]) -> None:
@@ -67,7 +67,7 @@ class Readers:
         self._admitted: dict[bytes, float] = {}  # by the token's hash, until when
         self._asking = 0
 
-    async def refusal(self, authorization: str) -> Refusal | None:
+    async def check(self, authorization: str) -> Refusal | None:
         """Return why the bearer of this header must not read, or None."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()

@@ -1,7 +1,7 @@
-"""Serves /metrics over HTTPS, to whoever may read them.
+"""Serves /metrics over HTTPS, to clients that may read them.
 
-The certificate is made at the start, for this process alone, as controller-runtime makes one:
-whoever scrapes pods by their addresses has no name to check. The bearer token keeps others out.
+The certificate is made at the start, for this process alone, as controller-runtime makes one: a
+client that scrapes pods by their addresses has no name to check. The bearer token keeps others out.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ async def serve(
     address: Address,
     tls: ssl.SSLContext,
     text: Callable[[], bytes],
-    refusal: Callable[[str], Awaitable[Refusal | None]],
+    check: Callable[[str], Awaitable[Refusal | None]],
 ) -> web.AppRunner:
-    """Listen on `address`; `refusal` judges the Authorization header."""
+    """Listen on `address`; `check` judges the Authorization header."""
 
     async def metrics(request: web.Request) -> web.Response:
-        refused = await refusal(request.headers.get("Authorization", ""))
+        refused = await check(request.headers.get("Authorization", ""))
         if refused is not None:
             challenge = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}  # noqa: PLR2004 # RFC 9110, 11.6.1
             return web.Response(status=refused.status, text=refused.why, headers=challenge)

@@ -42,6 +42,11 @@ class Login:
         self._token: str | None = None
         self._token_until_s = 0.0
 
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return str(self._configuration.host)
+
     def url(self, path: str) -> URL:
         """The URL of a path that is encoded already."""
         # yarl would resolve "..", also where it is written %2E%2E.

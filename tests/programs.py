@@ -6,9 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from controller.repair import repair
-from controller.settling import Reconciler
-from controller.views import AllocationView, CarrierView
+from controller.replica import Replica as ControllerReplica
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS
@@ -58,7 +56,7 @@ class Request:
 
 
 class Controller:
-    """One controller process; `settle` is its loop's part, and what is marked waits for a test."""
+    """One controller process, wired as it ships; what it adds to its queue waits for a test."""
 
     def __init__(self, cluster: FakeCluster, name: str, loop: SteeredLoop) -> None:
         self.name = name
@@ -67,22 +65,15 @@ class Controller:
         self.settling: dict[MacAddress, asyncio.Task[None]] = {}
         self._loop = loop
         self._client = cluster.client(name)
-        self.known = AllocationView(self.monotonic_s, self.mark)
-        self.carriers = CarrierView(self.mark)
+        self.replica = ControllerReplica(
+            self._client.allocations, self._client.objects, self, self, lambda: POOL
+        )
+        self.known, self.carriers = self.replica.known, self.replica.carriers
         self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
         self.machine_watch, self.instance_watch, self.pod_watch = (
             cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True) for kind in KINDS
         )
         self.carrier_watches = (self.machine_watch, self.instance_watch, self.pod_watch)
-        self.reconciler = Reconciler(
-            self._client.allocations,
-            self._client.objects,
-            self.known,
-            self.carriers,
-            lambda: POOL,
-            self,
-            self._mark_later,
-        )
 
     def monotonic_s(self) -> float:
         return self._loop.now_s
@@ -90,24 +81,30 @@ class Controller:
     def now(self) -> str:
         return "2026-01-01T00:00:00Z"
 
-    def mark(self, mac: MacAddress) -> None:
+    # It is its own queue (replica.Queue): a test decides what is worked on, and when.
+
+    def add(self, mac: MacAddress) -> None:
         self.marks[mac] = None
+
+    def add_when_idle(self, mac: MacAddress) -> None:
+        self.add(mac)
+
+    def add_after(self, mac: MacAddress, in_s: float) -> None:
+        at_s = self._loop.now_s + in_s
+        self.timers[mac] = min(at_s, self.timers.get(mac, at_s))
 
     def begin(self, mac: MacAddress) -> None:
         """Begin to settle `mac`, unless it is under way."""
         if mac not in self.settling:
             self.marks.pop(mac, None)
             DOING.set((self, mac))
-            self.settling[mac] = self._loop.create_task(self.reconciler.reconcile(mac))
+            self.settling[mac] = self._loop.create_task(self.replica.reconcile(mac))
             self._loop.rest()
 
     def repair(self) -> asyncio.Task[None]:
         """Begin a repair."""
-        client = self._client
         DOING.set((self, None))
-        return self._loop.create_task(
-            repair(client.allocations, client.objects, self.known, self.carriers, self.mark)
-        )
+        return self._loop.create_task(self.replica.repair())
 
     def reap(self) -> None:
         """Take note of what has ended; what the API server did not do is tried again."""
@@ -116,7 +113,7 @@ class Controller:
                 del self.settling[mac]
                 error = None if task.cancelled() else task.exception()
                 if isinstance(error, StoreUnavailable):
-                    self._mark_later(mac, 1)
+                    self.add_after(mac, 1)
                 elif error:
                     raise error
 
@@ -124,11 +121,7 @@ class Controller:
         """Mark what is due."""
         for mac in [mac for mac, at_s in self.timers.items() if at_s <= self._loop.now_s]:
             del self.timers[mac]
-            self.mark(mac)
-
-    def _mark_later(self, mac: MacAddress, in_s: float) -> None:
-        at_s = self._loop.now_s + in_s
-        self.timers[mac] = min(at_s, self.timers.get(mac, at_s))
+            self.add(mac)
 
 
 def networks(*macs: MacAddress | None, prefix: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.adoption import Adoption
-from controller.loops import Marks
+from controller.loops import WorkQueue
 from controller.repair import repair
 from controller.settling import Reconciler
 from controller.views import AllocationView, CarrierView
@@ -35,9 +35,9 @@ class Start:
 
     def __post_init__(self) -> None:
         client = self.cluster.client("controller")
-        self.marks = Marks()
-        self.known = AllocationView(self.monotonic_s, self.marks.mark)
-        self.carriers = CarrierView(self.marks.mark)
+        self.queue = WorkQueue()
+        self.known = AllocationView(self.monotonic_s, self.queue.add)
+        self.carriers = CarrierView(self.queue.add)
         self.allocations, self.objects = client.allocations, client.objects
         self.adoption = Adoption(self.known, self.carriers, lambda: None)
         self.reconciler = Reconciler(
@@ -69,9 +69,11 @@ class Start:
             self.adoption.looked_at(mac)
             looked_at[mac] += 1
 
-        settling = asyncio.create_task(self.marks.run(settle))
+        settling = asyncio.create_task(self.queue.run(settle))
         # Each is looked at a second time, because its allocation has come.
-        await self.marks.until(lambda: not self.adoption.missing and min(looked_at.values()) > 1)
+        await self.queue.wait_until(
+            lambda: not self.adoption.missing and min(looked_at.values()) > 1
+        )
         settling.cancel()
         return self.calls()
 
@@ -109,7 +111,7 @@ async def test_a_repair_of_what_is_as_it_should_be_is_one_list_of_each_kind(mach
         start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))
     adopted = await start.adopt()
 
-    await repair(start.allocations, start.objects, start.known, start.carriers, start.marks.mark)
+    await repair(start.allocations, start.objects, start.known, start.carriers, start.queue.add)
 
     assert start.calls() - adopted == {"list allocation": 1, "list object": len(KINDS)}
 

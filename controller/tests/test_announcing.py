@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller import announcing
-from controller.announcing import _RETRIES_S, PER_S, Announcer
+from controller.announcing import _RETRIES_S, PER_S, EventRecorder
 from controller.events import Event
 from controller.tests.worlds import owner
 from crds.client import ApiError, Unreachable
@@ -24,7 +24,7 @@ BROKEN = ApiError(500, "InternalError", "")
 
 @dataclass
 class Scene:
-    """An announcer that runs, and an API server that answers with `trouble`, then takes all."""
+    """A recorder that runs, and an API server that answers with `trouble`, then takes all."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
     asked: list[str] = field(default_factory=list)
@@ -32,8 +32,8 @@ class Scene:
     trouble: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.announcer = Announcer(self._write)
-        self.running = self.loop.create_task(self.announcer.run())
+        self.recorder = EventRecorder(self._write)
+        self.running = self.loop.create_task(self.recorder.run())
         self.loop.rest()
 
     async def _write(self, event: Event) -> None:
@@ -44,7 +44,7 @@ class Scene:
 
     def say(self, *notes: str) -> None:
         for note in notes:
-            self.announcer.say(Event(owner("web-0", "u-1"), "MACCollision", "Police", note, "n"))
+            self.recorder.record(Event(owner("web-0", "u-1"), "MACCollision", "Police", note, "n"))
         self.loop.rest()
 
     def pass_time(self, by_s: float) -> None:

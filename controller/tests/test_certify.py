@@ -101,7 +101,7 @@ def versions(client: Client) -> list[object]:
 async def test_an_empty_cluster_gets_a_pair_that_its_webhooks_trust(
     client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
 
     host = service_names(NAMESPACE)[2]
     shake_hands(pair(client, SERVING_SECRET), bundle(client), host, tmp_path)
@@ -110,10 +110,10 @@ async def test_an_empty_cluster_gets_a_pair_that_its_webhooks_trust(
 
 
 async def test_a_settled_cluster_is_not_written_to(client: Client, certifier: Certifier) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     before = versions(client)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert versions(client) == before
 
@@ -121,11 +121,11 @@ async def test_a_settled_cluster_is_not_written_to(client: Client, certifier: Ce
 async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
     client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(client)
     client.delete("secret", SERVING_SECRET, NAMESPACE)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(client) == trusted
     host = service_names(NAMESPACE)[2]
@@ -135,17 +135,17 @@ async def test_a_deleted_serving_secret_comes_back_from_the_same_ca(
 async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is_known(
     client: Client, certifier: Certifier, clock: Clock, tmp_path: Path
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted, served = bundle(client), pair(client, SERVING_SECRET)
     client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
 
-    left_s = await certifier.settle()
+    left_s = await certifier.reconcile()
 
     assert left_s == PROPAGATION.total_seconds()
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
     assert pair(client, SERVING_SECRET) == served
     clock.now_s += PROPAGATION.total_seconds()
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
     authority = pair(client, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
@@ -155,13 +155,15 @@ async def test_a_deleted_ca_is_replaced_and_the_pair_follows_when_the_new_one_is
 async def test_a_controller_that_starts_in_between_counts_anew(
     client: Client, certifier: Certifier, clock: Clock, api: Api
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     served = pair(client, SERVING_SECRET)
     client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
-    await certifier.settle()
+    await certifier.reconcile()
     clock.now_s += PROPAGATION.total_seconds()
 
-    left_s = await Certifier(api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock).settle()
+    left_s = await Certifier(
+        api, NAMESPACE, INTERVALS, lambda: datetime.now(UTC), clock
+    ).reconcile()
 
     assert left_s == PROPAGATION.total_seconds()
     assert pair(client, SERVING_SECRET) == served
@@ -170,20 +172,20 @@ async def test_a_controller_that_starts_in_between_counts_anew(
 async def test_an_emptied_caBundle_trusts_what_is_still_served_again(  # noqa: N802
     client: Client, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(client)
     client.delete("secret", AUTHORITY_SECRET, NAMESPACE)
-    await certifier.settle()
+    await certifier.reconcile()
     client.delete(CONFIGURATIONS, MUTATOR)
     client.create(CONFIGURATION)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate + trusted
 
 
 async def test_the_serving_secret_says_who_signed_it(client: Client, certifier: Certifier) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
 
     signer = b64decode(secret(client, SERVING_SECRET)["data"]["ca.crt"])
     assert signer == pair(client, AUTHORITY_SECRET).certificate
@@ -196,7 +198,7 @@ async def test_it_says_when_it_is_to_be_asked_again_and_when_what_it_read_expire
 ) -> None:
     before = datetime.now(UTC)
 
-    left_s = await certifier.settle()
+    left_s = await certifier.reconcile()
 
     most = INTERVALS.cert_rotate.total_seconds()
     assert left_s is not None
@@ -219,7 +221,7 @@ async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
     }
     client.create(theirs, NAMESPACE)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     host = service_names(NAMESPACE)[2]
     shake_hands(pair(client, SERVING_SECRET), bundle(client), host, tmp_path)
@@ -231,10 +233,10 @@ async def test_a_secret_of_the_go_manager_is_taken_over_with_what_else_it_holds(
 async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
     client: Client, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(client)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
@@ -242,19 +244,19 @@ async def test_an_emptied_caBundle_is_filled_again(  # noqa: N802
 async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loop(  # noqa: N802
     client: Client, certifier: Certifier, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(client)
-    await certifier.settle()
+    await certifier.reconcile()
     empty_bundle(client)
 
-    left_s = [await certifier.settle() for _ in range(3)]
+    left_s = [await certifier.reconcile() for _ in range(3)]
 
     assert left_s == [1.0] * 3
     assert b"" in bundles(client)
     said = f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle"
     assert caplog.text.count(said) == 1
     clock.now_s += 1
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
 
@@ -264,7 +266,7 @@ async def test_applying_the_manifest_again_leaves_the_caBundle(  # noqa: N802
 ) -> None:
     kubectl = control_plane.kubectl
     kubectl.apply(CONFIGURATION, *flags)
-    await certifier.settle()
+    await certifier.reconcile()
     trusted = bundle(client)
 
     kubectl.apply(CONFIGURATION, *flags)
@@ -281,7 +283,7 @@ async def test_writing_the_caBundle_leaves_an_edited_selector(  # noqa: N802
     edited = [first | {"namespaceSelector": selector}, *others]
     client.patch(CONFIGURATIONS, MUTATOR, {"webhooks": edited})
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundle(client)
     assert webhooks(client)[0]["namespaceSelector"] == selector
@@ -296,10 +298,10 @@ async def test_a_webhook_that_comes_is_given_the_caBundle_and_can_go_again(  # n
     count = len(one["webhooks"])
     more = {**one["webhooks"][0], "name": "more.kubemacpool.io"}
     two = {**one, "webhooks": [*one["webhooks"], more]}
-    await certifier.settle()
+    await certifier.reconcile()
     kubectl.apply(yaml.safe_dump(two), *flags)
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     assert bundles(client) == [pair(client, AUTHORITY_SECRET).certificate] * (count + 1)
     kubectl.apply(yaml.safe_dump(one), *flags)
@@ -311,12 +313,12 @@ async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appea
 ) -> None:
     client.delete(CONFIGURATIONS, MUTATOR)
 
-    await certifier.settle()
-    await certifier.settle()
+    await certifier.reconcile()
+    await certifier.reconcile()
 
     assert caplog.text.count("there is no MutatingWebhookConfiguration kubemacpool-mutator") == 1
     client.create(CONFIGURATION)
-    await certifier.settle()
+    await certifier.reconcile()
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
 
 
@@ -350,7 +352,7 @@ async def test_a_selector_edited_in_between_is_not_lost(
 async def test_a_secret_changed_in_between_is_not_overwritten(
     client: Client, certifier: Certifier
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     old = (await certifier._look()).authority
     client.label("secret", AUTHORITY_SECRET, {"touched": "yes"}, NAMESPACE)
 
@@ -363,7 +365,7 @@ async def test_a_secret_changed_in_between_is_not_overwritten(
 async def test_several_controllers_at_once_agree(
     client: Client, certifier: Certifier, tmp_path: Path
 ) -> None:
-    await asyncio.gather(*(certifier.settle() for _ in range(4)))
+    await asyncio.gather(*(certifier.reconcile() for _ in range(4)))
 
     assert bundle(client) == pair(client, AUTHORITY_SECRET).certificate
     host = service_names(NAMESPACE)[2]
@@ -373,7 +375,7 @@ async def test_several_controllers_at_once_agree(
 async def test_what_is_due_is_renewed_and_the_rest_stays(
     client: Client, certifier: Certifier, api: Api
 ) -> None:
-    await certifier.settle()
+    await certifier.reconcile()
     authority, serving = pair(client, AUTHORITY_SECRET), pair(client, SERVING_SECRET)
     later = Certifier(
         api,
@@ -383,7 +385,7 @@ async def test_what_is_due_is_renewed_and_the_rest_stays(
         Clock(),
     )
 
-    await later.settle()
+    await later.reconcile()
 
     assert pair(client, AUTHORITY_SECRET) == authority
     assert pair(client, SERVING_SECRET) != serving
@@ -394,7 +396,7 @@ async def test_no_key_reaches_log_or_repr(
 ) -> None:
     caplog.set_level("DEBUG")
 
-    await certifier.settle()
+    await certifier.reconcile()
 
     kept = pair(client, AUTHORITY_SECRET).key
     world = await certifier._look()

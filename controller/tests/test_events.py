@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.announcing import Announcer
+from controller.announcing import EventRecorder
 from controller.collisions import events
 from controller.events import Event
 from controller.policing import Collisions
@@ -86,10 +86,10 @@ async def test_a_restarted_controller_repeats_nothing(
             if len(answers) == 4:
                 done.set()
 
-    announcer = Announcer(write)
-    running = asyncio.create_task(announcer.run())
+    recorder = EventRecorder(write)
+    running = asyncio.create_task(recorder.run())
     for _ in range(2):  # two lives of a controller: nothing is left of the first but its events
-        Collisions(view, lambda _kind, _namespace: True, announcer.say).look(MAC)
+        Collisions(view, lambda _kind, _namespace: True, recorder.record).look(MAC)
     async with asyncio.timeout(60):
         await done.wait()
     running.cancel()

@@ -1,202 +1,281 @@
-"""Kopf on a real API server, as the controller's service account: what changes is marked."""
+"""kopf on a real API server, as the controller's service account: what changes reaches its task."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
+import json
 from typing import TYPE_CHECKING
 
+import kopf
 import pytest
 
 from controller import handlers
 from controller.certify import AUTHORITY_SECRET, SERVING_SECRET
-from controller.handlers import FOLLOWED, Followed, Subject, follow
+from controller.configuration import CONFIG_MAP
+from controller.leading import Leading, Task
+from controller.loops import PeriodicTasks
 from controller.namespaces import MUTATOR
-from controller.tests.conftest import MANIFEST, NAMESPACE, account_kubeconfig
+from controller.options import read_options
+from controller.program import Program
+from controller.tests.conftest import MANIFEST, NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
+    from crds.client import Api
     from e2e.cluster.controlplane import ControlPlane
+    from e2e.cluster.kubectl import Kubectl
 
+WITHIN_S = 60
 _TLS = {"tls.crt": "", "tls.key": ""}
-OBJECTS: dict[str, dict[str, object]] = {
-    "configmaps": {"apiVersion": "v1", "kind": "ConfigMap"},
-    "secrets": {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "data": _TLS},
-    "mutatingwebhookconfigurations": {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-    },
-    "macpools": {
+_WEBHOOK = {
+    "name": "mutatepods.kubemacpool.io",
+    "clientConfig": {"url": "https://127.0.0.1:1/"},
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+    "namespaceSelector": {"matchLabels": {"managed": "yes"}},
+    "failurePolicy": "Ignore",
+    "rules": [],
+}
+SECRET: dict[str, object] = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "type": "kubernetes.io/tls",
+    "data": _TLS,
+}
+MUTATORS = "mutatingwebhookconfigurations"
+OBJECTS: dict[tuple[str, str], dict[str, object]] = {
+    ("configmaps", CONFIG_MAP): {"apiVersion": "v1", "kind": "ConfigMap"},
+    ("macpools", "default"): {
         "apiVersion": "kubemacpool.io/v1beta1",
         "kind": "MacPool",
         "spec": {"ranges": [{"start": "02:00:00:00:00:00", "end": "02:00:00:00:00:0f"}]},
     },
+    ("secrets", AUTHORITY_SECRET): SECRET,
+    ("secrets", SERVING_SECRET): SECRET,
+    (MUTATORS, MUTATOR): {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+    },
 }
-# What makes each of them another; a label or a status would not, where there is a generation.
+# A change of each that matters. Where there is a generation, one of a label does not.
 CHANGES: dict[str, dict[str, object]] = {
     "configmaps": {"data": {"RANGE_START": "02:00:00:00:00:00"}},
     "secrets": {"metadata": {"labels": {"touched": "yes"}}},
-    "mutatingwebhookconfigurations": {
-        "webhooks": [
-            {
-                "name": "nobody.kubemacpool.io",
-                "clientConfig": {"url": "https://127.0.0.1:1/"},
-                "sideEffects": "None",
-                "admissionReviewVersions": ["v1"],
-            }
-        ]
-    },
+    MUTATORS: {"webhooks": [_WEBHOOK]},
     "macpools": {"spec": {"reserved": [{"start": "02:00:00:00:00:01"}]}},
 }
-ONE_OF_EACH = [
-    (followed, name)
-    for followed in FOLLOWED
-    for name in sorted(followed.names)
-    if followed.plural in OBJECTS
-]
+TASKS = {
+    "configmaps": Task.POOL,
+    "macpools": Task.POOL,
+    "secrets": Task.CERTIFICATES,
+    MUTATORS: Task.CERTIFICATES,
+}
 
 
-class Marked:
-    """What has been marked and not yet waited for."""
+class Asked(PeriodicTasks):
+    """Runs nothing; knows what was asked for and not yet waited for."""
 
-    def __init__(self, task: asyncio.Task[None], marks: asyncio.Queue[Subject]) -> None:
-        self.task = task
-        self.marks = marks
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: asyncio.Queue[str] = asyncio.Queue()
 
-    async def wait(self) -> Subject:
-        """Return the next mark; an early end of the following is an error."""
-        mark = asyncio.create_task(self.marks.get())
-        async with asyncio.timeout(60):
-            await asyncio.wait({mark, self.task}, return_when=asyncio.FIRST_COMPLETED)
-        assert not self.task.done(), self.task
-        return await mark
+    def run_soon(self, name: str) -> None:
+        self.names.put_nowait(name)
+
+    async def wait(self, task: Task) -> None:
+        """Wait until `task` is asked for, and forget what was asked for before."""
+        async with asyncio.timeout(WITHIN_S):
+            while await self.names.get() != task:
+                pass
+
+
+class Hosted(Program):
+    """A program that leads at once and does nothing; `asked` is what the handlers asked of it."""
+
+    def __init__(self, kubeconfig: str, api: Api, *flags: str) -> None:
+        super().__init__(read_options(["--namespace", NAMESPACE, *flags], {}), "test", kubeconfig)
+        self.asked = Asked()
+        self._api = api
+
+    async def start(self) -> None:
+        self._leads.set_result(Leading(self.options, self._api, self._api, self.asked))
+
+    def is_managed(self, namespace: str) -> bool:
+        return self.leading.replica.namespaces.is_managed("Pod", namespace)
+
+
+@pytest.fixture
+def kubectl(control_plane: ControlPlane) -> Kubectl:
+    """An administrator, in a cluster that has none of our objects but the CRDs."""
+    kubectl = control_plane.kubectl
+    for plural, name in OBJECTS:
+        kubectl("delete", plural, name, "-n", NAMESPACE, "--ignore-not-found")
+    return kubectl
 
 
 @contextlib.asynccontextmanager
-async def following(kubeconfig: str) -> AsyncIterator[Marked]:
-    marks: asyncio.Queue[Subject] = asyncio.Queue()
-    task = asyncio.create_task(follow(marks.put_nowait, namespace=NAMESPACE, kubeconfig=kubeconfig))
-    marked = Marked(task, marks)
+async def following(kubeconfig: str, api: Api) -> AsyncIterator[Hosted]:
+    """kopf, when it has seen the CRD of MacPool: nothing else is there to be seen.
+
+    Not a fixture: when kopf ends it cancels the tasks that were made after its start.
+    """
+    program = Hosted(kubeconfig, api)
+    operator = asyncio.create_task(handlers.operate(program))
     try:
-        assert [await marked.wait() for _ in Subject] == list(Subject)  # as at every start
-        yield marked
+        await program.asked.wait(Task.POOL)
+        yield program
+        assert not operator.done()
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        for thread in threading.enumerate():
-            if thread.name == "kopf":
-                thread.join(timeout=10)
-                assert not thread.is_alive()
+        program.ended.set()
+        await operator
 
 
-def test_the_table_names_what_is_configured_where() -> None:
-    named = {name: followed.subject for followed in FOLLOWED for name in followed.names}
-
-    assert named == {
-        "kubemacpool-mac-range-config": Subject.POOL,
-        "default": Subject.POOL,
-        "macpools.kubemacpool.io": Subject.POOL,
-        AUTHORITY_SECRET: Subject.CERTIFICATES,
-        SERVING_SECRET: Subject.CERTIFICATES,
-        MUTATOR: Subject.CERTIFICATES,
-    }
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """Wait for what handlers put into a view."""
+    async with asyncio.timeout(WITHIN_S):
+        while not is_so():  # noqa: ASYNC110 # a view has no event
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize(
-    ("followed", "name"), ONE_OF_EACH, ids=[f"{one.plural}-{name}" for one, name in ONE_OF_EACH]
+    ("plural", "name"), OBJECTS, ids=[f"{plural}-{name}" for plural, name in OBJECTS]
 )
-async def test_an_object_that_comes_changes_and_goes_is_marked(
-    control_plane: ControlPlane,
-    kubeconfig: str,
-    monkeypatch: pytest.MonkeyPatch,
-    followed: Followed,
-    name: str,
+async def test_an_object_that_comes_changes_and_goes_asks_for_its_task(
+    kubectl: Kubectl, kubeconfig: str, api: Api, plural: str, name: str
 ) -> None:
-    client, kind = control_plane.kubectl.client, followed.plural
-    monkeypatch.setattr(handlers, "FOLLOWED", (followed,))
-    client.delete(kind, name, NAMESPACE, missing_ok=True)
-    manifest = OBJECTS[kind] | {"metadata": {"name": name}}
+    async with following(kubeconfig, api) as hosted:
+        metadata = {"metadata": {"name": name, "namespace": NAMESPACE}}
+        change = json.dumps(CHANGES[plural])
 
-    async with following(kubeconfig) as marked:
-        client.create(manifest, NAMESPACE)
-        assert await marked.wait() is followed.subject
-        client.patch(kind, name, CHANGES[kind], NAMESPACE)
-        assert await marked.wait() is followed.subject
-        found = client.read(kind, name, NAMESPACE)
-        client.delete(kind, name, NAMESPACE)
-        assert await marked.wait() is followed.subject
+        kubectl.apply(json.dumps(OBJECTS[plural, name] | metadata))
+        await hosted.asked.wait(TASKS[plural])
+        kubectl("patch", plural, name, "-n", NAMESPACE, "--type=merge", "-p", change)
+        await hosted.asked.wait(TASKS[plural])
+        found = json.loads(kubectl("get", plural, name, "-n", NAMESPACE, "-ojson"))
+        kubectl("delete", plural, name, "-n", NAMESPACE)
+        await hosted.asked.wait(TASKS[plural])
 
-    assert "finalizers" not in found["metadata"]
-    assert "annotations" not in found["metadata"]
+        assert "finalizers" not in found["metadata"]
+        annotations = found["metadata"].get("annotations", {})
+        assert set(annotations) <= {"kubectl.kubernetes.io/last-applied-configuration"}
 
 
-async def test_an_object_of_another_name_is_not_marked(
-    control_plane: ControlPlane, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("plural", ["configmaps", "secrets"])
+async def test_an_object_of_another_name_asks_for_nothing(
+    kubectl: Kubectl, kubeconfig: str, api: Api, plural: str
 ) -> None:
-    (followed,) = (one for one in FOLLOWED if one.plural == "configmaps")
-    (name,) = followed.names
-    monkeypatch.setattr(handlers, "FOLLOWED", (followed,))
-    client = control_plane.kubectl.client
-    for each in ("other", name):
-        client.delete("configmap", each, NAMESPACE, missing_ok=True)
+    async with following(kubeconfig, api) as hosted:
+        name = next(name for key, name in OBJECTS if key == plural)
+        other = OBJECTS[plural, name] | {"metadata": {"name": "other", "namespace": NAMESPACE}}
+        ours = OBJECTS[plural, name] | {"metadata": {"name": name, "namespace": NAMESPACE}}
 
-    async with following(kubeconfig) as marked:
-        for each in ("other", name):
-            client.create(OBJECTS["configmaps"] | {"metadata": {"name": each}}, NAMESPACE)
-        await marked.wait()
-        client.delete("configmap", name, NAMESPACE)
-        await marked.wait()
-        assert marked.marks.empty()
+        kubectl.apply(json.dumps(other))
+        kubectl.apply(json.dumps(ours))
+        await hosted.asked.wait(TASKS[plural])
+        kubectl("delete", plural, "other", name, "-n", NAMESPACE)
+        await hosted.asked.wait(TASKS[plural])
+
+        assert hosted.asked.names.empty()
 
 
-async def test_a_crd_that_comes_back_marks_the_pool(
-    control_plane: ControlPlane, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_status_that_changes_asks_for_nothing(
+    kubectl: Kubectl, kubeconfig: str, api: Api
 ) -> None:
-    client = control_plane.kubectl.client
+    async with following(kubeconfig, api) as hosted:
+        pool = OBJECTS["macpools", "default"] | {"metadata": {"name": "default"}}
+        status = json.dumps({"status": {"allocated": 3}})
+        kubectl.apply(json.dumps(pool))
+        await hosted.asked.wait(Task.POOL)
+
+        kubectl("patch", "macpool", "default", "--subresource=status", "--type=merge", "-p", status)
+        kubectl("delete", "macpool", "default")
+        await hosted.asked.wait(Task.POOL)
+
+        assert hosted.asked.names.empty()
+
+
+async def test_namespaces_are_managed_as_their_labels_and_the_selectors_say(
+    kubectl: Kubectl, kubeconfig: str, api: Api
+) -> None:
+    mutator = {
+        **OBJECTS[MUTATORS, MUTATOR],
+        "metadata": {"name": MUTATOR},
+        "webhooks": [_WEBHOOK],
+    }
+    kubectl.run("create", "namespace", "farm")
+    kubectl("label", "namespace", "farm", "managed-")
+    async with following(kubeconfig, api) as hosted:
+        kubectl.apply(json.dumps(mutator))
+        assert not hosted.is_managed("farm")
+
+        kubectl("label", "namespace", "farm", "managed=yes")
+        await eventually(lambda: hosted.is_managed("farm"))
+        await hosted.asked.wait(Task.COLLISIONS)
+        kubectl("label", "namespace", "farm", "managed-")
+        await eventually(lambda: not hosted.is_managed("farm"))
+        kubectl("label", "namespace", "farm", "managed=yes")
+        await eventually(lambda: hosted.is_managed("farm"))
+        kubectl("delete", MUTATORS, MUTATOR)
+        await eventually(lambda: not hosted.is_managed("farm"))
+
+
+async def test_a_crd_that_comes_back_asks_for_the_pool(
+    control_plane: ControlPlane, kubeconfig: str, api: Api
+) -> None:
+    kubectl = control_plane.kubectl
     crd = next(
-        one
-        for one in MANIFEST.split("\n---\n")
-        if "kind: CustomResourceDefinition" in one and "name: macpools.kubemacpool.io" in one
+        document
+        for document in MANIFEST.split("\n---\n")
+        if "kind: CustomResourceDefinition" in document
+        and "name: macpools.kubemacpool.io" in document
     )
-    client.delete("crd", "macpools.kubemacpool.io")
-    pools = tuple(one for one in FOLLOWED if one.subject is Subject.POOL)
-    monkeypatch.setattr(handlers, "FOLLOWED", pools[1:])  # not the ConfigMap
-
-    async with following(kubeconfig) as marked:
-        client.create(crd)
-        assert await marked.wait() is Subject.POOL
-
-
-async def test_who_leaves_certificates_to_others_does_not_follow_them() -> None:
-    plurals = {one.plural for one in FOLLOWED if one.subject is Subject.CERTIFICATES}
-
-    async with contextlib.AsyncExitStack() as sessions:
-        both, pool_only = (
-            {
-                str(handler.selector)
-                for handler in handlers._registry(
-                    lambda _: None, None, sessions, subjects
-                )._watching.get_all_handlers()
-            }
-            for subjects in (tuple(Subject), (Subject.POOL,))
-        )
-
-    assert plurals == {"secrets", "mutatingwebhookconfigurations"}
-    assert {one for one in both if any(plural in one for plural in plurals)}
-    assert not {one for one in pool_only if any(plural in one for plural in plurals)}
-    assert pool_only
+    kubectl("delete", "crd", "macpools.kubemacpool.io")
+    kubectl("delete", "configmap", CONFIG_MAP, "-n", NAMESPACE, "--ignore-not-found")
+    program = Hosted(kubeconfig, api)
+    operator = asyncio.create_task(handlers.operate(program))
+    try:
+        kubectl.apply(crd)
+        await program.asked.wait(Task.POOL)
+        kubectl("wait", "--for=condition=Established", "crd/macpools.kubemacpool.io")
+    finally:
+        program.ended.set()
+        await operator
 
 
-async def test_an_early_end_is_followed_by_a_new_start_that_marks_everything(
-    control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(handlers, "_FIRST_WAIT_S", 0.01)
-    monkeypatch.setattr(handlers, "_RETRIES_S", ())
-    stranger = account_kubeconfig(control_plane, "default")  # may list nothing: kopf gives up
+async def test_without_certificates_of_our_own_kopf_does_not_follow_the_secrets() -> None:
+    def follows_secrets(*flags: str) -> bool:
+        program = Program(read_options(list(flags), {}), "test")
+        selectors = handlers.registry(program)._watching.get_all_selectors()
+        return any(selector.any_name == "secrets" for selector in selectors)
 
-    async with following(stranger) as marked:
-        for _ in range(2):
-            assert [await marked.wait() for _ in Subject] == list(Subject)
+    assert follows_secrets()
+    assert not follows_secrets("--certificates=external")
+
+
+def test_kopf_retries_a_call_for_ever_with_a_growing_delay() -> None:
+    settings = kopf.OperatorSettings()
+
+    handlers.configure(settings)
+
+    delays = settings.networking.error_backoffs
+    assert isinstance(delays, handlers.Retries)
+    assert [wait_s for wait_s, _ in zip(delays, range(8), strict=False)] == [
+        *(1, 2, 4, 8, 16),
+        *(30, 30, 30),
+    ]
+
+
+async def test_a_program_that_cannot_listen_fails_with_the_reason(kubeconfig: str) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        server = await asyncio.start_server(lambda _, __: None, "127.0.0.1", 0)
+        await stack.enter_async_context(server)
+        port = server.sockets[0].getsockname()[1]
+        options = read_options([f"--listen-addr=127.0.0.1:{port}", "--metrics-addr=0"], {})
+        program = Program(options, "test", kubeconfig)
+
+        with pytest.raises(Exception, match="handlers failed"):  # kopf's ActivityError
+            await handlers.operate(program)
+
+        assert isinstance(program.failure, OSError)

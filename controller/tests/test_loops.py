@@ -1,4 +1,4 @@
-"""The loop over marked addresses, on a loop whose clock stands still until a test moves it."""
+"""The work queue and the periodic tasks, on a loop whose clock moves only when a test moves it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.loops import _AT_ONCE, LULL_S, WITHIN_S, Marks, Subjects
+from controller.loops import _AT_ONCE, IDLE_S, IDLE_WITHIN_S, PeriodicTasks, WorkQueue
 from controller.tests.worlds import MAC, OTHER
 from crds.mac import MacAddress
 from crds.store import StoreUnavailable
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Scene:
-    """Marks that run, and a settler that ends when the test says so."""
+    """A queue that runs, and a reconciler that ends when the test says so."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
-    marks: Marks = field(default_factory=Marks)
+    queue: WorkQueue = field(default_factory=WorkQueue)
     begun: list[MacAddress] = field(default_factory=list)
     under_way: dict[MacAddress, asyncio.Future[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.running = self.loop.create_task(self.marks.run(self._settle))
+        self.running = self.loop.create_task(self.queue.run(self._settle))
 
     async def _settle(self, mac: MacAddress) -> None:
         assert mac not in self.under_way
@@ -39,13 +39,13 @@ class Scene:
         finally:
             del self.under_way[mac]
 
-    def mark(self, *macs: MacAddress) -> None:
+    def add(self, *macs: MacAddress) -> None:
         for mac in macs:
-            self.marks.mark(mac)
+            self.queue.add(mac)
         self.loop.rest()
 
-    def mark_calmly(self, mac: MacAddress) -> None:
-        self.loop.call_soon(self.marks.mark_calmly, mac)
+    def add_when_idle(self, mac: MacAddress) -> None:
+        self.loop.call_soon(self.queue.add_when_idle, mac)
         self.loop.rest()
 
     def finish(self, mac: MacAddress, error: Exception | None = None) -> None:
@@ -68,25 +68,25 @@ def scene() -> Iterator[Scene]:
     scene.loop.end()
 
 
-def test_what_is_not_urgent_waits_for_a_lull(scene: Scene) -> None:
-    scene.mark_calmly(MAC)
-    scene.pass_time(LULL_S * 0.9)
-    scene.mark_calmly(OTHER)
-    scene.pass_time(LULL_S * 0.9)
+def test_an_address_that_can_wait_waits_until_the_queue_is_idle(scene: Scene) -> None:
+    scene.add_when_idle(MAC)
+    scene.pass_time(IDLE_S * 0.9)
+    scene.add_when_idle(OTHER)
+    scene.pass_time(IDLE_S * 0.9)
     assert scene.begun == []
 
-    scene.pass_time(LULL_S * 0.1)
+    scene.pass_time(IDLE_S * 0.1)
 
     assert scene.begun == [MAC, OTHER]
 
 
-def test_marks_that_never_end_are_waited_for_about_a_second(scene: Scene) -> None:
-    often_s = LULL_S / 2
+def test_a_queue_that_is_never_idle_delays_an_address_by_about_a_second(scene: Scene) -> None:
+    often_s = IDLE_S / 2
     for _ in range(2):
         scene.begun.clear()
-        for _ in range(round(WITHIN_S / often_s)):
+        for _ in range(round(IDLE_WITHIN_S / often_s)):
             assert scene.begun == []
-            scene.mark_calmly(MAC)
+            scene.add_when_idle(MAC)
             scene.pass_time(often_s)
 
         assert scene.begun == [MAC]
@@ -94,19 +94,19 @@ def test_marks_that_never_end_are_waited_for_about_a_second(scene: Scene) -> Non
 
 
 def test_what_is_urgent_waits_for_nothing_and_hurries_nobody_else(scene: Scene) -> None:
-    scene.mark_calmly(OTHER)
+    scene.add_when_idle(OTHER)
 
-    scene.mark(MAC)
+    scene.add(MAC)
     assert scene.begun == [MAC]
 
-    scene.pass_time(LULL_S)
+    scene.pass_time(IDLE_S)
     assert scene.begun == [MAC, OTHER]
 
 
 def test_what_waits_while_it_is_settled_is_settled_once_more(scene: Scene) -> None:
-    scene.mark(MAC)
-    scene.mark_calmly(MAC)
-    scene.pass_time(LULL_S)
+    scene.add(MAC)
+    scene.add_when_idle(MAC)
+    scene.pass_time(IDLE_S)
 
     scene.finish(MAC)
 
@@ -114,33 +114,33 @@ def test_what_waits_while_it_is_settled_is_settled_once_more(scene: Scene) -> No
 
 
 def test_what_waits_and_becomes_urgent_is_looked_at_once(scene: Scene) -> None:
-    scene.mark_calmly(MAC)
-    scene.mark(MAC)
+    scene.add_when_idle(MAC)
+    scene.add(MAC)
     scene.finish(MAC)
 
-    scene.pass_time(LULL_S)
+    scene.pass_time(IDLE_S)
 
     assert scene.begun == [MAC]
 
 
-def test_marked_addresses_are_settled_in_their_order_and_at_the_same_time(scene: Scene) -> None:
-    scene.mark(OTHER, MAC)
+def test_added_addresses_are_reconciled_in_their_order_and_at_the_same_time(scene: Scene) -> None:
+    scene.add(OTHER, MAC)
 
     assert scene.begun == [OTHER, MAC]
     assert set(scene.under_way) == {OTHER, MAC}
 
 
-def test_an_address_marked_twice_is_settled_once(scene: Scene) -> None:
-    scene.mark(MAC, MAC)
+def test_an_address_added_twice_is_reconciled_once(scene: Scene) -> None:
+    scene.add(MAC, MAC)
 
     scene.finish(MAC)
 
     assert scene.begun == [MAC]
 
 
-def test_an_address_marked_while_it_is_settled_is_settled_once_more(scene: Scene) -> None:
-    scene.mark(MAC)
-    scene.mark(MAC, MAC)
+def test_an_address_added_while_it_is_reconciled_is_reconciled_once_more(scene: Scene) -> None:
+    scene.add(MAC)
+    scene.add(MAC, MAC)
     assert scene.begun == [MAC]
 
     scene.finish(MAC)
@@ -151,15 +151,15 @@ def test_an_address_marked_while_it_is_settled_is_settled_once_more(scene: Scene
 
 
 def test_another_address_does_not_wait_for_a_slow_one(scene: Scene) -> None:
-    scene.mark(MAC)
+    scene.add(MAC)
 
-    scene.mark(OTHER)
+    scene.add(OTHER)
 
     assert set(scene.under_way) == {MAC, OTHER}
 
 
 def test_what_could_not_be_settled_is_tried_again_ever_more_slowly(scene: Scene) -> None:
-    scene.mark(MAC)
+    scene.add(MAC)
 
     for wait_s in (1, 2, 4, 8, 16, 30, 30):
         scene.finish(MAC, StoreUnavailable("away"))
@@ -170,11 +170,11 @@ def test_what_could_not_be_settled_is_tried_again_ever_more_slowly(scene: Scene)
 
 
 def test_a_success_makes_the_next_failure_the_first(scene: Scene) -> None:
-    scene.mark(MAC)
+    scene.add(MAC)
     scene.finish(MAC, StoreUnavailable("away"))
     scene.pass_time(1)
     scene.finish(MAC)
-    scene.mark(MAC)
+    scene.add(MAC)
 
     scene.finish(MAC, StoreUnavailable("away again"))
 
@@ -182,17 +182,17 @@ def test_a_success_makes_the_next_failure_the_first(scene: Scene) -> None:
     assert set(scene.under_way) == {MAC}
 
 
-def test_a_failed_one_that_is_marked_is_tried_at_once(scene: Scene) -> None:
-    scene.mark(MAC)
+def test_a_failed_address_that_is_added_is_tried_at_once(scene: Scene) -> None:
+    scene.add(MAC)
     scene.finish(MAC, StoreUnavailable("away"))
 
-    scene.mark(MAC)
+    scene.add(MAC)
 
     assert set(scene.under_way) == {MAC}
 
 
 def test_a_later_look_is_taken_when_its_time_has_come(scene: Scene) -> None:
-    scene.loop.call_soon(scene.marks.mark_later, MAC, 60.0)
+    scene.loop.call_soon(scene.queue.add_after, MAC, 60.0)
     scene.loop.rest()
     scene.pass_time(59.9)
     assert not scene.begun
@@ -203,9 +203,9 @@ def test_a_later_look_is_taken_when_its_time_has_come(scene: Scene) -> None:
 
 
 def test_a_look_forgets_when_the_next_was_due(scene: Scene) -> None:
-    scene.loop.call_soon(scene.marks.mark_later, MAC, 60.0)
+    scene.loop.call_soon(scene.queue.add_after, MAC, 60.0)
     scene.loop.rest()
-    scene.mark(MAC)
+    scene.add(MAC)
     scene.finish(MAC)
 
     scene.pass_time(60)
@@ -215,7 +215,7 @@ def test_a_look_forgets_when_the_next_was_due(scene: Scene) -> None:
 
 def test_no_more_than_so_many_are_settled_at_once(scene: Scene) -> None:
     macs = [MacAddress(n + 1) for n in range(_AT_ONCE + 1)]
-    scene.mark(*macs)
+    scene.add(*macs)
     assert len(scene.under_way) == _AT_ONCE
 
     scene.finish(macs[0])
@@ -226,7 +226,7 @@ def test_no_more_than_so_many_are_settled_at_once(scene: Scene) -> None:
 def test_of_several_later_looks_the_first_is_taken(scene: Scene) -> None:
     def look() -> None:
         for in_s in (60.0, 30.0, 90.0):
-            scene.marks.mark_later(MAC, in_s)
+            scene.queue.add_after(MAC, in_s)
 
     scene.loop.call_soon(look)
     scene.loop.rest()
@@ -239,19 +239,19 @@ def test_of_several_later_looks_the_first_is_taken(scene: Scene) -> None:
 
 
 def test_who_waits_is_asked_again_after_every_address(scene: Scene) -> None:
-    waiting = scene.loop.create_task(scene.marks.until(lambda: len(scene.begun) == 2))
-    scene.mark(MAC)
+    waiting = scene.loop.create_task(scene.queue.wait_until(lambda: len(scene.begun) == 2))
+    scene.add(MAC)
     scene.finish(MAC)
     assert not waiting.done()
 
-    scene.mark(OTHER)
+    scene.add(OTHER)
     scene.finish(OTHER)
 
     assert waiting.done()
 
 
 def test_an_error_that_nobody_foresaw_keeps_no_other_address_waiting(scene: Scene) -> None:
-    scene.mark(MAC, OTHER)
+    scene.add(MAC, OTHER)
 
     scene.finish(MAC, ZeroDivisionError())
     scene.finish(OTHER)
@@ -267,8 +267,8 @@ class Kept:
         self.looks = 0
         self.error: Exception | None = None
         self.due_s: float | None = None
-        self.subjects = Subjects()
-        loop.create_task(self.subjects.keep("pool", self._look, 600.0))
+        self.tasks = PeriodicTasks()
+        loop.create_task(self.tasks.run_every("pool", self._look, 600.0))
         loop.rest()
 
     async def _look(self) -> float | None:
@@ -289,11 +289,11 @@ def test_a_kept_subject_is_looked_at_now_and_every_so_often(scene: Scene) -> Non
     assert kept.looks == 2
 
 
-def test_a_marked_subject_is_looked_at_at_once(scene: Scene) -> None:
+def test_a_task_that_is_asked_for_runs_at_once(scene: Scene) -> None:
     kept = Kept(scene.loop)
 
-    kept.subjects.mark("pool")
-    kept.subjects.mark("pool")
+    kept.tasks.run_soon("pool")
+    kept.tasks.run_soon("pool")
     scene.loop.rest()
 
     assert kept.looks == 2
@@ -305,7 +305,7 @@ def test_a_look_says_when_the_next_is_due_and_it_comes_no_later(
 ) -> None:
     kept = Kept(scene.loop)
     kept.due_s = due_s
-    kept.subjects.mark("pool")
+    kept.tasks.run_soon("pool")
     scene.loop.rest()
 
     scene.pass_time(next_s - 0.1)
@@ -318,7 +318,7 @@ def test_a_look_says_when_the_next_is_due_and_it_comes_no_later(
 def test_a_subject_that_failed_is_tried_again_ever_more_slowly(scene: Scene) -> None:
     kept = Kept(scene.loop)
     kept.error = StoreUnavailable("away")
-    kept.subjects.mark("pool")
+    kept.tasks.run_soon("pool")
     scene.loop.rest()
 
     for wait_s in (1, 2, 4, 8, 16, 30, 30):

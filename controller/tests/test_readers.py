@@ -14,7 +14,7 @@ from aiohttp import web
 
 from controller import readers
 from controller.issuing import issue_for_metrics
-from controller.readers import ADMITTED_S, Readers, Refusal
+from controller.readers import ADMITTED_S, MetricsAuthorizer, Refusal
 from controller.scraping import serve
 from crds import tls
 from crds.client import Api
@@ -34,7 +34,7 @@ MAY_NOT = says(201, {"status": {"allowed": False, "reason": "no"}})
 
 @dataclass
 class Scene:
-    """Readers before an API server, and what that was asked."""
+    """An authorizer, an API server, and what that was asked."""
 
     server: ApiServer
     api: Api
@@ -42,11 +42,11 @@ class Scene:
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.readers = Readers(self.api, lambda: self.now_s)
+        self.authorizer = MetricsAuthorizer(self.api, lambda: self.now_s)
 
     async def asks(self, authorization: str, *script: Any) -> Refusal | None:  # noqa: ANN401
         self.server.script.extend(map(self._noting, script))
-        refusal = await self.readers.refusal(authorization)
+        refusal = await self.authorizer.check(authorization)
         assert not self.server.script
         return refusal
 
@@ -132,10 +132,10 @@ async def test_no_more_are_asked_about_at_once_than_a_few(
         return await KNOWN(request)
 
     scene.server.script.extend((held, MAY))
-    first = asyncio.create_task(scene.readers.refusal("Bearer t-1"))
+    first = asyncio.create_task(scene.authorizer.check("Bearer t-1"))
     await arrived.wait()
 
-    assert (await scene.readers.refusal("Bearer t-2") or Refusal(0, "")).status == 503
+    assert (await scene.authorizer.check("Bearer t-2") or Refusal(0, "")).status == 503
     go.set()
     assert await first is None
 
@@ -147,18 +147,18 @@ async def test_no_more_are_remembered_than_a_few(
     for n in range(5):
         assert await scene.asks(f"Bearer t-{n}", KNOWN, MAY) is None
 
-    assert len(scene.readers._admitted) <= 2
+    assert len(scene.authorizer._admitted) <= 2
     assert await scene.asks("Bearer t-4") is None
 
 
 async def test_metrics_are_served_over_tls_to_who_may_read_them() -> None:
-    async def refusal(authorization: str) -> Refusal | None:
+    async def check(authorization: str) -> Refusal | None:
         return None if authorization == "Bearer t" else Refusal(401, "who are you?")
 
     pair = issue_for_metrics(datetime.now(UTC))
     context = TlsOptions().context()
     tls.load(context, pair.certificate, pair.key)
-    runner = await serve(("127.0.0.1", 0), context, lambda: b"kmp_leader 1.0\n", refusal)
+    runner = await serve(("127.0.0.1", 0), context, lambda: b"kmp_leader 1.0\n", check)
     url = f"https://127.0.0.1:{runner.addresses[0][1]}/metrics"
     trusting = ssl.create_default_context(cadata=pair.certificate.decode())
     trusting.check_hostname = False

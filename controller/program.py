@@ -1,0 +1,115 @@
+"""One controller process: its servers, its Lease, and the work that it does while it leads.
+
+kopf starts and stops it: see handlers.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from controller import scraping
+from controller.clock import SystemClock
+from controller.health import Health
+from controller.issuing import issue_for_metrics
+from controller.leadership import lead
+from controller.leading import CALLS, Leading
+from controller.metrics import Metrics
+from controller.readers import MetricsAuthorizer
+from crds import tls
+from crds.client import Api
+
+if TYPE_CHECKING:
+    from controller.options import Options
+    from crds.listen import Address
+
+_USER_AGENT = "kubemacpool-controller"
+
+
+class Program:
+    """Start it, wait for `ended`, stop it; `failure` then says why it ended, None: it was told to.
+
+    `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
+    """
+
+    def __init__(self, options: Options, identity: str, kubeconfig: str | None = None) -> None:
+        self.options = options
+        self.kubeconfig = kubeconfig
+        self.ended = asyncio.Event()
+        self.failure: BaseException | None = None
+        self._identity = identity
+        self._health = Health()
+        self._metrics = Metrics(SystemClock().utc)
+        self._servers = contextlib.AsyncExitStack()
+        self._election: asyncio.Task[None] | None = None
+        self._leads: asyncio.Future[Leading] = asyncio.get_running_loop().create_future()
+
+    @property
+    def leading(self) -> Leading:
+        """What this replica does as the leader; only after `start` has returned."""
+        return self._leads.result()
+
+    async def start(self) -> None:
+        """Serve health and metrics, and return when this replica leads.
+
+        Raises OSError, and what the election or the work raises; nothing is left running then.
+        """
+        try:
+            await self._serve()
+            self._election = asyncio.create_task(
+                lead(
+                    self._lead,
+                    namespace=self.options.namespace,
+                    identity=self._identity,
+                    kubeconfig=self.kubeconfig,
+                )
+            )
+            self._election.add_done_callback(lambda _: self.ended.set())
+            either: set[asyncio.Future[Any]] = {self._election, self._leads}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not self._leads.done():
+                self._election.result()
+        except BaseException as error:
+            if not isinstance(error, asyncio.CancelledError):
+                self.failure = error
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the work, hand the Lease back, and close the servers; a second call does nothing."""
+        election, self._election = self._election, None
+        if election is not None:
+            election.cancel()
+            (outcome,) = await asyncio.gather(election, return_exceptions=True)
+            if not isinstance(outcome, asyncio.CancelledError):
+                self.failure = outcome
+        await self._servers.aclose()
+        self.ended.set()  # kopf waits for it, or for 5 s
+
+    async def _lead(self) -> None:
+        self._health.not_ready_because = "addresses already in use are not adopted yet"
+        async with (
+            Api(_USER_AGENT, self.kubeconfig, calls=CALLS) as api,
+            Api(_USER_AGENT, self.kubeconfig, calls=1) as events_api,
+        ):
+            leading = Leading(self.options, api, events_api)
+            leading.show(self._metrics)
+            self._leads.set_result(leading)
+            await leading.run(self._health)
+
+    async def _serve(self) -> None:
+        runner = await self._health.serve(self.options.listen_addr)
+        self._servers.push_async_callback(runner.cleanup)
+        if self.options.metrics_addr is not None:
+            await self._serve_metrics(self.options.metrics_addr)
+
+    async def _serve_metrics(self, where: Address) -> None:
+        """Let leader and standby alike be scraped; the API server is asked about one at a time."""
+        api = await self._servers.enter_async_context(Api(_USER_AGENT, self.kubeconfig, calls=1))
+        clock = SystemClock()
+        authorizer = MetricsAuthorizer(api, clock.monotonic_s)
+        pair, context = issue_for_metrics(clock.utc()), self.options.tls.context()
+        tls.load(context, pair.certificate, pair.key)
+        runner = await scraping.serve(where, context, self._metrics.text, authorizer.check)
+        self._servers.push_async_callback(runner.cleanup)

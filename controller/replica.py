@@ -1,0 +1,106 @@
+"""Wires what one controller knows and decides; `__main__` and the simulations share it.
+
+Everything that waits is outside: the watches that fill the views, the queue, and the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from controller.adoption import Adoption
+from controller.namespaces import Namespaces
+from controller.policing import Collisions
+from controller.repair import repair
+from controller.settling import Reconciler
+from controller.urgency import can_wait
+from controller.views import AllocationView, CarrierView
+from crds.allocation import QUIET_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.events import Event
+    from controller.settling import Clock
+    from crds.mac import MacAddress
+    from crds.objects import Objects
+    from crds.pool import Pool
+    from crds.store import Allocations
+
+
+class Queue(Protocol):
+    """Where addresses wait for their turn (loops.WorkQueue)."""
+
+    def add(self, mac: MacAddress) -> None:
+        """Work on `mac` at once."""
+
+    def add_when_idle(self, mac: MacAddress) -> None:
+        """Work on `mac` when nothing more urgent is left."""
+
+    def add_after(self, mac: MacAddress, in_s: float) -> None:
+        """Work on `mac` in `in_s` seconds at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a replica tells the rest of its program; by default, nothing."""
+
+    record: Callable[[Event], None] = lambda _: None
+    adoption_changed: Callable[[], None] = lambda: None
+    namespaces_changed: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True, eq=False)
+class Replica:
+    """The views, and what is decided from them; `pool` returns the pool in force."""
+
+    allocations: Allocations
+    objects: Objects
+    queue: Queue
+    clock: Clock
+    pool: Callable[[], Pool | None]
+    outputs: Outputs = field(default_factory=Outputs)
+    quiet_s: float = QUIET_S
+    known: AllocationView = field(init=False)
+    carriers: CarrierView = field(init=False)
+    namespaces: Namespaces = field(init=False)
+    adoption: Adoption = field(init=False)
+    collisions: Collisions = field(init=False)
+    _reconciler: Reconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        outputs = self.outputs
+        self.known = AllocationView(self.clock.monotonic_s, self.queue.add)
+        self.carriers = CarrierView(self._carriers_changed)
+        self.namespaces = Namespaces(outputs.namespaces_changed)
+        self.adoption = Adoption(self.known, self.carriers, outputs.adoption_changed)
+        self.collisions = Collisions(self.known, self.namespaces.is_managed, outputs.record)
+        self._reconciler = Reconciler(
+            self.allocations,
+            self.objects,
+            self.known,
+            self.carriers,
+            self.pool,
+            self.clock,
+            self.queue.add_after,
+            self.quiet_s,
+        )
+
+    async def reconcile(self, mac: MacAddress) -> None:
+        """Bring the allocation of `mac` in line with the objects that carry it.
+
+        Raises StoreUnavailable.
+        """
+        self.collisions.look(mac)  # first: objects collide whether or not the rest succeeds
+        await self._reconciler.reconcile(mac)
+        self.adoption.looked_at(mac)
+
+    async def repair(self) -> None:
+        """Read again what the watches may have missed. Raises StoreUnavailable."""
+        await repair(self.allocations, self.objects, self.known, self.carriers, self.queue.add)
+
+    def _carriers_changed(self, mac: MacAddress) -> None:
+        if can_wait(mac, self.known, self.carriers, self.namespaces.is_managed):
+            self.queue.add_when_idle(mac)
+        else:
+            self.queue.add(mac)
