@@ -9,9 +9,10 @@ RUN /opt/kubemacpool/bin/pip install --no-cache-dir --no-compile --require-hashe
  && /opt/kubemacpool/bin/python -m pip uninstall --quiet --yes setuptools pip
 # Compiled here, because nothing can be written where it runs.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kubemacpool/lib
+COPY kube /app/kube
 COPY crds/*.py /app/crds/
-COPY webhook/*.py /app/webhook/
-COPY controller/*.py /app/controller/
+COPY webhook /app/webhook
+COPY controller /app/controller
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}

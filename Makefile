@@ -86,7 +86,7 @@ test-all: venv ## All tests, with all Hypothesis examples and random walks, and 
 
 .PHONY: unit
 unit: venv ## Only the tests that need no control plane (a minute)
-	@$(PYTEST) $(ARGS) -m "not cluster" crds webhook controller bench tests
+	@$(PYTEST) $(ARGS) -m "not cluster" kube crds webhook controller bench simulation deploy
 
 .PHONY: e2e
 e2e: venv ## Only the tests that use a cluster through kubectl; ARGS=--all runs all of them
@@ -106,19 +106,19 @@ bench-compare: venv ## Measure two revisions in turn, and say how they differ (B
 
 .PHONY: cluster-up
 cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external; with KUBEVIRT=true VMs boot
-	@python -m e2e.cluster up
+	@python -m testbed up
 
 .PHONY: cluster-sync
 cluster-sync: venv ## Build the image, bring it to that cluster, install the release
-	@python -m e2e.cluster sync
+	@python -m testbed sync
 
 .PHONY: functest
 functest: venv ## Run the functional tests on that cluster
-	@python -m e2e.cluster functest
+	@python -m testbed functest
 
 .PHONY: cluster-down
 cluster-down: venv ## End what cluster-up and demo started
-	@python -m e2e.cluster down
+	@python -m testbed down
 
 .PHONY: docker-engine
 docker-engine: ## Install and start a Docker Engine where none runs (root; machines to throw away)
@@ -130,26 +130,26 @@ docker-engine-down: ## End the engine that docker-engine started
 
 .PHONY: kubevirt-crds
 kubevirt-crds: venv ## Build KubeVirt's CRDs, with which the demo shows a VM (Go, 3 minutes, once)
-	@python -m e2e.cluster kubevirt-crds
+	@python -m testbed kubevirt-crds
 
 .PHONY: kubevirt-images
 kubevirt-images: venv ## Pull or build the images with which VMs boot on kind (half an hour, once)
-	@python -m e2e.cluster kubevirt-images
+	@python -m testbed kubevirt-images
 
 .PHONY: manifest
 manifest: venv ## Generate deploy/kubemacpool.yaml and its reference, docs/configuration.md
 	@python -m deploy build
-	@python -m docs.generate build
+	@python -m deploy.reference.generate build
 
 .PHONY: manifest-check
 manifest-check: venv
 	@echo "==> manifest-check: deploy/kubemacpool.yaml, docs/configuration.md"
 	@python -m deploy check
-	@python -m docs.generate check
+	@python -m deploy.reference.generate check
 
 .PHONY: image
 image: venv ## Build the image of both programs (IMAGE, BASE) and say what it holds
-	@python -m e2e.cluster.image $(IMAGE) $(if $(BASE),--base $(BASE))
+	@python -m testbed.image $(IMAGE) $(if $(BASE),--base $(BASE))
 
 # --no-strip-extras: pip looks for the newest coverage[toml] if only coverage is pinned.
 UV_COMPILE := uv pip compile -q --upgrade --generate-hashes --no-strip-extras --universal \

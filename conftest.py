@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
-pytest_plugins = ["e2e.cluster.fixtures"]
+pytest_plugins = ["testbed.fixtures"]
 
 _BY_FIXTURE = {
     "cluster": {

@@ -5,6 +5,6 @@
 ours. `python -m bench publish`: a run's report and plot go into the docs.
 
 May hold: what is measured, how it is counted and written down. It uses the test bed of
-`e2e.cluster` and building blocks of `crds` and `webhook`; neither of them knows of it. It asserts
+`testbed` and building blocks of `crds` and `webhook`; neither of them knows of it. It asserts
 nothing about time: it reports.
 """

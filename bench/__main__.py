@@ -19,9 +19,9 @@ from bench.cells import FULL, QUICK
 from bench.machine import describe
 from bench.measure import measure
 from bench.results import write
-from crds.client import ApiError, Unreachable
-from e2e.cluster import external
-from e2e.cluster.progress import say
+from kube.client import ApiError, Unreachable
+from testbed import external
+from testbed.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

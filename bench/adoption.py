@@ -22,17 +22,17 @@ from bench.clients import by_clients
 from bench.machine import describe
 from bench.process import age_s, resident, used_s
 from crds.allocation import MACHINE, State, Stored
-from crds.client import Api
 from crds.resources import ALLOCATIONS, MACHINES, POOLS, SeenPool
-from crds.watch import Follower
 from e2e.audit import CONTROLLER, POLICY, Audit
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import apply_crds
-from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.programs import start_controller
-from e2e.cluster.progress import Progress, say
-from e2e.cluster.release_up import apply_release
+from kube.client import Api
+from kube.watch import Follower
+from testbed import external
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubevirt import apply_crds
+from testbed.kubevirt.machines import Interface, manifest
+from testbed.programs import start_controller
+from testbed.progress import Progress, say
+from testbed.release import apply_release
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from bench.cells import CELLS, SUSTAINED, Lane
 from bench.hooks import PORT, Hook, create_namespaces, label, prepare, start_noop
-from e2e.cluster import processes, programs
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import apply_machine_crds
-from e2e.cluster.progress import Progress
-from e2e.cluster.release_up import Installed, installed
+from testbed import processes, programs
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubevirt import apply_machine_crds
+from testbed.progress import Progress
+from testbed.release import Installed, installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,14 +6,14 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from crds.watch import Follower
+from kube.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from crds.client import Api
     from crds.resources import Resource
-    from crds.watch import View
+    from kube.client import Api
+    from kube.watch import View
 
 T = TypeVar("T")
 

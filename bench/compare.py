@@ -22,8 +22,8 @@ from bench.results import OtherSchema, read
 from bench.tables import Table, times
 from bench.versus import Pair, changes, order
 from bench.worktrees import NotComparable, commit, worktrees
-from e2e.cluster import external, processes
-from e2e.cluster.progress import say
+from testbed import external, processes
+from testbed.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cells import Lane
 from bench.pods import pod
-from e2e.cluster import certificates, processes
-from e2e.cluster.readiness import eventually, wait_ready
+from testbed import certificates, processes
+from testbed.readiness import eventually, wait_ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from e2e.cluster.controlplane import ControlPlane
-    from e2e.cluster.kubectl import Kubectl
+    from testbed.controlplane import ControlPlane
+    from testbed.kubectl import Kubectl
 
 PORT = 8000
 _OURS = "kubemacpool-mutator"

@@ -9,7 +9,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-from e2e.cluster.release import ETCD, KUBERNETES
+from testbed.versions import ETCD, KUBERNETES
 
 _CHECKOUT = Path(__file__).parents[1]
 

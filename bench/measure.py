@@ -26,9 +26,9 @@ from bench.pods import pod
 from bench.process import all_used_s
 from bench.results import Batch, Results
 from bench.sustained import idle, sustain, takes_s
-from crds.client import Api
 from crds.resources import ALLOCATIONS
-from e2e.cluster.progress import say
+from kube.client import Api
+from testbed.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import uvloop
 
 from crds.mac import MacAddress
-from crds.tls import TlsOptions
+from kube.tls import TlsOptions
 from webhook import pods
 from webhook.admission import Allowed, Denied, PodReview, Review
 from webhook.certificate import Pair, Serving
@@ -23,7 +23,7 @@ from webhook.server import application, serve
 from webhook.virtualmachines import plan as machine_plan
 
 if TYPE_CHECKING:
-    from webhook.handlers import Handlers
+    from webhook.handler import Handlers
 
 
 # Group addresses: the controller takes no notice of who carries one.

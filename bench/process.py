@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from e2e.cluster.processes import Process
+    from testbed.processes import Process
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench import plot
 from bench.page import NoMarkers, published
-from e2e.cluster.progress import say
+from testbed.progress import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

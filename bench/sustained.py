@@ -23,14 +23,14 @@ from bench.pods import pod
 from bench.process import all_used_s
 from bench.results import Sustained
 from crds.allocation import QUIET_S
-from e2e.cluster.progress import Progress
+from testbed.progress import Progress
 
 if TYPE_CHECKING:
     import random
 
     from bench.allocations import Allocations
     from bench.bed import Bed
-    from crds.client import Api
+    from kube.client import Api
 
 CLIENTS = 8
 # Of each client, so that a pod lives for some seconds: one that goes before the controller has

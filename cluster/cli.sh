@@ -7,4 +7,4 @@ if [ "${1:-}" != ssh ] || [ $# -lt 2 ]; then
 	exit 2
 fi
 export PYTHONPATH=$here
-exec "$here/.venv/bin/python" -m e2e.cluster ssh -- "${@:2}"
+exec "$here/.venv/bin/python" -m testbed ssh -- "${@:2}"

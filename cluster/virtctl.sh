@@ -3,4 +3,4 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 export PYTHONPATH=$here
-exec "$here/.venv/bin/python" -m e2e.cluster virtctl -- "$@"
+exec "$here/.venv/bin/python" -m testbed virtctl -- "$@"

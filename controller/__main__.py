@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from controller import handlers
-from controller.intervals import BadInterval
-from controller.leadership import LeaseLost, identity
+from controller import watched
+from controller.certificates.intervals import BadInterval
 from controller.options import read_options
 from controller.program import Program
-from crds.listen import start_log
+from kube.leases import LeaseLost, identity
+from kube.listen import start_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ async def _run_once(program: Program) -> Exception | None:
     """Return None after SIGTERM, else why kopf ended early. Raises why the program failed."""
     early_end: Exception | None = None
     try:
-        await handlers.operate(program)
+        await watched.operate(program)
     except Exception as error:  # noqa: BLE001 # whatever it is, the caller decides
         early_end = error
     finally:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from controller.ownership import Claimant, Existing
+    from controller.allocations.ownership import Claimant, Existing
     from crds.allocation import Allocation, Conflict, Root, Stored
     from crds.mac import MacAddress
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from crds.listen import Address
+    from kube.listen import Address
 
 
 class Health:

@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from controller.announcing import EventRecorder
-from controller.certify import Certifier
+from controller.allocations.repair import REPAIR_EVERY_S
+from controller.certificates.keeper import Certifier
 from controller.clock import SystemClock
-from controller.loops import PeriodicTasks, WorkQueue
-from controller.poolkeeper import PoolKeeper
-from controller.repair import REPAIR_EVERY_S
+from controller.pools.keeper import PoolKeeper
 from controller.replica import Outputs, Replica
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, KINDS
 from crds.store import ApiAllocations
-from crds.watch import Follower
+from kube.recorder import EventRecorder
+from kube.watch import Follower
+from kube.workqueue import PeriodicTasks, WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from controller.events import Event
     from controller.health import Health
-    from controller.metrics import Metrics
+    from controller.metrics.families import Metrics
     from controller.options import Options
-    from crds.client import Api
+    from kube.client import Api
+    from kube.events import Event
 
 _log = logging.getLogger("controller")
 # The certificates are checked this often even if none is due, in case the wall clock jumps.

@@ -6,16 +6,16 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from controller.intervals import Intervals
-from crds import tls
+from controller.certificates.intervals import Intervals
 from crds.allocation import QUIET_S
-from crds.listen import address
+from kube import tls
+from kube.listen import address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.listen import Address
-    from crds.tls import TlsOptions
+    from kube.listen import Address
+    from kube.tls import TlsOptions
 
 _OWN, _EXTERNAL = "own", "external"
 

@@ -9,20 +9,20 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from controller import scraping
+from controller.certificates.issuing import issue_for_metrics
 from controller.clock import SystemClock
 from controller.health import Health
-from controller.issuing import issue_for_metrics
-from controller.leadership import lead
 from controller.leading import CALLS, Leading
-from controller.metrics import Metrics
-from controller.readers import MetricsAuthorizer
-from crds import tls
-from crds.client import Api
+from controller.metrics import endpoint
+from controller.metrics.families import Metrics
+from kube import tls
+from kube.authorization import MetricsAuthorizer
+from kube.client import Api
+from kube.leases import lead
 
 if TYPE_CHECKING:
     from controller.options import Options
-    from crds.listen import Address
+    from kube.listen import Address
 
 _USER_AGENT = "kubemacpool-controller"
 
@@ -111,5 +111,5 @@ class Program:
         authorizer = MetricsAuthorizer(api, clock.monotonic_s)
         pair, context = issue_for_metrics(clock.utc()), self.options.tls.context()
         tls.load(context, pair.certificate, pair.key)
-        runner = await scraping.serve(where, context, self._metrics.text, authorizer.check)
+        runner = await endpoint.serve(where, context, self._metrics.text, authorizer.check)
         self._servers.push_async_callback(runner.cleanup)

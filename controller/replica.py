@@ -8,24 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from controller.adoption import Adoption
-from controller.namespaces import Namespaces
-from controller.policing import Collisions
-from controller.repair import repair
-from controller.settling import Reconciler
-from controller.urgency import can_wait
-from controller.views import AllocationView, CarrierView
+from controller.allocations.adoption import Adoption
+from controller.allocations.caches import AllocationView, CarrierView
+from controller.allocations.reconciler import Reconciler
+from controller.allocations.repair import repair
+from controller.allocations.urgency import can_wait
+from controller.collisions.namespaces import Namespaces
+from controller.collisions.tracker import Collisions
 from crds.allocation import QUIET_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from controller.events import Event
-    from controller.settling import Clock
+    from controller.allocations.reconciler import Clock
     from crds.mac import MacAddress
     from crds.objects import Objects
     from crds.pool import Pool
     from crds.store import Allocations
+    from kube.events import Event
 
 
 class Queue(Protocol):

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from crds import kinds
 from crds.allocation import Carrier, Owner, Root
-from crds.client import Api, ApiError
-from crds.joined import Joined
 from crds.resources import KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
-from crds.watch import lacks_crd
+from kube.client import Api, ApiError
+from kube.singleflight import Joined
+from kube.watch import lacks_crd
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress

@@ -22,8 +22,8 @@ from crds.allocation import (
     Stored,
     decode_hook,
 )
+from crds.kubevirt import Reference, controlling_owner, read_instance, read_machine
 from crds.mac import MacAddress, MacRange
-from crds.machines import Reference, controlling_owner, read_instance, read_machine
 from crds.networks import ANNOTATION, carried
 from crds.pool import CollisionPolicy, Pool
 

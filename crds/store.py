@@ -20,9 +20,9 @@ from crds.allocation import (
     Stored,
     encode_hook,
 )
-from crds.client import Api, ApiError, Unreachable
-from crds.nesting import decoded
 from crds.resources import ALLOCATED, ALLOCATIONS, Resource, Seen
+from kube.client import Api, ApiError, Unreachable
+from kube.nesting import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping

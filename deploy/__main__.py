@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from e2e.cluster.locate import find
-from e2e.cluster.progress import say
+from testbed.locate import find
+from testbed.progress import say
 
 HERE = Path(__file__).parent
 MANIFEST = HERE / "kubemacpool.yaml"

@@ -1,6 +1,6 @@
 """Asks the API server who may do what (authorization.k8s.io/v1 SubjectAccessReview)."""
 
-from e2e.cluster.client import Client
+from testbed.client import Client
 
 _RBAC = "rbac.authorization.k8s.io"
 

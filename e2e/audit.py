@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.programs import NAMESPACE
+from testbed.controlplane import ControlPlane
+from testbed.programs import NAMESPACE
 
 CONTROLLER = f"system:serviceaccount:{NAMESPACE}:kubemacpool-controller"
 WEBHOOK = f"system:serviceaccount:{NAMESPACE}:kubemacpool-webhook"

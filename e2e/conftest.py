@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from e2e import audit, pool
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import KubeVirt, Machines, start
-from e2e.cluster.release_up import Installed, installed
 from e2e.pods import OPTED_IN, Shop
+from testbed import external
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import KubeVirt, Machines, start
+from testbed.release import Installed, installed
 
 QUIET_S = 2.0  # Q of the session's release; a test about Q has a release of its own
 

@@ -12,14 +12,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, attach
-from e2e.cluster.kubectl import KubectlFailed
-from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import NotReady, eventually
-from e2e.cluster.release_up import start
 from e2e.demo_vm import show_vm
 from e2e.stage import DemoFailed, Stage, tell, title
+from testbed import external
+from testbed.controlplane import ControlPlane, attach
+from testbed.kubectl import KubectlFailed
+from testbed.progress import Progress
+from testbed.readiness import NotReady, eventually
+from testbed.release import start
 
 STATE = Path(__file__).parents[1] / ".cluster"
 # Q of the protocol, 60 s by default: nobody likes to watch a minute pass.
@@ -75,7 +75,7 @@ def sweep(cluster: ControlPlane) -> None:
 
 def _bring_up(state: Path) -> ControlPlane:
     title("A control plane: etcd, kube-apiserver, kube-controller-manager (about 6 s)")
-    command = [sys.executable, "-m", "e2e.cluster", "up", "--state", str(state)]
+    command = [sys.executable, "-m", "testbed", "up", "--state", str(state)]
     # Also where Docker runs, or VMs are to boot.
     beside_us = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": ""}
     if subprocess.run(command, env=os.environ | beside_us, check=False).returncode:

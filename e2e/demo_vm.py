@@ -1,8 +1,8 @@
 """The demo's virtual machine. KubeVirt's CRDs are real, and none of its programs runs."""
 
-from e2e.cluster.kubevirt import crds
 from e2e.farm import addresses
 from e2e.stage import Stage, title
+from testbed.kubevirt import crds
 
 _VM = "docs/examples/vm.yaml"
 _INTERFACES = ".spec.template.spec.domain.devices.interfaces"

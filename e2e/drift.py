@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from e2e.cluster.kubectl import Kubectl
+from testbed.kubectl import Kubectl
 
 FLUX, ARGO = "kustomize-controller", "argocd-controller"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

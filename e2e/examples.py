@@ -13,8 +13,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from e2e.cluster.readiness import READY_S, eventually
-from e2e.cluster.shell import Cluster, typed
+from testbed.readiness import READY_S, eventually
+from testbed.shell import Cluster, typed
 
 PROJECT = Path(__file__).parents[1]
 _READS = re.compile(r"kubectl (get|describe|explain|wait|logs)\b")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.client import Client, refusal
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import KubeVirt, Machines
-from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.pods import Shop
+from testbed.client import Client, refusal
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import KubeVirt, Machines
+from testbed.kubevirt.machines import Interface, manifest
 
 # The namespace controller looks at what is left ever more slowly.
 NAMESPACE_GOES_S = 180

@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from e2e.cluster.kubectl import Kubectl
+from testbed.kubectl import Kubectl
 
 READER = "e2e-metrics-reader"
 _NAMED = {"metadata": {"name": READER}}

@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from e2e.cluster.client import Client, refusal
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import READY_S
+from testbed.client import Client, refusal
+from testbed.kubectl import Kubectl
+from testbed.readiness import READY_S
 
 T = TypeVar("T")
 

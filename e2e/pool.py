@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from e2e.cluster.connection import Refused
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
 from e2e.pods import OPTED_IN, Shop
+from testbed.connection import Refused
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
 
 CONFIG = ("kubemacpool-mac-range-config", "kubemacpool-system")  # name and namespace
 CONFIG_MAP = ("configmap", CONFIG[0], "-n", CONFIG[1])

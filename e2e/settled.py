@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt.machines import Interface, manifest
 from e2e.farm import LAN, NAT, Farm
 from e2e.pods import Shop
+from testbed.kubectl import Kubectl
+from testbed.kubevirt.machines import Interface, manifest
 
 RANGE = ("0a:00:00:00:10:00", "0a:00:00:00:10:3f")  # small, and most of it in use
 TWINS = ("twin-a", "twin-b")

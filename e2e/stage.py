@@ -3,8 +3,8 @@
 import textwrap
 from dataclasses import dataclass
 
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.shell import Typed, typed
+from testbed.controlplane import ControlPlane
+from testbed.shell import Typed, typed
 
 _WIDTH = 100
 _LONGEST = 120  # a table's row stays whole up to here

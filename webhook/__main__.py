@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from crds import tls
 from crds.allocation import QUIET_S
-from crds.client import Api
-from crds.listen import address, start_log
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, POOLS
 from crds.store import ApiAllocations
-from crds.watch import Follower
+from kube import tls
+from kube.client import Api
+from kube.listen import address, start_log
+from kube.watch import Follower
 from webhook.certificate import SECRETS, Serving
 from webhook.pools import WatchedPools
 from webhook.replica import Surroundings, build
 from webhook.server import application, serve
-from webhook.shelf import Instant
-from webhook.stock import MOST
+from webhook.stock.entries import Instant
+from webhook.stock.filling import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crds import tls
 from crds.resources import Resource
+from kube import tls
 
 if TYPE_CHECKING:
-    from crds.tls import TlsOptions
+    from kube.tls import TlsOptions
 
 _log = logging.getLogger(__name__)
 

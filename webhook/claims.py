@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import Allocation, Stored
-from crds.machines import IN_POD_BRIDGE, POD_NETWORK
+from crds.kubevirt import IN_POD_BRIDGE, POD_NETWORK
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
-from webhook.holders import MacTaken
+from webhook.allocated import STEP
 from webhook.requested import HeldByAnother, claim_allocated, new_pending
-from webhook.taken import STEP
+from webhook.sharing import MacTaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
-    from webhook.holders import Holders
-    from webhook.taken import TakenView
+    from webhook.allocated import TakenView
+    from webhook.sharing import Holders
 
 _log = logging.getLogger(__name__)
 

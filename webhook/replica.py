@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crds.allocation import QUIET_S, STOCK_LIVES_Q
-from crds.watch import Views
+from kube.watch import Views
+from webhook.allocated import AllocatedNames
 from webhook.claims import ClaimByCreate, DryAllocations
-from webhook.demand import Demand
-from webhook.handlers import Handlers
-from webhook.holders import Holders
-from webhook.shelf import Shelf
-from webhook.stock import MOST, ClaimFromStock, Stock
-from webhook.taken import AllocatedNames
+from webhook.handler import Handlers
+from webhook.sharing import Holders
+from webhook.stock.demand import Demand
+from webhook.stock.entries import Shelf
+from webhook.stock.filling import MOST, ClaimFromStock, Stock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from crds.pools import Pools
     from crds.resources import Seen
     from webhook.claims import Locks
-    from webhook.shelf import Instant
+    from webhook.stock.entries import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crds.allocation import KUBEVIRT, MACHINE, Owner
-from crds.machines import Reference
+from crds.kubevirt import Reference
 from crds.networks import ANNOTATION
 from crds.resources import Labels, launched_for
 from webhook.admission import Allowed, Denied, MachineReview, PodReview, Review

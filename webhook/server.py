@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
-    from crds.listen import Address
-    from webhook.handlers import Handlers
+    from kube.listen import Address
+    from webhook.handler import Handlers
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, assert_never
 
+from crds.kubevirt import WHERE, BadMachine, interfaces
 from crds.mac import shown
-from crds.machines import WHERE, BadMachine, interfaces
 from crds.networks import MOST_INTERFACES
 from webhook.admission import Allowed, Denied, MachineReview, Operation, no_name
 from webhook.planning import NOTHING, AskedTwice, Change, Interface, Planned, Unusable
@@ -21,7 +21,7 @@ from webhook.planning import plan as plan_interfaces
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crds import machines
+    from crds import kubevirt
     from crds.mac import MacAddress
     from webhook.admission import Want
 
@@ -79,7 +79,7 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
     assert_never(planned)
 
 
-def _change(review: MachineReview, new: Sequence[machines.Interface]) -> Change:
+def _change(review: MachineReview, new: Sequence[kubevirt.Interface]) -> Change:
     return Change(
         owner=review.owner,
         new=[_interface(interface) for interface in new],
@@ -88,11 +88,11 @@ def _change(review: MachineReview, new: Sequence[machines.Interface]) -> Change:
     )
 
 
-def _interface(read: machines.Interface) -> Interface:
+def _interface(read: kubevirt.Interface) -> Interface:
     return Interface(read.name, read.name, read.network, read.mac, read.is_served, read.is_absent)
 
 
-def _old(review: MachineReview) -> Sequence[machines.Interface]:
+def _old(review: MachineReview) -> Sequence[kubevirt.Interface]:
     if review.old_spec is None:
         return ()
     try:
@@ -101,7 +101,7 @@ def _old(review: MachineReview) -> Sequence[machines.Interface]:
         return ()
 
 
-def _names_once(new: Sequence[machines.Interface]) -> None:
+def _names_once(new: Sequence[kubevirt.Interface]) -> None:
     """Raise BadMachine if two interfaces have one name."""
     names: dict[str, int] = {}
     for position, interface in enumerate(new):

@@ -20,13 +20,13 @@ from bench.scale.load import create_pods
 from bench.scale.place import Place, Programs, memory, place
 from crds.resources import ALLOCATIONS, PODS
 from e2e.audit import CONTROLLER, Audit
-from e2e.cluster.progress import say
+from testbed.progress import say
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from crds.client import Api
     from crds.mac import MacAddress
+    from kube.client import Api
 
 _CLIENTS = 32
 YOUNG, OLD = "younger than Q", "older than Q"

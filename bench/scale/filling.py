@@ -23,12 +23,12 @@ from crds.allocation import Allocation, State
 from crds.mac import MacAddress
 from crds.resources import ALLOCATIONS
 from crds.store import AlreadyAllocated, ApiAllocations
-from e2e.cluster.progress import Progress
 from e2e.pool import configure
+from testbed.progress import Progress
 
 if TYPE_CHECKING:
     from bench.scale.place import Place
-    from crds.client import Api
+    from kube.client import Api
 
 _FIRST = 0x0A_00_00_00_00_00
 _LEVELS = (0.0, 90.0, 99.0, 99.9)  # per cent

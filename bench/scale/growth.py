@@ -18,7 +18,7 @@ from bench.scale.ledger import Ledger
 from bench.scale.load import MACHINE_INTERFACES, create_pods, delete_pods, seed
 from bench.scale.place import Place, place
 from crds.resources import ALLOCATIONS
-from e2e.cluster.progress import Progress
+from testbed.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.scale.figures import Writes
 from crds.allocation import State
-from e2e.cluster.progress import PERIOD_S, say
+from testbed.progress import PERIOD_S, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -12,13 +12,13 @@ import msgspec
 
 from bench.clients import by_clients
 from crds.allocation import Allocation, Source, State
-from crds.client import Api, ApiError, Unreachable
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.resources import MACHINES, PODS, read_pod
 from crds.store import ApiAllocations
-from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.progress import Progress
+from kube.client import Api, ApiError, Unreachable
+from testbed.kubevirt.machines import Interface, manifest
+from testbed.progress import Progress
 
 T = TypeVar("T")
 

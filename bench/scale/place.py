@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from bench.hooks import create_namespaces, label, start_noop
 from bench.process import age_s, resident
 from bench.scale.figures import Lane, Memory, Start
-from crds.client import Api
 from e2e.audit import CONTROLLER
-from e2e.cluster import accounts, processes
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import apply_machine_crds
-from e2e.cluster.programs import NAMESPACE, Program, start_controller, start_webhook
-from e2e.cluster.progress import Progress
-from e2e.cluster.readiness import NotReady, answers, eventually
-from e2e.cluster.release_up import apply_release, stop, wait_in_force
+from kube.client import Api
+from testbed import accounts, processes
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubevirt import apply_machine_crds
+from testbed.programs import NAMESPACE, Program, start_controller, start_webhook
+from testbed.progress import Progress
+from testbed.readiness import NotReady, answers, eventually
+from testbed.release import apply_release, stop, wait_in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

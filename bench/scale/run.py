@@ -23,11 +23,11 @@ from bench.scale.figures import Results
 from bench.scale.ledger import NeverCame
 from bench.scale.report import markdown, text
 from crds.allocation import QUIET_S
-from crds.client import ApiError, Unreachable
 from crds.store import StoreUnavailable
-from e2e.cluster import external
-from e2e.cluster.progress import say
-from e2e.cluster.readiness import NotReady
+from kube.client import ApiError, Unreachable
+from testbed import external
+from testbed.progress import say
+from testbed.readiness import NotReady
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller import __main__ as main
-from controller import handlers
-from controller.leadership import LeaseLost
+from controller import watched
 from controller.options import read_options
+from kube.leases import LeaseLost
 
 if TYPE_CHECKING:
     from controller.program import Program
@@ -39,7 +39,7 @@ class Operator:
 @pytest.fixture
 def operator(monkeypatch: pytest.MonkeyPatch) -> Operator:
     operator = Operator([])
-    monkeypatch.setattr(handlers, "operate", operator)
+    monkeypatch.setattr(watched, "operate", operator)
     monkeypatch.setattr(main, "_FIRST_WAIT_S", 0.001)
     return operator
 
@@ -74,7 +74,7 @@ async def test_a_fault_of_the_program_ends_the_process_with_its_error(
         program.failure = ZeroDivisionError("ours")
         raise RuntimeError("kopf's view of it")
 
-    monkeypatch.setattr(handlers, "operate", operate)
+    monkeypatch.setattr(watched, "operate", operate)
 
     with pytest.raises(ZeroDivisionError, match="ours"):
         await main.run(OPTIONS)

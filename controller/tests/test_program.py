@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from controller.leadership import LEASE
-from controller.tests.conftest import NAMESPACE
+from controller.conftest import NAMESPACE
+from kube.leases import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from e2e.cluster.controlplane import ControlPlane
-    from e2e.cluster.kubectl import Kubectl
+    from testbed.controlplane import ControlPlane
+    from testbed.kubectl import Kubectl
 
 CHECKOUT = Path(__file__).parents[2]
 LEADS = "every address in use has an allocation"

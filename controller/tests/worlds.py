@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from controller.actions import Facts
-from controller.ownership import claimants, existing
+from controller.allocations.ownership import claimants, existing
 from crds.allocation import Allocation, Carrier, Conflict, Owner, Root, Source, State, Stored
 from crds.mac import MacAddress
 from crds.networks import Attachment

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.client import Api
-from crds.tests.api_server import ApiServer, serving
-from e2e.cluster.accounts import kubeconfig_of
-from e2e.cluster.readiness import eventually
+from kube.client import Api
+from kube.tests.api_server import ApiServer, serving
+from testbed.accounts import kubeconfig_of
+from testbed.readiness import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from e2e.cluster.controlplane import ControlPlane
+    from testbed.controlplane import ControlPlane
 
 _CONTRACTS = ("contract", "contract_objects", "contract_machines")
 pytest.register_assert_rewrite(*(f"crds.tests.{name}" for name in _CONTRACTS))

@@ -17,13 +17,13 @@ from crds.networks import ANNOTATION
 from crds.resources import KINDS, Seen
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from crds.tests.fake_ports import FakeAllocations, FakeClient, FakeObjects
-from crds.tests.fake_watch import FakeWatch
 from crds.tests.gates import Call, Gate, let_through
+from kube.tests.fake_watch import FakeWatch
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.tests.kubevirt import Manifest
-    from crds.watch import View
+    from kube.watch import View
 
 
 class ObjectExists(Exception):

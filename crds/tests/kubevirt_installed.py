@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 from crds.allocation import INSTANCE, MACHINE
-from crds.client import ApiError
 from crds.resources import CRDS, KINDS
 from crds.tests.kubevirt import crd
+from kube.client import ApiError
 
 if TYPE_CHECKING:
-    from crds.client import Api
+    from kube.client import Api
 
 BOTH = (MACHINE, INSTANCE)
 _WAIT_S = 20.0  # for what the API server does within a second or two

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.resources import Seen
     from crds.tests.kubevirt import Manifest
-    from crds.watch import View
+    from kube.watch import View
 
 
 class FakeWorld:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds import watch
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
 from crds.objects import ApiObjects, members
 from crds.resources import INSTANCES, MACHINES
@@ -17,13 +16,14 @@ from crds.store import StoreUnavailable
 from crds.tests.kubevirt import Nic, instance, machine
 from crds.tests.kubevirt_installed import install, serve, take_away
 from crds.tests.world import MAC
-from crds.watch import Follower
+from kube import watch
+from kube.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from crds.client import Api
     from crds.resources import Resource
+    from kube.client import Api
 
 ROOT = (MACHINE, "default", "db")
 DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")

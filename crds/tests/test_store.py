@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from crds.client import Api, ApiError
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.objects import ApiObjects
@@ -20,14 +19,15 @@ from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
 from crds.tests.kubevirt_installed import install
 from crds.tests.world import PENDING
-from crds.watch import Follower
+from kube.client import Api, ApiError
+from kube.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from crds.allocation import Carrier, Stored
     from crds.tests.kubevirt import Manifest
-    from crds.watch import View
+    from kube.watch import View
 
 _AT_ONCE = b'{"gracePeriodSeconds":0}'
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crds.objects import Objects
     from crds.store import Allocations
     from crds.tests.kubevirt import Manifest
-    from crds.watch import View
+    from kube.watch import View
 
 MAC = MacAddress.parse("02:00:00:00:00:2a")
 POD = Owner(api_version="v1", kind="Pod", namespace="default", name="samplepod", interface="net1")

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import install
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.kind.kubevirt import count_storage
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import whole
-from e2e.cluster.on_kind import OnKind
-from e2e.cluster.provider import STATE, Provider, chosen
-from e2e.cluster.release_up import wait_in_force
 from e2e.farm import OPT_IN_VMS
 from e2e.functest.ranch import Ranch
 from e2e.functest.town import Town
 from e2e.pods import OPT_IN
+from testbed import release_on_nodes
+from testbed.kind import KindCluster
+from testbed.kind.kubevirt import count_storage
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import whole
+from testbed.provider import STATE, Provider, chosen
+from testbed.provider_kind import OnKind
+from testbed.release import wait_in_force
 
 _DEFAULT_STATE = Path(__file__).parents[2] / ".cluster"
 
@@ -32,7 +32,7 @@ def provider() -> Provider:
 def kubectl(provider: Provider) -> Kubectl:
     """Kubectl as an administrator of a cluster on which the release serves."""
     kubectl = provider.kubectl
-    install.rolled_out(kubectl)
+    release_on_nodes.rolled_out(kubectl)
     wait_in_force(kubectl)
     return kubectl
 
@@ -52,7 +52,7 @@ def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
     own = Town(kubectl, namespace)
     own.attach("front", "back", "storage")
     yield own
-    install.rolled_out(kubectl)  # whatever the test did to the programs is over
+    release_on_nodes.rolled_out(kubectl)  # whatever the test did to the programs is over
 
 
 @pytest.fixture(scope="session")

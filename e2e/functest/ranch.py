@@ -5,11 +5,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.kubevirt.whole import ANYWHERE, TAP
-from e2e.cluster.readiness import eventually
 from e2e.farm import NAT, Pasture
 from e2e.functest.town import START_S, Town
+from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.whole import ANYWHERE, TAP
+from testbed.readiness import eventually
 
 # A guest in software emulation on two busy cores: 12 s when they are idle.
 BOOT_S = 300.0

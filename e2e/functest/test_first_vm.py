@@ -2,12 +2,12 @@
 
 import pytest
 
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.provider import Provider
 from e2e.examples import examples, follow
 from e2e.farm import NAMESPACE_GOES_S
 from e2e.functest.ranch import BOOT_S
+from testbed.kind import KindCluster
+from testbed.kubectl import Kubectl
+from testbed.provider import Provider
 
 _DEFAULT_NODES = 2
 

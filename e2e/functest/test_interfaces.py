@@ -2,10 +2,10 @@
 
 import json
 
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.readiness import eventually
 from e2e.functest.town import Town
 from e2e.pods import NETWORKS, OPT_IN, Shop, manifest
+from testbed.kind import KindCluster
+from testbed.readiness import eventually
 
 
 def test_one_interface_carries_the_address_of_its_allocation(town: Town) -> None:

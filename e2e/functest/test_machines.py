@@ -2,10 +2,10 @@
 
 import json
 
-from e2e.cluster.kubevirt.machines import asked_for
 from e2e.farm import NAT
 from e2e.functest.ranch import FRONT, Ranch, given, reported
 from e2e.functest.town import STATUS
+from testbed.kubevirt.machines import asked_for
 
 
 def test_a_guest_carries_the_addresses_of_its_allocations_and_so_does_all_that_is_between(

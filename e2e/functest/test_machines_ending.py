@@ -2,9 +2,9 @@
 
 import secrets
 
-from e2e.cluster.kubevirt.machines import Interface, asked_for
 from e2e.farm import NAT
 from e2e.functest.ranch import FRONT, Ranch, reported
+from testbed.kubevirt.machines import Interface, asked_for
 
 # Longer than any test waits: what ends such a guest is what is typed on its console.
 LONG_S = 900

@@ -2,9 +2,9 @@
 
 import pytest
 
-from e2e.cluster.kubevirt.machines import asked_for
 from e2e.farm import NAT
 from e2e.functest.ranch import BOOT_S, FRONT, Ranch, reported
+from testbed.kubevirt.machines import asked_for
 
 
 @pytest.mark.usefixtures("kind")

@@ -1,8 +1,8 @@
 """A node loses its power and comes back: its pods keep their addresses all the while."""
 
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.readiness import eventually
 from e2e.functest.town import START_S, Town, is_ready
+from testbed.kind import KindCluster
+from testbed.readiness import eventually
 
 
 def test_a_node_that_is_killed_and_started_brings_its_pods_back(

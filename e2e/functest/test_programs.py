@@ -6,19 +6,22 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from e2e import pool
-from e2e.cluster import install
-from e2e.cluster.kind import KindCluster
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import wait_in_force
 from e2e.conftest import fresh_namespace
 from e2e.functest.town import Town, is_ready
 from e2e.load import Crowd
 from e2e.pods import OPT_IN
+from testbed import release_on_nodes
+from testbed.kind import KindCluster
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
+from testbed.release import wait_in_force
 
 LAN = [{"name": "front"}]
-INSTALLED = ("-n", install.NAMESPACE)
-WEBHOOK, CONTROLLER = f"deployment/{install.WEBHOOK}", f"deployment/{install.CONTROLLER}"
+INSTALLED = ("-n", release_on_nodes.NAMESPACE)
+WEBHOOK, CONTROLLER = (
+    f"deployment/{release_on_nodes.WEBHOOK}",
+    f"deployment/{release_on_nodes.CONTROLLER}",
+)
 WEBHOOK_PODS = ("-l", "control-plane=mac-controller-manager", *INSTALLED)
 REFUSED = 'failed calling webhook "mutatepods.kubemacpool.io"'
 # One node may run both replicas: the one in the pod is known by its environment.
@@ -84,7 +87,7 @@ def test_without_any_webhook_only_those_who_need_it_are_refused(town: Town, crit
         critical.run("platform", LAN)
     finally:
         town.kubectl("scale", WEBHOOK, *INSTALLED, f"--replicas={replicas}")
-        install.rolled_out(town.kubectl)
+        release_on_nodes.rolled_out(town.kubectl)
         wait_in_force(town.kubectl)
     town.run("web", LAN)
 
@@ -139,6 +142,6 @@ def test_when_the_leading_controller_is_killed_or_freezes_addresses_are_bound_ag
 
 def holder(kubectl: Kubectl) -> str:
     """The pod that holds the Lease."""
-    lease = kubectl.json("get", "lease", install.CONTROLLER, *INSTALLED)
+    lease = kubectl.json("get", "lease", release_on_nodes.CONTROLLER, *INSTALLED)
     name: str = lease["spec"]["holderIdentity"]
     return name

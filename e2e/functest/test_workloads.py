@@ -2,8 +2,8 @@
 
 import json
 
-from e2e.cluster.readiness import eventually
 from e2e.functest.town import START_S, Town, annotations, macs, pod_spec
+from testbed.readiness import eventually
 
 LAN = [{"name": "front"}]
 

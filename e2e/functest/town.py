@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
 from e2e.pods import NETWORKS, Shop
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
 
 # Q of the protocol is 60 s, and an address whose owner lived for less waits for it once or twice.
 RELEASE_S = 240.0

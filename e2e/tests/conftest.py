@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import KubeVirt
-from e2e.cluster.release_up import Installed
 from e2e.conftest import fresh_namespace
 from e2e.farm import OPTED_IN_VMS, Farm
 from e2e.pods import OPTED_IN
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import KubeVirt
+from testbed.release import Installed
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import external, processes
+from testbed import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
 PLAIN, NO_OP, CONSTANT = "not opted in", "no-op webhook", "constant patch"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster import external, processes
+from testbed import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
 SIZES = [0, 100, 500]

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from e2e import metrics, pool
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed
 from e2e.conftest import fresh_namespace
 from e2e.metrics import Scrape
 from e2e.pods import OPTED_IN, Shop
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
+from testbed.release import Installed
 
 OURS = "0a:00:00:00:0c:"
 COLLIDING = "reason=MACCollision,involvedObject.name={}"

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
 from e2e.pods import Shop
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
 
 
 def test_a_new_range_is_in_force_without_a_restart_and_unassigns_nobody(

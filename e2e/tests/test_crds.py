@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.client import Client, refusal
-from e2e.cluster.connection import Refused
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.release_up import apply_release
+from testbed.client import Client, refusal
+from testbed.connection import Refused
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.release import apply_release
 
 CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"  # may bind
 CRDS = ("macallocations.kubemacpool.io", "macpools.kubemacpool.io")

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import conftest
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.programs import start_controller, start_webhook
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed, start
 from e2e.load import Crowd
 from e2e.pods import Shop
+from testbed.controlplane import ControlPlane
+from testbed.programs import start_controller, start_webhook
+from testbed.readiness import eventually
+from testbed.release import Installed, start
 
 QUIET_S = 10.0  # longer than a request of one of 32 clients takes on a busy machine
 

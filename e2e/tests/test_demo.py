@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import external, locate, release
-from e2e.cluster.controlplane import attach
-from e2e.cluster.kubevirt import crds
+from testbed import external, locate, versions
+from testbed.controlplane import attach
+from testbed.kubevirt import crds
 
 CHECKOUT = Path(__file__).parents[2]
 SHOWN = (
@@ -53,7 +53,7 @@ def without_kubevirt(folder: Path) -> dict[str, str]:
     """The environment of a machine that has the control plane, and nothing of KubeVirt."""
     assets = folder / "assets"
     assets.mkdir()
-    for name, path in locate.find(release.CONTROL_PLANE).items():
+    for name, path in locate.find(versions.CONTROL_PLANE).items():
         (assets / name).symlink_to(path)
     return {"KUBEBUILDER_ASSETS": str(assets), "KUBEMACPOOL_CACHE": str(folder / "cache")}
 

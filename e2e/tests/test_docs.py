@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.cluster import external
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import KubeVirt, Machines, apply_machine_crds
-from e2e.cluster.release_up import Installed, installed
 from e2e.demo import sweep
 from e2e.examples import PROJECT, blocks, examples, follow
+from testbed import external
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubevirt import KubeVirt, Machines, apply_machine_crds
+from testbed.release import Installed, installed
 
 DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
 MACHINES_PAGE = "docs/virtual-machines.md"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import pool
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.programs import start_controller, start_webhook
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed, apply_release, installed
 from e2e.load import Crowd
 from e2e.pods import NETWORKS, OPTED_IN, Shop
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.programs import start_controller, start_webhook
+from testbed.readiness import eventually
+from testbed.release import Installed, apply_release, installed
 
 QUIET = ("--quiet-s", "10")
 

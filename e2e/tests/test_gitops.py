@@ -16,16 +16,16 @@ import yaml
 
 from e2e import drift, pods, pool
 from e2e.audit import Audit
-from e2e.cluster.client import refusal
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds
-from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed
-from e2e.cluster.shell import typed
 from e2e.farm import OPTED_IN_VMS
 from e2e.pods import NETWORKS, Shop, declaration
+from testbed.client import refusal
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import apply_machine_crds
+from testbed.kubevirt.machines import Interface, manifest
+from testbed.readiness import eventually
+from testbed.release import MANIFEST, Installed
+from testbed.shell import typed
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/gitops.md").read_text()

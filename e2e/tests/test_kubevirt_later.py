@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.audit import CONTROLLER, Audit
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
-from e2e.cluster.kubevirt.machines import Interface
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed, installed
 from e2e.farm import OPTED_IN_VMS, Pasture
 from e2e.pods import OPTED_IN
+from testbed.controlplane import ControlPlane
+from testbed.kubevirt import apply_machine_crds, remove_crds
+from testbed.kubevirt.machines import Interface
+from testbed.readiness import eventually
+from testbed.release import Installed, installed
 
 ASKED_AGAIN = 2
 OUTSIDE = "0a:00:00:00:0f:"

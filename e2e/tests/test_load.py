@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from kubernetes.config import ConfigException
 
-from e2e.cluster.readiness import eventually
 from e2e.load import Crowd
+from testbed.readiness import eventually
 
 
 def test_a_client_that_cannot_say_what_it_wants_fails_its_crowd(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import json
 import re
 
-from e2e.cluster.client import refusal
-from e2e.cluster.kubevirt.machines import NETWORKS, Interface, manifest
 from e2e.farm import LAN, NAMESPACE_GOES_S, NAT, Farm
+from testbed.client import refusal
+from testbed.kubevirt.machines import NETWORKS, Interface, manifest
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
 

@@ -16,17 +16,17 @@ import pytest
 
 from e2e import pool
 from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit, resource
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubevirt import KubeVirt, start
-from e2e.cluster.programs import start_controller
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import apply_release
-from e2e.cluster.release_up import start as start_programs
-from e2e.cluster.shell import typed
 from e2e.farm import OPT_IN_VMS, Farm
 from e2e.load import Crowd
 from e2e.pods import OPT_IN, Shop
 from e2e.settled import FINALIZER, RANGE, TWINS, Settled, leave_go_manager
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubevirt import KubeVirt, start
+from testbed.programs import start_controller
+from testbed.readiness import eventually
+from testbed.release import apply_release
+from testbed.release import start as start_programs
+from testbed.shell import typed
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "moving-from-the-go-manager.md").read_text()
 NEWCOMERS = 20

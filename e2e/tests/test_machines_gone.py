@@ -2,8 +2,8 @@
 
 import pytest
 
-from e2e.cluster.kubevirt.machines import asked_for
 from e2e.farm import LAN, NAMESPACE_GOES_S, Farm
+from testbed.kubevirt.machines import asked_for
 
 
 @pytest.mark.parametrize("how", ["background", "foreground"])

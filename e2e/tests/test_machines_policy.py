@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import metrics, pool
-from e2e.cluster.client import refusal
-from e2e.cluster.connection import Answer, Refused
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt.machines import Interface, manifest
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed
 from e2e.farm import LAN, Farm
 from e2e.metrics import Scrape
+from testbed.client import refusal
+from testbed.connection import Answer, Refused
+from testbed.kubectl import Kubectl
+from testbed.kubevirt.machines import Interface, manifest
+from testbed.readiness import eventually
+from testbed.release import Installed
 
 OURS = "0a:00:00:00:0d:"
 _COLLIDING = "reason=MACCollision,involvedObject.name={}"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.client import refusal
-from e2e.cluster.kubevirt.machines import Interface
-from e2e.cluster.readiness import eventually
 from e2e.copies import Copies
 from e2e.farm import NAT, Farm
+from testbed.client import refusal
+from testbed.kubevirt.machines import Interface
+from testbed.readiness import eventually
 
 OURS = "0a:00:00:00:0e:"
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from e2e.cluster.kubevirt.machines import Interface, asked_for
 from e2e.farm import LAN, NAT, Farm, addresses
+from testbed.kubevirt.machines import Interface, asked_for
 
 MORE = Interface("more", "more")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.release_up import Installed
+from testbed.kubectl import Kubectl
+from testbed.release import Installed
 
 PROJECT = Path(__file__).parents[2]
 OPERATORS = ("ServiceMonitor", "PrometheusRule")  # kinds that come with the Prometheus operator

@@ -11,16 +11,16 @@ import yaml
 
 from e2e import pool
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.cluster.certificates import Pair, authority
-from e2e.cluster.client import Client
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.locate import find_cert_manager
-from e2e.cluster.programs import NAMESPACE, SERVICE, start_controller, start_webhook
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, remove_release, stop, wait_in_force
 from e2e.pods import Shop
 from e2e.rights import asked, granted, idle, missing, refused
+from testbed.certificates import Pair, authority
+from testbed.client import Client
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.locate import find_cert_manager
+from testbed.programs import NAMESPACE, SERVICE, start_controller, start_webhook
+from testbed.readiness import eventually
+from testbed.release import MANIFEST, Installed, remove_release, stop, wait_in_force
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomization.yaml"))

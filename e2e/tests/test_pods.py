@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed
 from e2e.conftest import fresh_namespace
 from e2e.pods import NETWORKS, OPTED_IN, Shop, manifest
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
+from testbed.release import Installed
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
 OURS = "0a:00:00:00:"  # addresses of the tests' own, outside the pool's range

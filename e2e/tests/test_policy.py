@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from e2e.access import bind_role, may
-from e2e.cluster.client import Client, refusal
-from e2e.cluster.connection import Refused
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import POLICY
+from testbed.client import Client, refusal
+from testbed.connection import Refused
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.readiness import eventually
+from testbed.release import POLICY
 
 PROJECT = Path(__file__).parents[2]
 OURS = [

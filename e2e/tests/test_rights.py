@@ -15,17 +15,17 @@ import yaml
 
 from e2e import metrics, pool
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.cluster.client import Client, refusal
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
-from e2e.cluster.kubevirt.machines import Interface
-from e2e.cluster.programs import NAMESPACE, start_controller
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, Installed, installed, remove_release
 from e2e.farm import LAN, OPTED_IN_VMS, Pasture
 from e2e.pods import OPTED_IN, Shop
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
+from testbed.client import Client, refusal
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import apply_machine_crds, remove_crds
+from testbed.kubevirt.machines import Interface
+from testbed.programs import NAMESPACE, start_controller
+from testbed.readiness import eventually
+from testbed.release import MANIFEST, Installed, installed, remove_release
 
 QUIET_S = 1
 ALLOCATIONS = "macallocations"
@@ -34,8 +34,8 @@ DRY = "--dry-run=server"
 OURS = "0a:00:00:00:0b:"
 # What runs every ten minutes, every second: else the session would last as long.
 OFTEN = """
-import controller.repair
-controller.repair.REPAIR_EVERY_S = 1.0
+import controller.allocations.repair
+controller.allocations.repair.REPAIR_EVERY_S = 1.0
 """
 
 

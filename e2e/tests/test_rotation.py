@@ -23,14 +23,14 @@ from kubernetes.client import ApiException, CoreV1Api
 from kubernetes.config import new_client_from_config
 
 from e2e import metrics
-from e2e.cluster.client import Client
-from e2e.cluster.connection import Refused
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.programs import NAMESPACE, SERVICE, Program, start_controller
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import Installed
 from e2e.conftest import QUIET_S, fresh_namespace
 from e2e.pods import OPT_IN, manifest
+from testbed.client import Client
+from testbed.connection import Refused
+from testbed.controlplane import ControlPlane
+from testbed.programs import NAMESPACE, SERVICE, Program, start_controller
+from testbed.readiness import eventually
+from testbed.release import Installed
 
 AUTHORITY = "kubemacpool-mutator-ca"
 MUTATOR = "kubemacpool-mutator"

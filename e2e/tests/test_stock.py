@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from e2e.cluster.client import refusal
-from e2e.cluster.controlplane import ControlPlane, ephemeral
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.programs import start_controller, start_webhook
-from e2e.cluster.release_up import Installed, installed
 from e2e.pods import OPTED_IN, Shop, name_of
+from testbed.client import refusal
+from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubectl import Kubectl
+from testbed.programs import start_controller, start_webhook
+from testbed.release import Installed, installed
 
 QUIET_S = 3.0  # V is 15 s, and what nobody came for goes after 21 s
 QUIET = ("--quiet-s", f"{QUIET_S:g}")

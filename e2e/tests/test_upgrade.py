@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.cluster.client import Client
-from e2e.cluster.controlplane import ControlPlane
-from e2e.cluster.kubectl import Kubectl
-from e2e.cluster.kubevirt import apply_machine_crds, remove_crds
-from e2e.cluster.programs import NAMESPACE
-from e2e.cluster.readiness import eventually
-from e2e.cluster.release_up import MANIFEST, apply_release, start, stop, wait_in_force
 from e2e.farm import LAN, OPTED_IN_VMS, Pasture
 from e2e.load import Crowd
 from e2e.pods import OPTED_IN, Shop, declaration
+from testbed.client import Client
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import apply_machine_crds, remove_crds
+from testbed.programs import NAMESPACE
+from testbed.readiness import eventually
+from testbed.release import MANIFEST, apply_release, start, stop, wait_in_force
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
 MUTATOR = ("mutatingwebhookconfiguration", "kubemacpool-mutator")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crds.pools import only
 from crds.tests.fake import FakeCluster
-from crds.tls import TlsOptions
+from kube.tls import TlsOptions
 from webhook.certificate import Serving
 from webhook.server import application, serve
 from webhook.tests.authority import pair

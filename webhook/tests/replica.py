@@ -15,7 +15,7 @@ from webhook import review as wire
 from webhook.admission import Want
 from webhook.replica import Surroundings, build
 from webhook.requested import new_pending
-from webhook.shelf import Instant
+from webhook.stock.entries import Instant
 from webhook.tests.reviews import OWNER, body, mac, pool
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.tls import TlsOptions
+from kube.tls import TlsOptions
 from webhook.certificate import Pair, Serving, read_secret
 from webhook.tests.authority import pair, rsa_chain
 

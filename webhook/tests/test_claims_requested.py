@@ -13,7 +13,7 @@ from crds.pool import Pool
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
-from webhook.holders import MacTaken
+from webhook.sharing import MacTaken
 from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
 from webhook.tests.reviews import mac, pool
 

@@ -4,7 +4,7 @@ import pytest
 
 from crds.tests.fake import FakeCluster
 from webhook.claims import DryAllocations, PoolExhausted
-from webhook.holders import MacTaken
+from webhook.sharing import MacTaken
 from webhook.tests.replica import Replica, bound, want
 from webhook.tests.reviews import mac, pool
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from crds.allocation import INSTANCE, MACHINE, State
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
-from webhook import handlers
+from webhook import handler
 from webhook.claims import DEADLINE_S
 from webhook.tests.launched import (
     GET_VM,
@@ -201,7 +201,7 @@ async def test_where_its_vmi_cannot_be_read_a_launcher_is_to_be_tried_again(call
 async def test_a_vmi_that_is_not_answered_for_is_no_reason_to_answer_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(handlers, "DEADLINE_S", 0.0)
+    monkeypatch.setattr(handler, "DEADLINE_S", 0.0)
     cluster = FakeCluster(gate=Hold(lambda call: call.port == "object"))
     vmi = run(cluster, nic("front"), of_vm=False)
 
@@ -228,7 +228,7 @@ class Recorded:
 async def test_the_claims_have_the_time_that_the_read_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(handlers, "DEADLINE_S", 1000.0)
+    monkeypatch.setattr(handler, "DEADLINE_S", 1000.0)
     cluster = FakeCluster()
     replica = Replica(cluster)
     recorded = Recorded(replica.claims)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from crds.client import Api
-from crds.tests.api_server import ApiServer, page, says, serving
+from kube.client import Api
+from kube.tests.api_server import ApiServer, page, says, serving
 from webhook.__main__ import read_arguments, run
 from webhook.server import serve
 from webhook.tests.program import CERTIFICATE, GOOD, Program

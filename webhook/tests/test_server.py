@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING
 
 from crds.tests.gates import Fail, Hold
-from webhook import claims, handlers
+from webhook import claims, handler
 from webhook.tests.program import GOOD
 from webhook.tests.replica import bound, calls_to
 from webhook.tests.reviews import body, mac, patched, pod, pool, request
@@ -98,7 +98,7 @@ async def test_an_api_server_that_is_away_is_a_reason_to_retry(program: Program)
 async def test_an_api_server_that_does_not_answer_is_a_reason_to_retry(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "DEADLINE_S", 0.0)
+    monkeypatch.setattr(handler, "DEADLINE_S", 0.0)
     monkeypatch.setattr(claims, "_ENDING_S", 0.0)
     program.cluster.gate = Hold(calls_to("create"))
 

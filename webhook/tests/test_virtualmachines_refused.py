@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from crds import machines as module
-from crds.machines import Interface
+from crds import kubevirt as module
+from crds.kubevirt import Interface
 from webhook import virtualmachines
 from webhook.admission import Denied, MachineReview
 from webhook.tests.machines import (

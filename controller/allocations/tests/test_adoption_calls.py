@@ -1,0 +1,125 @@
+"""What a first start costs: one create for each address in use, and no read for any of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from controller.allocations.adoption import Adoption
+from controller.allocations.caches import AllocationView, CarrierView
+from controller.allocations.reconciler import Reconciler
+from controller.allocations.repair import repair
+from crds.allocation import INSTANCE, MACHINE
+from crds.mac import MacAddress
+from crds.resources import KINDS
+from crds.tests.fake import FakeCluster
+from crds.tests.kubevirt import Nic, instance, launcher, machine
+from kube.workqueue import WorkQueue
+
+if TYPE_CHECKING:
+    from crds.allocation import Stored
+
+SIZES = pytest.mark.parametrize("machines", [1, 10, 200])
+
+
+@dataclass
+class Start:
+    """A controller's start on a cluster that was in use before, and the calls that it made."""
+
+    cluster: FakeCluster = field(default_factory=FakeCluster)
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        client = self.cluster.client("controller")
+        self.queue = WorkQueue()
+        self.known = AllocationView(self.monotonic_s, self.queue.add)
+        self.carriers = CarrierView(self.queue.add)
+        self.allocations, self.objects = client.allocations, client.objects
+        self.adoption = Adoption(self.known, self.carriers, lambda: None)
+        self.reconciler = Reconciler(
+            self.allocations,
+            self.objects,
+            self.known,
+            self.carriers,
+            lambda: None,
+            self,
+            lambda _, __: None,
+        )
+
+    def monotonic_s(self) -> float:
+        return self.now_s
+
+    def now(self) -> str:
+        return "2026-11-25T03:00:00Z"
+
+    async def adopt(self) -> Counter[str]:
+        """Begin as the program does, and go on until every address is known and looked at."""
+        self.cluster.follow_allocations(self.known)
+        for kind in KINDS:
+            self.cluster.follow_carriers(kind, self.carriers.of_kind(kind))
+        self.adoption.begin()
+        looked_at: Counter[MacAddress] = Counter()
+
+        async def settle(mac: MacAddress) -> None:
+            await self.reconciler.reconcile(mac)
+            self.adoption.looked_at(mac)
+            looked_at[mac] += 1
+
+        settling = asyncio.create_task(self.queue.run(settle))
+        # Each is looked at a second time, because its allocation has come.
+        await self.queue.wait_until(
+            lambda: not self.adoption.missing and min(looked_at.values()) > 1
+        )
+        settling.cancel()
+        return self.calls()
+
+    def calls(self) -> Counter[str]:
+        return Counter(f"{call.verb} {call.port}" for call in self.cluster.calls)
+
+
+@SIZES
+async def test_halted_vms_cost_one_create_for_each_address_and_nothing_else(machines: int) -> None:
+    start = Start()
+    for number in range(machines):
+        start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))
+
+    assert await start.adopt() == {"create allocation": 2 * machines}
+
+
+@SIZES
+async def test_running_vms_cost_no_more(machines: int) -> None:
+    start = Start()
+    for number in range(machines):
+        name, nics = f"vm-{number}", _nics(number)
+        vm = start.cluster.create(MACHINE, machine(name, *nics))
+        vmi = start.cluster.create(INSTANCE, instance(name, *nics, made_by=vm.uid))
+        start.cluster.create("Pod", launcher(f"virt-launcher-{name}", name, vmi.uid, *nics))
+
+    assert await start.adopt() == {"create allocation": 2 * machines}
+    owners = {one.allocation.owner and one.allocation.owner.kind for one in _stored(start)}
+    assert owners == {MACHINE}
+
+
+@SIZES
+async def test_a_repair_of_what_is_as_it_should_be_is_one_list_of_each_kind(machines: int) -> None:
+    start = Start()
+    for number in range(machines):
+        start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))
+    adopted = await start.adopt()
+
+    await repair(start.allocations, start.objects, start.known, start.carriers, start.queue.add)
+
+    assert start.calls() - adopted == {"list allocation": 1, "list object": len(KINDS)}
+
+
+def _nics(number: int) -> tuple[Nic, Nic]:
+    first = MacAddress(0x02_00_00_00_00_00 + 2 * number)
+    return Nic("default", first, None, "masquerade"), Nic("lan", MacAddress(first.bits + 1))
+
+
+def _stored(start: Start) -> list[Stored]:
+    return list(start.cluster.allocated.values())

@@ -1,0 +1,322 @@
+"""Rows as in test_binding.py, for VMs, VMIs and launcher pods: a read is of the whole machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict, replace
+
+from controller.actions import (
+    Action,
+    Create,
+    Delete,
+    Facts,
+    Get,
+    List,
+    Note,
+    Nothing,
+    Replace,
+    Wait,
+)
+from controller.allocations.decisions import decide
+from controller.allocations.ownership import existing, owner_of
+from controller.allocations.tests.machines import launcher, root, vm, vmi, without
+from controller.allocations.tests.test_decisions import rows
+from controller.tests.worlds import MAC, NOW, owner, pending, pod, stored, world
+from crds.allocation import KUBEVIRT, MACHINE, Allocation, Conflict, Reservation, Source, State
+
+if TYPE_CHECKING:
+    from crds.allocation import Carrier, Root, Stored
+
+DB = root()
+VM, VMI, LAUNCHER, ORPHAN = vm(), vmi(), launcher(), vmi(made_by=None)
+EDITED = without(VM)
+ALL = (VM, VMI, LAUNCHER)
+AGAIN = vm("vm-2")
+ALIEN, WEB = pod("alien", "u-9", namespace="other"), pod("web-0", "u-1")
+NAMESAKE, ELSEWHERE = pod("db", "u-1"), vm("vm-3", namespace="archive")
+OTHERS = (
+    vm("vm-4", name="web"),
+    vmi("vmi-4", "vm-4", name="web"),
+    launcher("pod-4", "vmi-4", name="web"),
+)
+MOVING = replace(VMI, guest="vmi-1/m-1/m-2")
+TARGET = replace(vmi("vmi-3", "vm-3", namespace="archive"), guest=MOVING.guest)
+
+
+PENDING = replace(pending("db"), owner=replace(owner("db", kind=MACHINE), api_version=KUBEVIRT))
+
+
+def of(
+    known: Stored | Allocation | None,
+    *seen: Carrier,
+    quiet: bool = False,
+    live: dict[Root, tuple[Carrier, ...]] | None = None,
+    everyone: tuple[Carrier, ...] | None = None,
+) -> Facts:
+    """Return a world in which roots have several members."""
+    one = world(known, *seen, quiet=quiet, everyone=everyone)
+    reads = {root: existing(MAC, members) for root, members in (live or {}).items()}
+    return dataclasses.replace(one, live=reads)
+
+
+def bound(*members: Carrier, shared: bool = False) -> Allocation:
+    """Return what is bound to whose it is by `members`."""
+    whose = owner_of(MAC, members)
+    return replace(PENDING, state=State.BOUND, owner=whose, shared=shared)
+
+
+NAMELESS = replace(PENDING, owner=owner(None, kind=MACHINE))
+LOOKED_FOR = replace(PENDING, request=None)
+WAITING = replace(LOOKED_FOR, shared=True)
+ADOPTED = Allocation(mac=MAC, state=State.BOUND, source=Source.ADOPTED, pool="default")
+FOR_DB = Allocation(mac=MAC, reserved_for=Reservation(kind=MACHINE, namespace="shop", name="db"))
+DECLARED_BOUND = replace(FOR_DB, state=State.BOUND, owner=owner_of(MAC, [VMI]), declared=True)
+ENDED = replace(without(ORPHAN), terminal=True)
+
+
+def conflict_of(*members: Carrier) -> Conflict:
+    """Return whose it is by `members` as status.conflicts names it."""
+    whose = replace(owner_of(MAC, members), network=None)
+    return Conflict(**asdict(whose), since=NOW)
+
+
+def in_conflict(allocation: Allocation, *members: Carrier) -> Stored:
+    """Return it as it is stored, in conflict with the machine of `members`."""
+    return replace(stored(allocation), conflicts=(conflict_of(*members),))
+
+
+@rows(
+    ("a VM", of(None, VM), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
+    ("its VMI before it", of(None, VMI), Create(replace(ADOPTED, owner=owner_of(MAC, [VMI])))),
+    ("a launcher", of(None, LAUNCHER), Create(replace(ADOPTED, owner=owner_of(MAC, [LAUNCHER])))),
+    ("all of it", of(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
+)
+def test_a_machine_s_address_is_adopted_for_its_root(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("its machine is read first", of(FOR_DB, VM), Get(DB)),
+    ("its VMI is its machine", of(FOR_DB, VMI), Get(DB)),
+    ("and gets it", of(FOR_DB, VMI, live={DB: (EDITED, VMI)}), Replace(DECLARED_BOUND)),
+    ("a stranger is a conflict", of(FOR_DB, ELSEWHERE), Note((conflict_of(ELSEWHERE),))),
+    ("so is a pod of its name", of(FOR_DB, NAMESAKE), Note((conflict_of(NAMESAKE),))),
+)
+def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("nobody is seen yet", of(PENDING), Wait()),
+    ("its VM is read first", of(PENDING, VM), Get(DB)),
+    ("its launcher tells of it, too", of(PENDING, LAUNCHER), Get(DB)),
+    ("its VM is bound", of(PENDING, VM, live={DB: (VM,)}), Replace(bound(VM))),
+    ("its VM is, whoever was seen", of(PENDING, LAUNCHER, live={DB: ALL}), Replace(bound(VM))),
+    ("a VM without it is not", of(PENDING, VM, live={DB: (EDITED,)}), Wait()),
+    ("a pod of its name is not its VM", of(PENDING, NAMESAKE), Wait()),
+    ("nor is a VM of its name elsewhere", of(PENDING, ELSEWHERE), Wait()),
+    ("quiet, all of it is read", of(PENDING, quiet=True), Get(DB)),
+    (
+        "quiet, and KubeVirt has started it as it was before",
+        of(PENDING, quiet=True, live={DB: (EDITED, VMI)}),
+        Replace(bound(VMI)),
+    ),
+    (
+        "quiet, and a launcher has it still",
+        of(PENDING, quiet=True, live={DB: (EDITED, without(VMI), LAUNCHER)}),
+        Replace(bound(EDITED, without(VMI), LAUNCHER)),
+    ),
+    (
+        "quiet, and its VM has it no longer: what KubeVirt starts just now may have it",
+        of(PENDING, quiet=True, live={DB: (EDITED, without(VMI))}),
+        Replace(LOOKED_FOR),
+    ),
+    (
+        "quiet, looked for before, and nothing of it has it",
+        of(LOOKED_FOR, quiet=True, live={DB: (EDITED, without(VMI))}),
+        Delete(),
+    ),
+    ("quiet, and it never came", of(PENDING, quiet=True, live={DB: ()}), Delete()),
+)
+def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("any machine of the namespace may be it", of(NAMELESS, VMI), Get(DB)),
+    ("but no pod", of(NAMELESS, NAMESAKE), Wait()),
+    ("nor a machine of another", of(NAMELESS, ELSEWHERE), Wait()),
+    ("quiet, all are listed", of(NAMELESS, quiet=True), List()),
+    ("quiet, and listed", of(NAMELESS, quiet=True, everyone=(WEB, *ALL)), Replace(bound(VM))),
+    (
+        "quiet, and only a pod is listed",
+        of(NAMELESS, quiet=True, everyone=(WEB,)),
+        Replace(replace(NAMELESS, state=State.BOUND, owner=WEB.as_owner(MAC), shared=True)),
+    ),
+    (
+        "quiet, and nobody is: it may have been edited",
+        of(NAMELESS, quiet=True, everyone=()),
+        Replace(replace(NAMELESS, request=None)),
+    ),
+    (
+        "quiet, looked for before, and nobody is",
+        of(replace(NAMELESS, request=None), quiet=True, everyone=()),
+        Delete(),
+    ),
+)
+def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("its VM is seen", of(bound(VM), VM, quiet=True), Nothing()),
+    ("all of it is", of(bound(VM), *ALL), Nothing()),
+    ("its VMI is, and that VM made it", of(bound(VM), VMI, quiet=True), Nothing()),
+    ("its launcher is, and says no more: read", of(bound(VM), LAUNCHER), Get(DB)),
+    ("read, it is of that VM", of(bound(VM), LAUNCHER, live={DB: ALL}), Nothing()),
+    ("the VM is gone, and its VMI runs", of(bound(VM), quiet=True, live={DB: (VMI,)}), Nothing()),
+    (
+        "the VM left its VMI an orphan",
+        of(bound(VM), ORPHAN, live={DB: (ORPHAN,)}),
+        Replace(bound(ORPHAN)),
+    ),
+    (
+        "VM and VMI are gone, and a launcher ends",
+        of(bound(VM), quiet=True, live={DB: (LAUNCHER,)}),
+        Replace(bound(LAUNCHER)),
+    ),
+    (
+        "a VM takes in the orphan of its name",
+        of(bound(ORPHAN), VMI, live={DB: (EDITED, VMI)}),
+        Replace(bound(VMI)),
+    ),
+    ("a VM made anew is read", of(bound(VM), AGAIN), Get(DB)),
+    ("and bound", of(bound(VM), AGAIN, live={DB: (AGAIN,)}), Replace(bound(AGAIN))),
+    (
+        "a VM made anew without it, while the former VMI runs",
+        of(bound(VM), VMI, quiet=True, live={DB: (without(AGAIN), VMI)}),
+        Nothing(),
+    ),
+    ("what was adopted before its VM came", of(bound(LAUNCHER), *ALL), Get(DB)),
+    ("is the VM's", of(bound(LAUNCHER), *ALL, live={DB: ALL}), Replace(bound(VM))),
+)
+def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("not seen", of(bound(VM)), Wait()),
+    ("quiet, all of it is read", of(bound(VM), quiet=True), Get(DB)),
+    ("all of it is gone", of(bound(VM), quiet=True, live={DB: ()}), Delete()),
+    (
+        "all of it has ended",
+        of(bound(ORPHAN), quiet=True, live={DB: (ENDED,)}),
+        Delete(),
+    ),
+    (
+        "the VM was edited: what KubeVirt starts just now may have it",
+        of(bound(VM), quiet=True, live={DB: (EDITED,)}),
+        Replace(replace(bound(VM), state=State.PENDING, request=None)),
+    ),
+    (
+        "and so may it in what it has started, and edited, too",
+        of(bound(VM), quiet=True, live={DB: (EDITED, without(VMI))}),
+        Replace(replace(bound(VM), state=State.PENDING, request=None)),
+    ),
+    (
+        "a VMI whose VM is gone does not change any more",
+        of(bound(VM), quiet=True, live={DB: (without(VMI),)}),
+        Delete(),
+    ),
+    (
+        "all of it is gone, and somebody else is seen with it",
+        of(bound(VM), ALIEN, quiet=True, live={DB: ()}),
+        Get(ALIEN.root),
+    ),
+)
+def test_a_machine_s_address_is_released_when_nothing_of_it_has_it(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+SHARED = bound(VM, shared=True)
+MOVED = bound(ELSEWHERE, shared=True)
+
+
+@rows(
+    ("gone, all are listed", of(SHARED, quiet=True, live={DB: ()}), List()),
+    ("edited, likewise", of(SHARED, quiet=True, live={DB: (EDITED,)}), List()),
+    (
+        "another machine is listed",
+        of(SHARED, quiet=True, live={DB: (EDITED,)}, everyone=(ELSEWHERE, WEB)),
+        Replace(MOVED),
+    ),
+    (
+        "edited, and nobody is listed",
+        of(SHARED, quiet=True, live={DB: (EDITED,)}, everyone=()),
+        Replace(replace(SHARED, state=State.PENDING, request=None)),
+    ),
+    ("gone, and nobody is", of(SHARED, quiet=True, live={DB: ()}, everyone=()), Delete()),
+    ("under way again, all are listed", of(WAITING, quiet=True), List()),
+    (
+        "and it is bound again where KubeVirt started it",
+        of(WAITING, quiet=True, everyone=(WEB, VMI)),
+        Replace(replace(bound(VMI, shared=True), request=None)),
+    ),
+    (
+        "or goes to who remains",
+        of(WAITING, quiet=True, everyone=(ELSEWHERE,)),
+        Replace(replace(MOVED, request=None)),
+    ),
+)
+def test_a_shared_address_goes_with_its_last_machine(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+@rows(
+    ("one for a machine, not three", of(bound(VM), VM, *OTHERS), Note((conflict_of(*OTHERS),))),
+    ("which is known then", of(in_conflict(bound(VM), *OTHERS), VM, *OTHERS), Nothing()),
+    (
+        "also when its VM goes before its VMI",
+        of(in_conflict(bound(VM), *OTHERS), VM, *OTHERS[1:]),
+        Nothing(),
+    ),
+    ("and is over with its last", of(in_conflict(bound(VM), *OTHERS), VM), Note(())),
+    ("none for its own VMI and launchers", of(bound(VM), *ALL, launcher("pod-2")), Nothing()),
+    ("none for a guest that is to move", of(bound(VM), VM, VMI, ELSEWHERE), Nothing()),
+    ("nor while it moves", of(bound(VM), VM, MOVING, ELSEWHERE, TARGET), Nothing()),
+    (
+        "but for two that run",
+        of(bound(VM), VM, VMI, ELSEWHERE, replace(TARGET, guest="")),
+        Note((conflict_of(ELSEWHERE),)),
+    ),
+    ("and for a pod of its name", of(bound(VM), VM, NAMESAKE), Note((conflict_of(NAMESAKE),))),
+)
+def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> None:
+    assert decide(of) == then
+
+
+def test_where_an_address_is_on_the_vm_is_kept_true() -> None:
+    # Two interfaces have swapped theirs: the interface on record is the one that refusals name.
+    right = owner_of(MAC, [VM])
+    before = Allocation(
+        mac=MAC,
+        state=State.BOUND,
+        source=Source.POOL,
+        owner=replace(right, interface="other"),
+    )
+
+    assert decide(of(before, VM)) == Replace(replace(before, owner=right))
+
+
+def test_what_a_bare_vmi_s_launcher_has_without_showing_it_is_looked_at_again() -> None:
+    # Masquerade's address is in no annotation: when the launcher goes, no event names the address.
+    owned = Allocation(
+        mac=MAC, state=State.BOUND, source=Source.POOL, owner=owner_of(MAC, [ORPHAN])
+    )
+    hidden = without(LAUNCHER)
+
+    assert decide(of(owned, quiet=True)) == Get(DB)
+    assert decide(of(owned, quiet=True, live={DB: (hidden,)})) == Wait()
+    assert decide(of(owned, quiet=True, live={DB: ()})) == Delete()

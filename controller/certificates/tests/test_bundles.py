@@ -1,0 +1,108 @@
+"""What is parsed out of a caBundle, and since when it has been seen to hold the CA."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from controller.certificates import bundles
+from controller.certificates.bundles import Reverts, Trust
+from controller.certificates.intervals import Intervals
+from controller.certificates.issuing import issue_authority
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+ONE, OTHER = (issue_authority(NOW, Intervals()).certificate for _ in range(2))
+SECOND = timedelta(seconds=1)
+
+
+def test_certificates_are_found_whatever_stands_around_them() -> None:
+    found, is_whole = bundles.parse(b"# ours\n" + ONE + b"# theirs\n" + OTHER + b"garbage")
+
+    assert bundles.write(sorted(found, key=lambda one: one.serial_number)) in {
+        ONE + OTHER,
+        OTHER + ONE,
+    }
+    assert is_whole
+
+
+def test_one_that_is_cut_off_takes_no_other_with_it() -> None:
+    found, is_whole = bundles.parse(ONE[:90] + b"\n" + OTHER)
+
+    assert bundles.write(list(found)) == OTHER
+    assert not is_whole
+
+
+def test_nothing_is_in_nothing() -> None:
+    assert bundles.parse(b"") == (set(), True)
+    assert bundles.parse(b"nonsense") == (set(), True)
+
+
+def test_trust_counts_from_the_first_look_that_found_the_ca_everywhere() -> None:
+    trust = Trust()
+
+    assert trust.seen(ONE, [ONE, OTHER + ONE], 100.0) == timedelta()
+    assert trust.seen(ONE, [ONE, ONE], 104.0) == 4 * SECOND
+
+
+@pytest.mark.parametrize(("first", "second"), [(ONE, OTHER), (OTHER, ONE)])
+def test_of_a_chain_the_first_is_the_ca(first: bytes, second: bytes) -> None:
+    trust = Trust()
+    trust.seen(first + second, [first], 100.0)
+
+    assert trust.seen(first + second, [first], 104.0) == 4 * SECOND
+    assert trust.seen(first + second, [second], 108.0) == timedelta()
+
+
+def test_trust_counts_anew_after_a_look_that_did_not_find_it() -> None:
+    trust = Trust()
+    trust.seen(ONE, [ONE], 100.0)
+
+    assert trust.seen(ONE, [ONE, OTHER], 101.0) == timedelta()
+    assert trust.seen(ONE, [ONE, ONE], 104.0) == timedelta()
+    assert trust.seen(ONE, [ONE, ONE], 106.0) == 2 * SECOND
+
+
+def test_trust_counts_anew_for_another_ca() -> None:
+    trust = Trust()
+    trust.seen(ONE, [ONE + OTHER], 100.0)
+
+    assert trust.seen(OTHER, [ONE + OTHER], 107.0) == timedelta()
+    assert trust.seen(ONE, [ONE + OTHER], 109.0) == timedelta()
+
+
+def test_without_a_caBundle_nobody_trusts_anything() -> None:  # noqa: N802
+    trust = Trust()
+    trust.seen(ONE, [], 100.0)
+
+    assert trust.seen(ONE, [ONE], 110.0) == timedelta()
+
+
+def test_a_ca_that_cannot_be_read_is_trusted_by_nobody() -> None:
+    trust = Trust()
+    trust.seen(ONE, [ONE], 100.0)
+
+    assert trust.seen(b"nonsense", [b"nonsense"], 104.0) == timedelta()
+    assert trust.seen(b"", [], 104.0) == timedelta()
+    assert trust.seen(ONE, [ONE], 108.0) == timedelta()
+
+
+def test_what_is_undone_twice_is_written_ever_more_slowly() -> None:
+    reverts, now_s = Reverts(), 100.0
+    assert reverts.left(ONE, now_s) == timedelta()
+
+    for pause_s in (0, 1, 2, 4, 8, 16, 30, 30):
+        reverts.wrote(ONE, now_s)
+        assert reverts.left(ONE, now_s) == pause_s * SECOND
+        now_s += pause_s
+        assert reverts.left(ONE, now_s) == timedelta()
+
+
+def test_a_quarrel_is_over_after_a_minute_or_with_another_bundle() -> None:
+    reverts = Reverts()
+    for at_s in (100.0, 100.0, 101.0):
+        reverts.wrote(ONE, at_s)
+
+    assert reverts.left(OTHER, 101.0) == timedelta()
+    reverts.wrote(ONE, 161.0)
+    assert reverts.left(ONE, 161.0) == timedelta()

@@ -1,0 +1,255 @@
+"""Whoever calls the webhook trusts what is served: in rotations, crashes, whatever people do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.certificates.bundles import parse
+from controller.certificates.intervals import Intervals
+from controller.certificates.issuing import Pair, issue_authority, issue_serving
+from controller.certificates.tests.cluster_of_certificates import (
+    EVERY_S,
+    GARBAGE,
+    LAG_S,
+    NAMESPACE,
+    NOW,
+    WEBHOOK_LAG_S,
+    Cluster,
+)
+
+YEARS = Intervals()
+FOREIGN = issue_authority(NOW, YEARS)
+# What is disturbed takes so long to be as it should: one wait, a few looks with their pauses.
+_SETTLES_S = LAG_S + 15
+
+
+def seconds(ca: int, ca_overlap: int, cert: int, cert_overlap: int) -> Intervals:
+    return Intervals(
+        ca_rotate=timedelta(seconds=ca),
+        ca_overlap=timedelta(seconds=ca_overlap),
+        cert_rotate=timedelta(seconds=cert),
+        cert_overlap=timedelta(seconds=cert_overlap),
+    )
+
+
+# What nobody must notice: what is served stays trusted.
+def _nothing(_: Cluster) -> None: ...
+
+
+def _crash(cluster: Cluster) -> None:
+    cluster.crash()
+
+
+def _delete_authority(cluster: Cluster) -> None:
+    cluster.found = replace(cluster.found, authority=None)
+
+
+def _lose_key(cluster: Cluster) -> None:
+    certificate = cluster.found.authority.certificate if cluster.found.authority else b""
+    cluster.found = replace(cluster.found, authority=Pair(certificate, b"garbage"))
+
+
+def _delete_serving(cluster: Cluster) -> None:
+    cluster.write_serving(None)
+
+
+def _spoil_serving(cluster: Cluster) -> None:
+    cluster.write_serving(GARBAGE)
+
+
+def _forget_signer(cluster: Cluster) -> None:
+    cluster.found = replace(cluster.found, signer=b"")
+
+
+def _add_foreign(cluster: Cluster) -> None:
+    cluster.write_bundle(cluster.known[-1][1] + FOREIGN.certificate)
+
+
+QUIET = (
+    _nothing, _crash, _delete_authority, _lose_key, _delete_serving, _spoil_serving,
+    _forget_signer, _add_foreign,
+)  # fmt: skip
+
+
+# What stops admission, and must be repaired.
+def _empty_bundle(cluster: Cluster) -> None:
+    cluster.write_bundle(b"")
+
+
+def _wrong_names(cluster: Cluster) -> None:
+    cluster.write_serving(issue_serving(_signer(cluster), "elsewhere", cluster.now, YEARS))
+
+
+def _expired(cluster: Cluster) -> None:
+    long_ago = cluster.now - YEARS.cert_life
+    cluster.write_serving(issue_serving(_signer(cluster), NAMESPACE, long_ago, YEARS))
+
+
+def _signer(cluster: Cluster) -> Pair:
+    authority = cluster.found.authority
+    return authority if authority and authority.key != GARBAGE.key else FOREIGN
+
+
+def _strangers(cluster: Cluster) -> None:
+    cluster.write_serving(issue_serving(FOREIGN, NAMESPACE, cluster.now, YEARS))
+
+
+def _jump_ahead(cluster: Cluster) -> None:
+    cluster.now += timedelta(days=800)
+
+
+def _jump_back(cluster: Cluster) -> None:
+    cluster.now -= timedelta(days=800)
+
+
+LOUD = (_empty_bundle, _wrong_names, _expired, _strangers)
+JUMPS = (_jump_ahead, _jump_back)
+
+
+def disturb(cluster: Cluster, events: list[Callable[[Cluster], None]], apart_s: int) -> None:
+    """Let all of it happen, and the controller hear of it."""
+    for event in events:
+        event(cluster)
+        if event in LOUD:
+            cluster.checked_from_s = cluster.at_s + _SETTLES_S + WEBHOOK_LAG_S
+        if event in JUMPS:  # nobody is told, but the controller looks every so often
+            cluster.checked_from_s = cluster.at_s + EVERY_S + _SETTLES_S + WEBHOOK_LAG_S
+        elif event is not _crash:
+            cluster.wakes_s = min(cluster.wakes_s, cluster.at_s + cluster.pause_s)
+        cluster.pass_time(apart_s)
+
+
+_SPANS = st.integers(1, 90)
+_INTERVALS = st.builds(seconds, _SPANS, _SPANS, _SPANS, _SPANS)
+_PAUSES = st.integers(0, 2)
+
+
+def _stories(
+    *events: Callable[[Cluster], None],
+) -> st.SearchStrategy[list[tuple[int, list[Callable[[Cluster], None]], int]]]:
+    """Up to six disturbances: how long after the one before, what, and how far apart.
+
+    The least intervals leave room for one disturbance at a time: so each has a while to settle.
+    """
+    some = st.lists(st.sampled_from(events), min_size=1, max_size=2)
+    return st.lists(st.tuples(st.integers(45, 120), some, st.integers(0, 3)), max_size=6)
+
+
+Story = list[tuple[int, list[Callable[[Cluster], None]], int]]  # when, what, how far apart
+
+
+def _lived(intervals: Intervals, pause_s: int, story: Story) -> Cluster:
+    """A cluster that was installed, and to which all of `story` happened."""
+    cluster = Cluster(intervals, pause_s)
+    cluster.install()
+    for after_s, events, apart_s in story:
+        cluster.pass_time(after_s)
+        disturb(cluster, events, apart_s)
+    return cluster
+
+
+@settings(max_examples=2 * settings().max_examples // 5)  # keys are generated
+@given(_INTERVALS, _PAUSES, _stories(*QUIET))
+def test_nobody_meets_a_pair_that_it_does_not_trust(
+    intervals: Intervals,
+    pause_s: int,
+    story: Story,
+) -> None:
+    cluster = _lived(intervals, pause_s, story)
+
+    cluster.pass_time(100)
+
+
+@settings(max_examples=2 * settings().max_examples // 5)
+@given(_INTERVALS | st.just(YEARS), _PAUSES, _stories(*QUIET, *LOUD, *JUMPS))
+def test_whatever_stops_admission_is_repaired(
+    intervals: Intervals,
+    pause_s: int,
+    story: Story,
+) -> None:
+    cluster = _lived(intervals, pause_s, story)
+
+    cluster.pass_time(EVERY_S + _SETTLES_S + WEBHOOK_LAG_S + 100)
+
+    assert cluster.checked_from_s < cluster.at_s
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+@pytest.mark.parametrize(
+    "events",
+    [
+        *((event,) for event in (*QUIET, *LOUD)),
+        (_delete_authority, _delete_serving),
+        (_delete_authority, _empty_bundle),
+    ],
+    ids=lambda events: "-".join(event.__name__.strip("_") for event in events),
+)
+def test_a_controller_may_die_after_any_write(
+    events: tuple[Callable[[Cluster], None], ...], writes: int
+) -> None:
+    cluster = Cluster(YEARS)
+    cluster.install()
+    cluster.dies_after = cluster.writes + writes
+
+    disturb(cluster, list(events), 0)
+    cluster.pass_time(3 * _SETTLES_S)
+
+    assert cluster.checked_from_s < cluster.at_s
+    assert cluster.found.serving
+    assert cluster.found.authority
+
+
+@pytest.mark.parametrize(
+    ("intervals", "least"),
+    [
+        (seconds(1, 1, 1, 1), 10),
+        (seconds(12, 12, 5, 1), 9),
+        (seconds(30, 10, 300, 1), 3),
+    ],
+)
+def test_seconds_are_followed_as_fast_as_is_safe(intervals: Intervals, least: int) -> None:
+    cluster = Cluster(intervals)
+    cluster.install()
+
+    cluster.pass_time(120)
+
+    assert cluster.authorities - 1 >= least
+    most = -(-120 // max(LAG_S, intervals.ca_rotate.seconds))
+    assert cluster.authorities - 1 <= most
+
+
+def test_with_years_nothing_is_written_for_half_a_year() -> None:
+    cluster = Cluster(YEARS)
+    cluster.install()
+    cluster.pass_time(1)
+    writes = cluster.writes
+
+    cluster.now += YEARS.cert_rotate - timedelta(minutes=2)
+    cluster.pass_time(110)
+    assert cluster.writes == writes
+    cluster.pass_time(20)
+
+    assert cluster.writes == writes + 1
+
+
+def test_the_caBundle_holds_both_for_the_overlap_and_then_one() -> None:  # noqa: N802
+    intervals = seconds(1000, 200, 5000, 1)
+    cluster = Cluster(intervals)
+    cluster.install()
+    first = cluster.known[-1][1]
+
+    cluster.pass_time(1002)
+    both = cluster.known[-1][1]
+    cluster.pass_time(197)
+    still = cluster.known[-1][1]
+    cluster.pass_time(4)
+
+    assert both == still
+    assert parse(first)[0] < parse(both)[0]
+    assert parse(cluster.known[-1][1])[0] == parse(both)[0] - parse(first)[0]

@@ -1,0 +1,273 @@
+"""Who collides, what they are told, and that it is said once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from controller.allocations.caches import AllocationView
+from controller.collisions.messages import REASON, colliding, events
+from controller.collisions.tracker import Collisions
+from controller.tests.worlds import DECLARED, MAC, NOW, OTHER, bound, conflict, pending, pod, stored
+from crds.allocation import Carrier, Conflict, Owner, Stored
+from kube.events import MOST_NOTE_BYTES, Event
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
+
+UIDS = st.lists(st.sampled_from([f"u-{n}" for n in range(6)]), min_size=2, unique=True)
+
+
+def everywhere(_kind: str, _namespace: str) -> bool:
+    return True
+
+
+def names(objects: tuple[Owner, ...]) -> list[str]:
+    return [f"{one.namespace}/{one.name}" for one in objects]
+
+
+def other(n: int, namespace: str = "shop") -> Carrier:
+    return pod(f"other-{n}", f"u-other-{n}", namespace=namespace)
+
+
+MINE = bound("web-0", "u-1")
+
+
+def test_owner_and_conflicts_collide_where_their_namespaces_are_managed() -> None:
+    shared = stored(MINE, other(1), other(2, "depot"), other(3, "lab"))
+
+    assert names(colliding(shared, everywhere)) == [
+        "shop/web-0", "shop/other-1", "depot/other-2", "lab/other-3",
+    ]  # fmt: skip
+    assert names(colliding(shared, lambda _, namespace: namespace != "depot")) == [
+        "shop/web-0", "shop/other-1", "lab/other-3",
+    ]  # fmt: skip
+
+
+def test_fewer_than_two_in_managed_namespaces_are_no_collision() -> None:
+    shared = stored(MINE, other(1, "depot"), other(2, "lab"))
+
+    for managed in ("", "shop", "depot", "lab"):
+        assert colliding(shared, lambda _, namespace: namespace == managed) == ()  # noqa: B023
+    assert colliding(stored(MINE), everywhere) == ()
+
+
+def test_two_conflicts_collide_although_the_owner_s_namespace_is_not_managed() -> None:
+    shared = stored(MINE, other(1, "depot"), other(2, "depot"))
+
+    assert names(colliding(shared, lambda _, namespace: namespace == "depot")) == [
+        "depot/other-1", "depot/other-2",
+    ]  # fmt: skip
+
+
+def test_a_declared_address_has_no_owner_and_its_carriers_collide() -> None:
+    shared = stored(DECLARED, other(1), other(2))
+
+    assert names(colliding(shared, everywhere)) == ["shop/other-1", "shop/other-2"]
+
+
+def test_an_owner_that_has_not_been_seen_does_not_collide_yet() -> None:
+    assert colliding(stored(pending("web-0"), other(1)), everywhere) == ()
+    assert colliding(stored(pending(None), other(1)), everywhere) == ()
+
+
+def test_kinds_are_asked_about_apart() -> None:
+    machine = replace(
+        conflict(other(1)), kind="VirtualMachine", api_version="kubevirt.io/v1", name="vm"
+    )
+    shared = Stored(MINE, "a-1", "7", (machine,))
+
+    assert names(colliding(shared, everywhere)) == ["shop/web-0", "shop/vm"]
+    assert colliding(shared, lambda kind, _: kind == "Pod") == ()
+
+
+def test_a_machine_and_its_instance_are_one() -> None:
+    vm = replace(conflict(other(1)), kind="VirtualMachine", name="vm", uid="u-vm")
+    vmi = replace(conflict(other(1)), kind="VirtualMachineInstance", name="vm", uid="u-vmi")
+
+    assert colliding(Stored(DECLARED, "a-1", "7", (vm, vmi)), everywhere) == ()
+
+
+def test_each_is_told_the_address_the_others_and_the_remedy() -> None:
+    objects = colliding(stored(MINE, other(1, "depot")), everywhere)
+
+    mine, its = events(MAC, objects)
+
+    assert (mine.about, its.about) == objects
+    assert mine.reason == its.reason == REASON
+    assert mine.note.startswith(
+        f"{MAC} of interface net1 is in use by Pod depot/other-1 (interface net1), too: "
+    )
+    assert "Pod shop/web-0 (interface net1)" in its.note
+    assert "create a pod again without the mac" in its.note
+    assert f"kubectl describe mac {MAC.name}" in its.note
+
+
+def test_many_are_counted_and_the_note_fits() -> None:
+    long = [pod("x" * 253, f"u-{n}", namespace="y" * 63) for n in range(40)]
+    carriers = [other(n) for n in range(1, 40)]
+    odd = Conflict(
+        api_version="v1", kind="Pod", namespace="shop", name="n", uid="u", interface="\u20ac" * 999
+    )
+
+    for conflicts in (
+        tuple(conflict(one) for one in long),
+        tuple(conflict(one) for one in carriers),
+        (odd, odd),
+    ):
+        for event in events(MAC, (*conflicts, odd)):
+            body = json.loads(event.body(NOW))
+            assert len(body["note"].encode()) <= MOST_NOTE_BYTES
+            assert len(event.name or "") <= 253
+    [first, *_] = events(MAC, tuple(conflict(one) for one in carriers))
+    assert first.note.count("Pod shop/other-") < 39
+    assert "more, too: leave it" in first.note
+
+
+@given(UIDS.flatmap(lambda uids: st.tuples(st.just(uids), st.permutations(uids))))
+def test_an_event_s_name_follows_from_the_set_and_not_from_its_order(
+    orders: tuple[list[str], list[str]],
+) -> None:
+    one, another = (
+        {
+            event.about.uid: event.name
+            for event in events(MAC, [conflict(pod(f"p-{uid}", uid)) for uid in uids])
+        }
+        for uids in orders
+    )
+
+    assert one == another
+    assert len(set(one.values())) == len(one)
+
+
+@given(UIDS, UIDS)
+def test_another_set_or_another_address_has_other_names(ours: list[str], theirs: list[str]) -> None:
+    def named(mac: MacAddress, uids: list[str]) -> set[str | None]:
+        objects = [conflict(pod("same", uid)) for uid in uids]
+        return {event.name for event in events(mac, objects)}
+
+    assert (named(MAC, ours) == named(MAC, theirs)) is (set(ours) == set(theirs))
+    assert named(MAC, ours).isdisjoint(named(OTHER, ours))
+
+
+def test_an_event_is_one_that_the_api_server_takes() -> None:
+    [mine, _] = events(MAC, colliding(stored(MINE, other(1)), everywhere))
+
+    body = json.loads(mine.body(NOW))
+
+    assert mine.path == "/apis/events.k8s.io/v1/namespaces/shop/events"
+    assert body["metadata"] == {"name": mine.name, "namespace": "shop"}
+    assert (mine.name or "").startswith("web-0.")
+    assert body["eventTime"] == "2026-11-24T12:00:00.000000Z"
+    assert body["regarding"]["uid"] == "u-1"
+
+
+@dataclass
+class Scene:
+    """What the view holds, which namespaces are managed, and what was said."""
+
+    managed: set[str] = field(default_factory=lambda: {"shop"})
+    said: list[Event] = field(default_factory=list)
+    versions: int = 0
+
+    def __post_init__(self) -> None:
+        self.view = AllocationView(lambda: 0.0, lambda _: None)
+        self.restart()
+
+    def restart(self) -> None:
+        self.collisions = Collisions(
+            self.view, lambda _, namespace: namespace in self.managed, self.said.append
+        )
+
+    def stands(self, *carriers: Carrier) -> list[str]:
+        """Let MAC belong to shop/web-0, in conflict with these, and say what was said."""
+        self.versions += 1
+        self.view.put(replace(stored(MINE, *carriers), version=str(self.versions)))
+        return self.look()
+
+    def look(self) -> list[str]:
+        before = len(self.said)
+        self.collisions.look(MAC)
+        return [str(event.about.name) for event in self.said[before:]]
+
+    @property
+    def count(self) -> int:
+        return self.collisions.counts.get(MAC, 0)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_collision_is_said_to_all_when_it_begins(scene: Scene) -> None:
+    assert scene.stands() == []
+    assert scene.stands(other(1)) == ["web-0", "other-1"]
+    assert scene.count == 2
+
+
+def test_what_stays_is_not_said_again(scene: Scene) -> None:
+    scene.stands(other(1))
+
+    assert scene.stands(other(1)) == []
+    assert scene.look() == []
+
+
+def test_another_participant_is_said_to_all_and_a_leaver_to_nobody(scene: Scene) -> None:
+    scene.stands(other(1))
+
+    assert scene.stands(other(1), other(2)) == ["web-0", "other-1", "other-2"]
+    assert scene.count == 3
+    assert scene.stands(other(2)) == []
+    assert scene.count == 2
+
+
+def test_a_collision_that_is_over_is_counted_no_longer_and_said_anew_when_it_is_back(
+    scene: Scene,
+) -> None:
+    scene.stands(other(1))
+    assert scene.stands() == []
+    assert scene.collisions.counts == {}
+
+    assert scene.stands(other(1)) == ["web-0", "other-1"]
+
+
+def test_an_allocation_that_is_gone_collides_no_longer(scene: Scene) -> None:
+    scene.stands(other(1))
+
+    scene.view.forget(MAC)
+
+    assert scene.look() == []
+    assert scene.collisions.counts == {}
+
+
+async def test_a_namespace_that_opts_in_makes_a_collision_of_what_was_none(scene: Scene) -> None:
+    assert scene.stands(other(1, "depot")) == []
+    assert scene.count == 0
+
+    scene.managed.add("depot")
+    await scene.collisions.look_again()
+    assert [str(event.about.name) for event in scene.said] == ["web-0", "other-1"]
+    assert scene.count == 2
+
+    scene.managed.remove("depot")
+    await scene.collisions.look_again()
+    assert len(scene.said) == 2
+    assert scene.count == 0
+
+
+def test_a_restart_says_the_same_events_by_the_same_names(scene: Scene) -> None:
+    scene.stands(other(1), other(2))
+    before = {event.name for event in scene.said}
+    scene.said.clear()
+
+    scene.restart()
+    scene.look()
+
+    assert {event.name for event in scene.said} == before

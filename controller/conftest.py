@@ -1,0 +1,46 @@
+"""A real API server with the release manifest applied, and the controller's own rights on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kube.client import Api
+from testbed.kubeconfig import write_with_token
+from testbed.release import apply_release
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from testbed.controlplane import ControlPlane
+
+NAMESPACE = "kubemacpool-system"
+MANIFEST = (Path(__file__).parents[1] / "deploy/kubemacpool.yaml").read_text()
+
+
+@pytest.fixture(scope="package")
+def control_plane(bare_cluster: ControlPlane) -> Iterator[ControlPlane]:
+    """Tests may delete parts of the release; afterwards it is whole again."""
+    yield bare_cluster
+    apply_release(bare_cluster.kubectl)
+
+
+@pytest.fixture(scope="package")
+def kubeconfig(control_plane: ControlPlane) -> str:
+    """The controller's service account: what its roles do not allow fails here, too."""
+    return account_kubeconfig(control_plane, "kubemacpool-controller")
+
+
+@pytest.fixture
+async def api(kubeconfig: str) -> AsyncIterator[Api]:
+    async with Api("kubemacpool-tests", kubeconfig) as api:
+        yield api
+
+
+def account_kubeconfig(cluster: ControlPlane, account: str) -> str:
+    token = cluster.kubectl("create", "token", account, "-n", NAMESPACE, "--duration=1h").strip()
+    path = cluster.state / f"{account}-tests.kubeconfig"
+    write_with_token(path, cluster.plan.server, cluster.authority, account, token)
+    return str(path)

@@ -1,0 +1,1 @@
+"""Metrics: their families, and the endpoint that serves them."""

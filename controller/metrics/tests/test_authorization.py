@@ -1,0 +1,175 @@
+"""Who may read the metrics, as an API server that a test writes down says; and over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from controller.certificates.issuing import issue_for_metrics
+from controller.metrics.endpoint import serve
+from kube import authorization as readers
+from kube import tls
+from kube.authorization import ADMITTED_S, MetricsAuthorizer, Refusal
+from kube.client import Api
+from kube.tests.api_server import ApiServer, hangs_up, refuses, says, serving
+from kube.tls import TlsOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+USER = {"username": "system:serviceaccount:monitoring:prometheus", "groups": ["g"], "uid": "u"}
+KNOWN = says(201, {"status": {"authenticated": True, "user": USER}})
+UNKNOWN = says(201, {"status": {"error": "no such token"}})
+MAY = says(201, {"status": {"allowed": True}})
+MAY_NOT = says(201, {"status": {"allowed": False, "reason": "no"}})
+
+
+@dataclass
+class Scene:
+    """An authorizer, an API server, and what that was asked."""
+
+    server: ApiServer
+    api: Api
+    now_s: float = 100.0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.authorizer = MetricsAuthorizer(self.api, lambda: self.now_s)
+
+    async def asks(self, authorization: str, *script: Any) -> Refusal | None:  # noqa: ANN401
+        self.server.script.extend(map(self._noting, script))
+        refusal = await self.authorizer.check(authorization)
+        assert not self.server.script
+        return refusal
+
+    def _noting(self, answer: Any) -> Any:  # noqa: ANN401
+        async def noted(request: web.Request) -> web.StreamResponse:
+            self.bodies.append(await request.json())
+            response: web.StreamResponse = await answer(request)
+            return response
+
+        return noted
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    server = ApiServer()
+    async with serving(server, tmp_path) as kubeconfig, Api("tests", kubeconfig) as api:
+        yield Scene(server, api)
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer \udcff"])
+async def test_without_a_bearer_token_nobody_is_asked_about(scene: Scene, header: str) -> None:
+    refusal = await scene.asks(header)
+
+    assert refusal is not None
+    assert refusal.status == 401
+    assert scene.server.asked == []
+
+
+async def test_whoever_is_known_and_may_get_the_path_reads(scene: Scene) -> None:
+    assert await scene.asks("Bearer t-9", KNOWN, MAY) is None
+
+    token, access = scene.bodies
+    assert token["spec"] == {"token": "t-9"}
+    assert access["spec"] == {
+        "user": USER["username"],
+        "uid": "u",
+        "groups": ["g"],
+        "extra": {},
+        "nonResourceAttributes": {"path": "/metrics", "verb": "get"},
+    }
+
+
+async def test_a_stranger_and_one_who_may_not_are_refused_and_asked_about_again(
+    scene: Scene,
+) -> None:
+    for _ in range(2):
+        assert (await scene.asks("Bearer t-9", UNKNOWN) or Refusal(0, "")).status == 401
+        assert (await scene.asks("Bearer t-9", KNOWN, MAY_NOT) or Refusal(0, "")).status == 403
+
+
+async def test_one_who_may_is_asked_about_again_after_a_while(scene: Scene) -> None:
+    await scene.asks("Bearer t-9", KNOWN, MAY)
+
+    scene.now_s += ADMITTED_S - 1
+    assert await scene.asks("bearer t-9") is None
+    assert await scene.asks("Bearer t-8", UNKNOWN) is not None
+    scene.now_s += 2
+    assert await scene.asks("Bearer t-9", UNKNOWN) is not None
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [refuses(403, "Forbidden"), refuses(500, "InternalError"), hangs_up, says(200, "[]")],
+    ids=["forbidden", "broken", "hangs up", "nonsense"],
+)
+async def test_without_an_answer_nobody_reads(scene: Scene, trouble: Any) -> None:  # noqa: ANN401
+    for script in ((trouble,), (KNOWN, trouble)):
+        refusal = await scene.asks("Bearer t-9", *script)
+
+        assert refusal is not None
+        assert refusal.status == 503
+
+
+async def test_no_more_are_asked_about_at_once_than_a_few(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_MOST_ASKING", 1)
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def held(request: web.Request) -> web.StreamResponse:
+        arrived.set()
+        await go.wait()
+        return await KNOWN(request)
+
+    scene.server.script.extend((held, MAY))
+    first = asyncio.create_task(scene.authorizer.check("Bearer t-1"))
+    await arrived.wait()
+
+    assert (await scene.authorizer.check("Bearer t-2") or Refusal(0, "")).status == 503
+    go.set()
+    assert await first is None
+
+
+async def test_no_more_are_remembered_than_a_few(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_MOST_ADMITTED", 2)
+    for n in range(5):
+        assert await scene.asks(f"Bearer t-{n}", KNOWN, MAY) is None
+
+    assert len(scene.authorizer._admitted) <= 2
+    assert await scene.asks("Bearer t-4") is None
+
+
+async def test_metrics_are_served_over_tls_to_who_may_read_them() -> None:
+    async def check(authorization: str) -> Refusal | None:
+        return None if authorization == "Bearer t" else Refusal(401, "who are you?")
+
+    pair = issue_for_metrics(datetime.now(UTC))
+    context = TlsOptions().context()
+    tls.load(context, pair.certificate, pair.key)
+    runner = await serve(("127.0.0.1", 0), context, lambda: b"kmp_leader 1.0\n", check)
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}/metrics"
+    trusting = ssl.create_default_context(cadata=pair.certificate.decode())
+    trusting.check_hostname = False
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url, ssl=trusting) as answer:
+            refused = answer.status, await answer.text(), answer.headers["WWW-Authenticate"]
+        async with session.get(url, ssl=trusting, headers={"Authorization": "Bearer t"}) as answer:
+            read = answer.status, await answer.text(), answer.headers["Content-Type"]
+        async with session.get(url.replace("metrics", "healthz"), ssl=trusting) as answer:
+            assert answer.status == 404
+    await runner.cleanup()
+
+    assert refused == (401, "who are you?", "Bearer")
+    assert read == (200, "kmp_leader 1.0\n", "text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Pools: reads the ConfigMap, and keeps the MacPool and its status."""

@@ -1,0 +1,123 @@
+"""Who may read the metrics: whoever the API server knows, and lets `get` the path /metrics.
+
+The same question that Kubernetes' own components ask about theirs: a TokenReview of the bearer
+token, then a SubjectAccessReview. Law: without an answer nobody reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from kube.client import ApiError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kube.client import Api
+
+_log = logging.getLogger(__name__)
+
+# A reader is asked about again after a minute, as its token is read anew elsewhere: Prometheus
+# comes every 15 to 60 s, and whoever loses the right may read that long.
+ADMITTED_S = 60.0
+_MOST_ADMITTED = 64  # a Prometheus or two, and people
+# Strangers cost the API server two calls each: no more of them at once than this, the others wait
+# for nothing.
+_MOST_ASKING = 8
+_REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
+_ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+_PATH = "/metrics"
+
+
+class Refusal(NamedTuple):
+    """The HTTP status, and why."""
+
+    status: int
+    why: str
+
+
+class _User(msgspec.Struct, omit_defaults=True):
+    username: str = ""
+    uid: str = ""
+    groups: list[str] = []
+    extra: dict[str, list[str]] = {}
+
+
+class _Status(msgspec.Struct):
+    authenticated: bool = False
+    allowed: bool = False
+    user: _User = msgspec.field(default_factory=_User)
+
+
+class _Review(msgspec.Struct):
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+class MetricsAuthorizer:
+    """Asks about each bearer token; `now_s` is a monotonic clock."""
+
+    def __init__(self, api: Api, now_s: Callable[[], float]) -> None:
+        self._api = api
+        self._now_s = now_s
+        self._admitted: dict[bytes, float] = {}  # by the token's hash, until when
+        self._asking = 0
+
+    async def check(self, authorization: str) -> Refusal | None:
+        """Return why the bearer of this header must not read, or None."""
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or not token.isascii():
+            return Refusal(
+                HTTPStatus.UNAUTHORIZED,
+                "send the bearer token of a service account that may get /metrics",
+            )
+        digest = hashlib.sha256(token.encode()).digest()
+        if self._admitted.get(digest, 0.0) > self._now_s():
+            return None
+        if self._asking >= _MOST_ASKING:
+            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "others are being asked about: retry")
+        self._asking += 1
+        try:
+            refusal = await self._ask(token)
+        except (ApiError, Unreachable, ValueError) as error:
+            _log.warning("who asks for metrics cannot be told: %s", error)
+            return Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, "the API server does not say who you are: retry"
+            )
+        finally:
+            self._asking -= 1
+        if refusal is None:
+            if len(self._admitted) >= _MOST_ADMITTED:
+                self._admitted.clear()
+            self._admitted[digest] = self._now_s() + ADMITTED_S
+        return refusal
+
+    async def _ask(self, token: str) -> Refusal | None:
+        known = await self._review(_REVIEW, "authentication.k8s.io/v1", {"token": token})
+        if not known.authenticated:
+            return Refusal(HTTPStatus.UNAUTHORIZED, "the API server does not know this token")
+        user = known.user
+        spec: dict[str, object] = {
+            "user": user.username,
+            "uid": user.uid,
+            "groups": user.groups,
+            "extra": user.extra,
+            "nonResourceAttributes": {"path": _PATH, "verb": "get"},
+        }
+        if not (await self._review(_ACCESS, "authorization.k8s.io/v1", spec)).allowed:
+            return Refusal(
+                HTTPStatus.FORBIDDEN,
+                f"{user.username} may not get {_PATH} (nonResourceURLs of a role)",
+            )
+        return None
+
+    async def _review(self, path: str, group: str, spec: dict[str, object]) -> _Status:
+        kind = "TokenReview" if path == _REVIEW else "SubjectAccessReview"
+        body = {"apiVersion": group, "kind": kind, "spec": spec}
+        raw = await self._api.post(path, msgspec.json.encode(body))
+        return msgspec.json.decode(raw, type=_Review).status

@@ -1,0 +1,115 @@
+"""Pages of lists, taken apart: each object is read at once, and of the page no more is kept.
+
+Law: a page never holds up the loop, however large it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from kube.nesting import cut, decoded
+from kube.protobuf import NamesReader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from crds.resources import Resource
+
+T = TypeVar("T")
+Object = TypeVar("Object")
+
+_log = logging.getLogger(__name__)
+
+# How long the objects of a page are read in one go, before others may use the loop.
+_STEP_S = 0.01
+_NAMELESS = "(no name)"
+
+
+class ListMeta(msgspec.Struct):
+    """`metadata` of a list: its resourceVersion, and the token that continues it."""
+
+    version: str = msgspec.field(default="", name="resourceVersion")
+    more: str = msgspec.field(default="", name="continue")
+
+
+class _Name(msgspec.Struct):
+    name: str = _NAMELESS
+
+
+class _Named(msgspec.Struct):
+    metadata: _Name = msgspec.field(default_factory=_Name)
+
+
+class _Page(msgspec.Struct):
+    metadata: ListMeta
+    items: list[msgspec.Raw]
+
+
+_page = msgspec.json.Decoder(_Page)
+_named = msgspec.json.Decoder(_Named)
+
+
+async def taken_apart(raw: bytes, resource: Resource[T], found: list[T]) -> ListMeta:
+    """Read the objects of one page into `found`, letting others use the loop meanwhile.
+
+    ValueError where the page, or one of its objects that is not to be left out, cannot be read.
+    """
+    await asyncio.sleep(0)  # the last page's objects may just have been read
+    try:
+        page = _page.decode(raw)
+    except RecursionError:
+        page = _page.decode(await asyncio.to_thread(cut, raw))
+    read = partial(decoded, resource.read)
+    await _each(page.items, read, _name, found, leave_out=resource.leave_out)
+    return page.metadata
+
+
+async def names_taken_apart(
+    chunks: AsyncIterator[bytes], of_name: Callable[[str, str], T], *, leave_out: bool
+) -> tuple[list[T], str]:
+    """Read a list of metadata as it comes; return what is made of it, and its resourceVersion."""
+    names, found = NamesReader(), list[T]()
+    async for chunk in chunks:
+        await asyncio.sleep(0)  # the next may be there already
+        await _each(
+            names.feed(chunk),
+            lambda named: of_name(*named),
+            lambda named: named.name or _NAMELESS,
+            found,
+            leave_out=leave_out,
+        )
+    return found, names.version()
+
+
+async def _each(
+    objects: Iterable[Object],
+    read: Callable[[Object], T],
+    name: Callable[[Object], str],
+    found: list[T],
+    *,
+    leave_out: bool,
+) -> None:
+    began_s = time.monotonic()
+    for one in objects:
+        if time.monotonic() - began_s >= _STEP_S:
+            await asyncio.sleep(0)
+            began_s = time.monotonic()
+        try:
+            found.append(read(one))
+        except ValueError as error:
+            if not leave_out:
+                raise
+            _log.error("%s cannot be read and is left out: %s", name(one), error)
+
+
+def _name(item: bytes) -> str:
+    try:
+        return decoded(_named.decode, item).metadata.name
+    except ValueError:
+        return _NAMELESS

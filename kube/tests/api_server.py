@@ -1,0 +1,126 @@
+"""An API server that answers what a test wrote down, for answers that a real one seldom gives."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from kube.protobuf import ACCEPT
+from kube.tests.protobuf import named, names_list
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ApiServer:
+    """Gives the next of `script` to each request, and holds requests while there is none."""
+
+    def __init__(self) -> None:
+        self.asked: list[web.Request] = []
+        self.script: deque[Answer] = deque()
+        self.over = asyncio.Event()
+
+    @property
+    def queries(self) -> list[dict[str, str]]:
+        """The query of each request so far, without what says nothing about place and time."""
+        dull = {"watch", "allowWatchBookmarks", "timeoutSeconds", "limit"}
+        return [
+            {key: value for key, value in asked.query.items() if key not in dull}
+            for asked in self.asked
+        ]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        self.asked.append(request)
+        if self.script:
+            return await self.script.popleft()(request)
+        await self.over.wait()
+        return web.Response(status=503)
+
+
+def says(status: int, body: object, **headers: str) -> Answer:
+    """Answer with JSON, or with a text as it is."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        text = body if isinstance(body, str) else json.dumps(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, text=text, headers=named)
+
+    return answer
+
+
+def refuses(status: int, reason: str, message: str = "", **headers: str) -> Answer:
+    """Answer with a Status."""
+    status_object = {"kind": "Status", "code": status, "reason": reason, "message": message}
+    return says(status, status_object, **headers)
+
+
+def page(*items: object, version: str = "1", more: str = "") -> Answer:
+    """Answer with one page of a list, as protobuf where that is asked for."""
+    json_of_it = {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.headers["Accept"] == ACCEPT:
+            return web.Response(body=names_list(version, map(_named, items)))
+        return web.json_response(json_of_it)
+
+    return answer
+
+
+def _named(item: object) -> bytes:
+    metadata = item.get("metadata", {}) if isinstance(item, dict) else {}
+    return named(metadata.get("name", ""), metadata.get("resourceVersion", ""))
+
+
+def streams(*chunks: bytes, cut: bool = False) -> Answer:
+    """Answer a watch with these chunks, then end it; `cut` breaks the connection instead."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse()
+        stream.enable_chunked_encoding()
+        await stream.prepare(request)
+        for chunk in chunks:
+            await stream.write(chunk)
+        if cut and request.transport is not None:
+            request.transport.abort()
+        return stream
+
+    return answer
+
+
+async def hangs_up(request: web.Request) -> web.StreamResponse:
+    """Close the connection without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+@asynccontextmanager
+async def serving(server: ApiServer, folder: Path) -> AsyncIterator[str]:
+    """Serve on loopback; gives the path of a kubeconfig for it."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.answer)
+    async with TestServer(app, host="127.0.0.1") as listening:
+        path = folder / "kubeconfig"
+        path.write_text(json.dumps(_kubeconfig(str(listening.make_url("")))))
+        yield str(path)
+        server.over.set()
+
+
+def _kubeconfig(url: str) -> dict[str, Any]:
+    return {
+        "clusters": [{"name": "c", "cluster": {"server": url.rstrip("/")}}],
+        "users": [{"name": "u", "user": {"token": "t-1"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "c",
+    }

@@ -1,0 +1,70 @@
+"""What is nested too deeply is null, and all else is as it was."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kube.nesting import cut, decoded
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}é\n'),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('ab"\\[]{}'), inner),
+)
+
+
+def nested(levels: int, within: str = "1") -> str:
+    return '{"a":' * levels + within + "}" * levels
+
+
+@given(JSON)
+def test_what_is_nested_no_deeper_than_anybody_does_stays(value: Any) -> None:  # noqa: ANN401
+    raw = json.dumps(value).encode()
+
+    assert cut(raw) == raw
+
+
+@pytest.mark.parametrize("levels", [1, 99, 100])
+def test_the_hundredth_level_is_read(levels: int) -> None:
+    raw = nested(levels, '"x"').encode()
+
+    assert cut(raw) == raw
+
+
+@pytest.mark.parametrize("levels", [101, 1_000, 10_000, 100_000])
+def test_what_lies_deeper_is_null(levels: int) -> None:
+    raw = f'{{"before":[1],"deep":{nested(levels)},"after":"}}]"}}'.encode()
+
+    found = json.loads(cut(raw))
+
+    assert (found["before"], found["after"]) == ([1], "}]")
+    inmost = found["deep"]
+    for _ in range(99):
+        inmost = inmost["a"]
+    assert inmost is None
+
+
+def test_several_that_are_too_deep_are_null_each() -> None:
+    deep = nested(200, '"[\\"{"')
+
+    assert cut(f"[{deep},2,{deep}]".encode()).count(b"null") == 2
+
+
+@pytest.mark.parametrize("raw", [b"[" * 5_000, b'{"a":' * 5_000 + b'"'])
+def test_what_does_not_end_is_no_json(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="does not end"):
+        cut(raw)
+
+
+def test_what_can_be_decoded_without_the_depths_is() -> None:
+    class Whole(msgspec.Struct):
+        name: str
+
+    raw = f'{{"deep":{nested(9_000)},"name":"db"}}'.encode()
+
+    assert decoded(msgspec.json.Decoder(Whole).decode, raw) == Whole("db")

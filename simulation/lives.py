@@ -1,0 +1,61 @@
+"""What traces of machines begin with: a VM named db that runs, its end, and whose an address is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crds.allocation import MACHINE, Owner, State
+from crds.tests.kubevirt import nics_of
+from simulation.admission import NAMESPACE
+from simulation.programs import FIRST
+
+if TYPE_CHECKING:
+    from crds.allocation import Carrier
+    from crds.mac import MacAddress
+    from crds.tests.kubevirt import Nic
+    from simulation.programs import Request
+    from simulation.simulation import Simulation
+
+DB = NAMESPACE, "db"
+
+
+def running(sim: Simulation, *macs: MacAddress) -> tuple[Carrier, Carrier, Carrier]:
+    """A VM was started and has run for longer than Q."""
+    vm = sim.machine("db", *macs)
+    vmi = sim.start(vm)
+    pod = sim.launch(vmi)
+    sim.quiet()
+    return vm, vmi, pod
+
+
+def ends(sim: Simulation, steps: int = 3) -> None:
+    """KubeVirt goes on with what was deleted: the launcher, the VMI, the VM."""
+    for _ in range(steps):
+        sim.kubevirt.go_on_ending(DB)
+        sim.step()
+
+
+def delete(sim: Simulation, kind: str = MACHINE, *, orphan: bool = False) -> None:
+    sim.kubevirt.delete(kind, DB, orphan=orphan)
+    sim.step()
+
+
+def owner(sim: Simulation, mac: MacAddress = FIRST) -> Owner:
+    allocation = sim.allocation(mac)
+    assert allocation is not None
+    assert allocation.state is State.BOUND
+    assert allocation.owner is not None
+    return allocation.owner
+
+
+def edit(sim: Simulation, vm: Carrier, *nics: Nic) -> Carrier:
+    """The VM has these interfaces now."""
+    stored = sim.store(sim.answer(sim.ask_machine_update(vm, nics)))
+    assert stored is not None
+    return stored
+
+
+def ask_for_more(sim: Simulation, vm: Carrier, *nics: Nic) -> Request:
+    """An update of the VM that adds interfaces is answered."""
+    has = nics_of(sim.cluster.manifest(MACHINE, vm.namespace, vm.name))
+    return sim.answer(sim.ask_machine_update(vm, (*has, *nics)))

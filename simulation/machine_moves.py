@@ -1,0 +1,246 @@
+"""What can happen next to virtual machines: moves like those of pods, by users and by KubeVirt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from crds.allocation import INSTANCE, MACHINE, Carrier
+from crds.tests.kubevirt import Nic, instance, machine, nics_of
+from simulation.admission import NAMESPACE
+from simulation.programs import FIRST, OUTSIDE, SECOND, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crds.mac import MacAddress
+    from simulation.kubevirt import Key
+    from simulation.simulation import Simulation
+
+T = TypeVar("T")
+Choose = Callable[[int], int]  # a number 0 <= n < its argument
+
+# What repeats is likelier: accidents need one address and one name, again and again.
+_NAMES = ("web-0", "web-0", "web-0", "web-1", None)
+_WANTED = (None, FIRST, FIRST, FIRST, SECOND, OUTSIDE)
+FEW = (0, 1, 1, 2, 2, 3, 4)
+
+
+class MachineMoves:
+    """The moves of machines. Those that are impossible just now do nothing."""
+
+    choose: Choose
+    sim: Simulation
+
+    # --- users --------------------------------------------------------------------------------
+
+    def a_machine_is_created(self) -> None:
+        """And often started at once."""
+        request = self.sim.ask_machine(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
+        vm = self.sim.store(self.sim.answer(request))
+        if vm is not None and self.choose(3):
+            self.sim.kubevirt.start((vm.namespace, vm.name))
+            self.sim.step()
+
+    def a_machine_s_create_begins(self) -> None:
+        name, few = self._pick(_NAMES), self._pick((*FEW, None))
+        request = self.sim.ask_machine(name, *self._macs(), replica=self.choose(2))
+        self.sim.answer(request, few)
+
+    def a_machine_is_edited(self) -> None:
+        """It gets, loses or changes an interface; the answer may come later."""
+        key = self._machine()
+        if key is None or key[0] != NAMESPACE:
+            return
+        vm = self.sim.cluster.machines[key]
+        nics = self._edited(list(nics_of(self.sim.cluster.manifest(MACHINE, *key))))
+        request = self.sim.ask_machine_update(vm, nics, replica=self.choose(2))
+        self.sim.answer(request, None if self.choose(3) else self._pick(FEW))
+        if self.choose(3):
+            self.sim.store(request)
+
+    def a_machine_loses_an_interface_and_all_know(self) -> None:
+        key = self._machine()
+        if key is not None and key[0] == NAMESPACE:
+            nics = nics_of(self.sim.cluster.manifest(MACHINE, *key))
+            vm = self.sim.cluster.machines[key]
+            self.sim.store(self.sim.answer(self.sim.ask_machine_update(vm, nics[:-1])))
+            self.sim.calm()
+
+    def a_machine_is_deleted(self) -> None:
+        if key := self._machine():
+            self.sim.kubevirt.delete(MACHINE, key, orphan=self._one_in(3))
+            self.sim.step()
+
+    def a_machine_is_deleted_and_all_of_it_goes(self) -> None:
+        if key := self._machine():
+            self.sim.kubevirt.delete(MACHINE, key)
+            self._end(key, steps=6)
+            if self.choose(2):
+                self.sim.deliver()
+
+    def an_instance_is_deleted(self) -> None:
+        """As a stop or a restart of its VM does."""
+        if key := self._instance():
+            self.sim.kubevirt.delete(INSTANCE, key)
+            self._end(key, self.choose(4))
+
+    def a_bare_instance_appears(self) -> None:
+        """With an address of its own, or with none, so that its launcher gets one."""
+        mac = None if self.choose(2) else self._pick(_WANTED)
+        key = NAMESPACE, self._pick(_NAMES[2:]) or "bare"
+        if key in self.sim.cluster.instances:
+            return
+        vmi = instance(key[1], Nic("net-0", mac), namespace=key[0])
+        if mac is None:
+            self.sim.kubevirt.store(vmi)
+            self.sim.step()
+        else:
+            self.sim.bypass_machine(vmi)
+
+    def a_machine_appears_unseen(self) -> None:
+        """Its namespace has not opted in; it may be a side of a migration, or just run there."""
+        key = "other", self._pick(_NAMES[1:]) or "alien"
+        if key in self.sim.cluster.machines:
+            return
+        mac = self._pick(_WANTED[1:])
+        self.sim.bypass_machine(machine(key[1], Nic("net-0", mac), namespace=key[0]))
+        if self.choose(2):
+            self.sim.kubevirt.start(key)
+            self.sim.step()
+
+    # --- KubeVirt -----------------------------------------------------------------------------
+
+    def kubevirt_looks(self) -> None:
+        if key := self._machine() or self._instance():
+            self.sim.kubevirt.look(self._pick((MACHINE, INSTANCE)), key)
+
+    def a_machine_starts(self) -> None:
+        if key := self._machine():
+            self.sim.kubevirt.start(key)
+            self.sim.step()
+
+    def a_launcher_is_created(self) -> None:
+        """Of an instance that has one, it is that of a migration."""
+        if (key := self._instance()) and (request := self._launch(key)):
+            self.sim.store(self.sim.answer(request))
+            if self._one_in(3):
+                self.sim.kubevirt.report(key)
+                self.sim.step()
+
+    def a_launcher_s_create_begins(self) -> None:
+        if (key := self._instance()) and (request := self._launch(key)):
+            self.sim.answer(request, self._pick((*FEW, None)))
+
+    def a_launcher_s_annotation_follows(self) -> None:
+        pods = [pod for pod in self._launchers() if pod.namespace == NAMESPACE]
+        if pods and (request := self.sim.ask_launcher_update(self._pick(pods), self.choose(2))):
+            self.sim.answer(request, None if self.choose(3) else self._pick(FEW))
+            self.sim.store(request)
+
+    def a_launcher_goes(self) -> None:
+        """It succeeds, as the source of a migration does, or is deleted."""
+        if pods := self._launchers():
+            pod = self._pick(pods)
+            (self.sim.delete if self.choose(2) else self.sim.end)(pod)
+
+    def an_instance_follows_its_machine(self) -> None:
+        if key := self._instance():
+            virt = self.sim.kubevirt
+            self._pick((virt.plug, virt.unplug, virt.detach, virt.report, virt.adopt))(key)
+            self.sim.step()
+
+    def an_end_goes_on(self) -> None:
+        if key := self._machine() or self._instance():
+            self._end(key, 1 + self.choose(3))
+
+    def a_guest_shuts_down(self) -> None:
+        if key := self._instance():
+            self.sim.kubevirt.end_guest(key)
+            self.sim.step()
+
+    def something_vanishes_by_force(self) -> None:
+        """Somebody takes its finalizers away; what it made is still there, and collected later."""
+        kind = self._pick((MACHINE, INSTANCE))
+        if key := (self._machine() if kind == MACHINE else self._instance()):
+            self.sim.vanish(kind, key)
+
+    def the_garbage_is_collected(self) -> None:
+        self.sim.kubevirt.collect()
+        self.sim.step()
+
+    # ------------------------------------------------------------------------------------------
+
+    def _launch(self, key: Key) -> Request | None:
+        if key[0] == NAMESPACE:
+            return self.sim.ask_launcher(key, self.choose(2))
+        if wanted := self.sim.kubevirt.wanted_launcher(key):
+            self.sim.kubevirt.launch(key, wanted[1], wanted[0])
+            self.sim.step()
+        return None
+
+    def _end(self, key: Key, steps: int) -> None:
+        for _ in range(steps):
+            self.sim.kubevirt.go_on_ending(key)
+            self.sim.step()
+
+    def _edited(self, nics: list[Nic]) -> list[Nic]:
+        at = self.choose(len(nics)) if nics else 0
+        match self.choose(4) if nics else 3:
+            case 0:
+                del nics[at]
+            case 1:
+                nics[at] = Nic(nics[at].name, self._pick(_WANTED))
+            case 2:
+                nics[at] = Nic(nics[at].name)
+            case _:
+                names = {nic.name for nic in nics}
+                free = next(name for n in range(9) if (name := f"net-{n}") not in names)
+                nics.append(Nic(free, self._pick(_WANTED)))
+        return nics
+
+    def _machine(self) -> Key | None:
+        return self._pick([*self.sim.cluster.machines]) if self.sim.cluster.machines else None
+
+    def _instance(self) -> Key | None:
+        return self._pick([*self.sim.cluster.instances]) if self.sim.cluster.instances else None
+
+    def _launchers(self) -> list[Carrier]:
+        return [
+            pod for pod in self.sim.cluster.pods.values() if pod.controller and not pod.terminal
+        ]
+
+    def _macs(self) -> tuple[MacAddress | None, ...]:
+        first = self._pick(_WANTED)
+        return (first, self._pick(_WANTED)) if self._one_in(6) else (first,)
+
+    def _pick(self, things: Sequence[T]) -> T:
+        return things[self.choose(len(things))]
+
+    def _one_in(self, many: int) -> bool:
+        return self.choose(many) == many - 1
+
+
+# How often each is tried, beside those of moves.py.
+MACHINE_WEIGHTS = {
+    MachineMoves.a_machine_is_created: 9,
+    MachineMoves.a_machine_s_create_begins: 5,
+    MachineMoves.a_machine_is_edited: 8,
+    MachineMoves.a_machine_loses_an_interface_and_all_know: 3,
+    MachineMoves.a_machine_is_deleted: 3,
+    MachineMoves.a_machine_is_deleted_and_all_of_it_goes: 4,
+    MachineMoves.an_instance_is_deleted: 4,
+    MachineMoves.a_bare_instance_appears: 2,
+    MachineMoves.a_machine_appears_unseen: 1,
+    MachineMoves.kubevirt_looks: 3,
+    MachineMoves.a_machine_starts: 8,
+    MachineMoves.a_launcher_is_created: 6,
+    MachineMoves.a_launcher_s_create_begins: 2,
+    MachineMoves.a_launcher_s_annotation_follows: 2,
+    MachineMoves.a_launcher_goes: 3,
+    MachineMoves.an_instance_follows_its_machine: 6,
+    MachineMoves.an_end_goes_on: 6,
+    MachineMoves.a_guest_shuts_down: 1,
+    MachineMoves.something_vanishes_by_force: 2,
+    MachineMoves.the_garbage_is_collected: 1,
+}

@@ -1,0 +1,212 @@
+"""Rules 5, 9 and 10: who is bound, adopted and found again (the laws hold at every step)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crds.allocation import Allocation, Reservation, Source, State
+from simulation.admission import NAMESPACE
+from simulation.programs import FIRST, OUTSIDE, SECOND
+
+if TYPE_CHECKING:
+    from crds.mac import MacAddress
+    from simulation.simulation import Simulation
+
+
+def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
+    sim = two_controllers
+    late = sim.controllers[1]
+    dead = sim.pod(None, FIRST)
+    sim.quiet()
+    sim.delete(dead)
+    sim.controllers[0].pod_watch.deliver()
+    sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
+    request = sim.answer(sim.ask(None, FIRST))
+    late.allocation_watch.deliver()
+
+    sim.settle(FIRST, controller=1)  # Pending, and its view shows the dead pod
+
+    sim.store(request)
+    late.allocation_watch.deliver()
+    late.pod_watch.deliver(1)  # it is dead; that another came is not heard of yet
+    sim.pass_time(61)
+    sim.settle(FIRST, controller=1)
+    sim.quiesce()
+
+
+def test_an_address_under_way_is_bound_to_no_other_name(sim: Simulation) -> None:
+    request = sim.answer(sim.ask("web-0", FIRST))
+    stranger = sim.bypass("web-1", FIRST, NAMESPACE)
+    sim.deliver()
+
+    sim.settle(FIRST)
+
+    sim.delete(stranger)
+    sim.deliver()
+    sim.store(request)
+    sim.pass_time(61)
+    sim.settle(FIRST)  # the view does not show the new pod yet
+    sim.quiesce()
+
+
+def test_a_bound_address_goes_on_to_the_pod_of_its_name(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    again = sim.answer(sim.ask("web-0", FIRST))
+    sim.calm()  # it is bound to the former one
+    sim.delete(former)
+
+    pod = sim.store(again)
+
+    assert pod is not None
+    sim.calm()
+    assert _owner_uid(sim, FIRST) == pod.uid
+    sim.quiesce()
+
+
+def test_a_bound_address_goes_on_to_a_namesake_that_the_view_does_not_show(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    again = sim.answer(sim.ask("web-0", FIRST))
+    sim.calm()
+    sim.delete(former)
+    sim.deliver()
+    pod = sim.store(again)
+    assert pod is not None
+
+    sim.pass_time(61)
+    sim.settle(FIRST)
+
+    assert _owner_uid(sim, FIRST) == pod.uid
+    sim.quiesce()
+
+
+def test_an_old_owner_that_lives_on_is_bound_again(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.answer(sim.ask("web-0", FIRST))  # the API server will refuse it: there is one
+
+    sim.calm()
+
+    assert _owner_uid(sim, FIRST) == pod.uid
+    sim.quiesce()
+
+
+def test_a_declared_address_that_is_carried_is_bound_and_declared_again_after(
+    sim: Simulation,
+) -> None:
+    sim.declare(Allocation(mac=OUTSIDE))
+    pod = sim.bypass("alien", OUTSIDE)
+
+    sim.calm()
+
+    assert _owner_uid(sim, OUTSIDE) == pod.uid
+    sim.pass_time(61)
+    sim.delete(pod)
+    sim.quiesce()
+    assert sim.allocation(OUTSIDE) == Allocation(mac=OUTSIDE)
+
+
+def test_a_reserved_address_that_a_stranger_carries_stays_reserved(sim: Simulation) -> None:
+    reserved = Reservation(kind="Pod", namespace=NAMESPACE, name="web-0")
+    declared = Allocation(mac=OUTSIDE, reserved_for=reserved)
+    sim.declare(declared)
+    stranger = sim.bypass("alien", OUTSIDE)
+
+    sim.quiesce()
+
+    assert sim.allocation(OUTSIDE) == declared
+    assert [one.uid for one in sim.cluster.allocated[OUTSIDE].conflicts] == [stranger.uid]
+
+
+def test_an_address_in_use_is_adopted_and_not_given_out(sim: Simulation) -> None:
+    alien = sim.bypass("alien", FIRST)
+    sim.calm()
+
+    assert sim.pod("web-0", None).carries(SECOND)
+
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert (allocation.state, allocation.source) == (State.BOUND, Source.ADOPTED)
+    assert _owner_uid(sim, FIRST) == alien.uid
+    sim.quiesce()
+
+
+def test_what_was_adopted_of_a_pod_that_was_gone_already_is_released(sim: Simulation) -> None:
+    alien = sim.bypass("alien", OUTSIDE)
+    sim.deliver()
+    sim.delete(alien)
+    sim.settle(OUTSIDE)  # no read: the list or the watch that showed it has to do
+
+    sim.quiesce()
+
+    assert sim.allocation(OUTSIDE) is None
+
+
+def test_who_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None:
+    alien = sim.bypass("alien", FIRST)
+    sim.deliver()
+    sim.settle(FIRST, 0)  # it will be adopted
+    request = sim.answer(sim.ask("web-0", FIRST))
+
+    sim.let(sim.next("controller", "create"))
+
+    assert sim.store(request)
+    sim.quiesce()
+    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+
+
+def test_a_conflict_is_recorded_and_forgotten_when_it_is_over(sim: Simulation) -> None:
+    sim.pod("web-0", FIRST)
+    sim.quiet()
+    alien = sim.bypass("alien", FIRST)
+    sim.calm()
+    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+
+    sim.delete(alien)
+
+    sim.calm()
+    assert not sim.cluster.allocated[FIRST].conflicts
+    sim.quiesce()
+
+
+def test_a_deletion_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.delete(pod)
+    sim.controllers[0].pod_watch.pending.clear()
+    sim.quiet()
+    assert sim.allocation(FIRST) is not None
+
+    sim.repair()
+
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_a_pod_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
+    alien = sim.bypass("alien", FIRST)
+    sim.controllers[0].pod_watch.pending.clear()
+    sim.quiet()
+    assert sim.allocation(FIRST) is None
+
+    sim.repair()
+
+    sim.quiesce()
+    assert _owner_uid(sim, FIRST) == alien.uid
+
+
+def test_an_allocation_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
+    sim.answer(sim.ask("web-0", FIRST))  # nothing comes of it
+    sim.controllers[0].allocation_watch.pending.clear()
+    sim.quiet()
+    assert sim.allocation(FIRST) is not None
+
+    sim.repair()
+
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def _owner_uid(sim: Simulation, mac: MacAddress) -> str | None:
+    allocation = sim.allocation(mac)
+    assert allocation is not None
+    return allocation.owner.uid if allocation.owner else None

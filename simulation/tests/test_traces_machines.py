@@ -1,0 +1,207 @@
+"""A VM, its VMI and its launcher pods go one after the other, and not always in order: whose is it
+meanwhile, and when is it free (the laws hold at every step)?
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crds.allocation import INSTANCE, MACHINE
+from crds.tests.kubevirt import Nic, instance
+from simulation.admission import NAMESPACE
+from simulation.lives import DB, delete, ends, owner, running
+from simulation.programs import FIRST, SECOND
+from webhook.admission import Allowed, Denied
+
+if TYPE_CHECKING:
+    from simulation.simulation import Simulation
+
+
+def test_a_machine_that_is_stopped_keeps_its_address(sim: Simulation) -> None:
+    vm, _, _ = running(sim, FIRST)
+
+    delete(sim, INSTANCE)
+    ends(sim, 2)
+
+    sim.quiet()
+    assert owner(sim).uid == vm.uid
+    assert sim.start(vm).carries(FIRST)
+    sim.quiesce()
+
+
+def test_a_machine_that_is_deleted_frees_its_address_when_the_last_of_it_is_gone(
+    sim: Simulation,
+) -> None:
+    vm, _, _ = running(sim, FIRST)
+    delete(sim)
+
+    for _ in range(3):  # VM marks the VMI, the launcher goes, the VMI goes
+        sim.quiet()
+        assert owner(sim).uid == vm.uid
+        ends(sim, 1)
+
+    assert DB not in sim.cluster.instances
+    ends(sim, 1)
+    sim.calm()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_an_address_stays_while_the_vmi_of_a_vm_that_is_gone_still_runs(sim: Simulation) -> None:
+    vm, _, _ = running(sim, FIRST)
+    sim.vanish(MACHINE, DB)
+
+    sim.quiet()
+
+    assert owner(sim).uid == vm.uid
+    denied = sim.answer(sim.ask("web-0", FIRST)).verdict
+    assert isinstance(denied, Denied)
+    sim.kubevirt.collect()
+    ends(sim)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_an_address_stays_while_a_launcher_of_a_vmi_that_is_gone_still_ends(
+    sim: Simulation,
+) -> None:
+    _, vmi, pod = running(sim, FIRST)
+    sim.vanish(MACHINE, DB)
+    sim.vanish(INSTANCE, DB)
+
+    sim.quiet()
+
+    assert owner(sim).uid == vmi.uid
+    sim.delete(pod)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_an_orphan_owns_its_address_until_a_vm_of_its_name_takes_it_in(sim: Simulation) -> None:
+    _, vmi, _ = running(sim, FIRST)
+    delete(sim, orphan=True)
+    ends(sim, 2)
+    assert DB not in sim.cluster.machines
+    sim.quiet()
+    assert owner(sim).uid == vmi.uid
+
+    again = sim.machine("db", FIRST)
+    sim.kubevirt.adopt(DB)
+
+    sim.quiet()
+    assert owner(sim).uid == again.uid
+    sim.quiesce()
+    assert owner(sim).uid == again.uid
+
+
+def test_a_vm_that_takes_in_an_orphan_with_another_address_owns_both(sim: Simulation) -> None:
+    running(sim, FIRST)
+    delete(sim, orphan=True)
+    ends(sim, 2)
+    again = sim.machine("db", SECOND)
+    sim.kubevirt.adopt(DB)
+
+    sim.quiet()
+
+    assert owner(sim, FIRST).uid == owner(sim, SECOND).uid == again.uid
+    delete(sim, INSTANCE)  # its next start has the second alone
+    ends(sim, 2)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+    assert owner(sim, SECOND).uid == again.uid
+
+
+def test_a_vm_that_is_deleted_and_created_again_at_once_keeps_its_address(sim: Simulation) -> None:
+    running(sim, FIRST)
+    delete(sim)
+    ends(sim, 4)
+
+    again = sim.machine("db", FIRST)  # nobody has looked yet
+
+    sim.calm()
+    assert owner(sim).uid == again.uid
+    sim.quiesce()
+    assert owner(sim).uid == again.uid
+
+
+def test_a_vm_created_again_is_not_late_for_a_release_under_way(sim: Simulation) -> None:
+    running(sim, FIRST)
+    delete(sim)
+    ends(sim, 4)
+    sim.deliver()
+    sim.settle(FIRST, 3)  # VM, VMI and launchers are read, and gone: it will be released
+
+    again = sim.machine("db", FIRST)
+
+    sim.settle(FIRST)
+    sim.quiesce()
+    assert owner(sim).uid == again.uid
+
+
+def test_both_launchers_of_a_migration_carry_the_vm_s_address(sim: Simulation) -> None:
+    vm, vmi, source = running(sim, FIRST)
+
+    target = sim.launch(vmi)
+
+    sim.quiet()
+    assert target.carries(FIRST)
+    sim.end(source)
+    sim.delete(source)
+    sim.quiet()
+    assert owner(sim).uid == vm.uid
+    assert not sim.cluster.allocated[FIRST].conflicts
+    sim.quiesce()
+
+
+def test_both_launchers_of_a_bare_vmi_get_one_address(sim: Simulation) -> None:
+    vmi = sim.kubevirt.store(instance("db", Nic("net-0"), namespace=NAMESPACE))
+    source = sim.launch(vmi)
+    sim.quiet()
+
+    target = sim.launch(vmi)
+
+    assert source.carries(FIRST)
+    assert target.carries(FIRST)
+    sim.delete(source)
+    sim.quiet()
+    assert (owner(sim).kind, owner(sim).uid) == (INSTANCE, vmi.uid)
+    delete(sim, INSTANCE)
+    ends(sim, 2)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_a_generated_name_is_the_owner_s_once_it_is_there(sim: Simulation) -> None:
+    request = sim.answer(sim.ask_machine(None, FIRST))
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.owner is not None
+    assert allocation.owner.name is None
+
+    vm = sim.store(request)
+
+    assert vm is not None
+    sim.start(vm)
+    sim.quiet()
+    assert (owner(sim).name, owner(sim).uid) == (vm.name, vm.uid)
+    assert isinstance(sim.answer(sim.ask_machine(None, FIRST)).verdict, Denied)
+    sim.quiesce()
+
+
+def test_a_pod_of_a_vm_s_name_is_another(sim: Simulation) -> None:
+    vm, _, _ = running(sim, FIRST)
+
+    assert isinstance(sim.answer(sim.ask("db", FIRST)).verdict, Denied)
+
+    sim.quiesce()
+    assert owner(sim).uid == vm.uid
+
+
+def test_a_create_that_is_refused_downstream_leaks_nothing(sim: Simulation) -> None:
+    request = sim.answer(sim.ask_machine("db", FIRST, None))
+    assert isinstance(request.verdict, Allowed)
+
+    request.is_over = True
+
+    sim.quiesce()
+    assert not sim.cluster.allocated

@@ -1,0 +1,224 @@
+"""A VM is edited, and KubeVirt follows, or starts what was: an address is free when nothing of the
+machine has it, nor can be getting it (the laws hold at every step).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.allocation import INSTANCE, MACHINE, State
+from crds.tests.kubevirt import Nic
+from simulation.lives import DB, ask_for_more, delete, edit, ends, owner, running
+from simulation.programs import FIRST, OUTSIDE, SECOND
+from webhook.admission import Allowed, Denied
+
+if TYPE_CHECKING:
+    from simulation.simulation import Simulation
+
+KEPT = Nic("net-0", FIRST)
+
+
+def test_an_interface_that_a_vm_lost_is_in_use_until_kubevirt_has_taken_it_away(
+    sim: Simulation,
+) -> None:
+    vm, _, pod = running(sim, FIRST, SECOND)
+    edit(sim, vm, KEPT)
+    sim.quiet()
+    assert owner(sim, SECOND).uid == vm.uid
+    sim.kubevirt.look(MACHINE, DB)
+    sim.kubevirt.unplug(DB)
+    sim.step()
+    sim.quiet()
+    assert owner(sim, SECOND).uid == vm.uid
+    sim.kubevirt.look(INSTANCE, DB)
+    request = sim.ask_launcher_update(pod)
+    assert request is not None
+
+    sim.store(sim.answer(request))
+
+    sim.quiesce()
+    assert sim.allocation(SECOND) is None
+    assert owner(sim).uid == vm.uid
+
+
+def test_an_interface_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) -> None:
+    vm = sim.machine("db", FIRST, SECOND)
+    sim.quiet()
+
+    edit(sim, vm, KEPT)
+
+    sim.calm()
+    pending = sim.allocation(SECOND)
+    assert pending is not None
+    assert pending.state is State.PENDING
+    sim.pass_time(59)
+    sim.calm()
+    assert sim.allocation(SECOND) == pending
+    sim.pass_time(2)
+    sim.calm()
+    assert sim.allocation(SECOND) is None
+    sim.quiesce()
+
+
+def test_what_kubevirt_starts_from_a_copy_of_before_an_edit_has_its_address(
+    sim: Simulation,
+) -> None:
+    vm = sim.machine("db", FIRST, SECOND)
+    sim.quiet()
+    edit(sim, vm, KEPT)
+    sim.calm()  # nothing of it has the second: it is looked for again in Q
+
+    vmi = sim.kubevirt.start(DB)
+
+    sim.step()
+    assert vmi is not None
+    assert vmi.carries(SECOND)
+    sim.quiesce()
+    assert owner(sim, SECOND).uid == vm.uid
+
+
+@pytest.mark.parametrize("name", ["db", None])
+def test_a_copy_of_before_an_edit_has_the_address_of_a_vm_that_was_never_seen_with_it(
+    sim: Simulation, name: str | None
+) -> None:
+    vm = sim.machine(name, FIRST, SECOND)
+    key = vm.namespace, vm.name
+    sim.late.append(sim.controllers[0].machine_watch)
+    sim.calm()
+    sim.pass_time(61)  # still Pending, and it is time to look
+    edit(sim, vm, KEPT)
+    sim.settle(SECOND)  # it never came, as it seems
+
+    vmi = sim.kubevirt.start(key)
+
+    sim.step()
+    assert vmi is not None
+    assert vmi.carries(SECOND)
+    sim.quiesce()
+    assert owner(sim, SECOND).uid == vm.uid
+
+
+def test_what_kubevirt_plugs_in_from_a_copy_of_before_an_edit_has_its_address(
+    sim: Simulation,
+) -> None:
+    vm, _, _ = running(sim, FIRST)
+    sim.store(ask_for_more(sim, vm, Nic("net-1", SECOND)))
+    sim.quiet()
+    sim.kubevirt.look(MACHINE, DB)
+    edit(sim, vm, KEPT)
+    sim.calm()
+
+    sim.kubevirt.plug(DB)
+
+    sim.step()
+    assert sim.cluster.instances[DB].carries(SECOND)
+    sim.quiesce()
+    assert owner(sim, SECOND).uid == vm.uid
+
+
+def test_a_migration_from_a_copy_of_before_an_unplug_has_its_address(sim: Simulation) -> None:
+    vm, vmi, pod = running(sim, FIRST, SECOND)
+    sim.kubevirt.look(INSTANCE, DB)
+    edit(sim, vm, KEPT)
+    sim.kubevirt.look(MACHINE, DB)
+    sim.kubevirt.unplug(DB)
+    sim.delete(pod)
+    sim.calm()
+
+    request = sim.ask_launcher(DB)
+
+    assert request is not None
+    target = sim.store(sim.answer(request))
+    assert target is not None
+    assert target.carries(SECOND)
+    sim.quiesce()
+    assert owner(sim, SECOND).uid == vm.uid
+    assert not sim.cluster.instances[DB].carries(SECOND)
+    assert vmi.carries(SECOND)
+
+
+def test_an_address_that_a_vm_takes_back_while_it_is_looked_for_stays(sim: Simulation) -> None:
+    vm = sim.machine("db", FIRST, SECOND)
+    sim.quiet()
+    edited = edit(sim, vm, KEPT)
+    sim.quiet()
+    sim.deliver()
+    sim.settle(SECOND, 2)
+
+    sim.store(ask_for_more(sim, edited, Nic("net-7", SECOND)))
+
+    sim.settle(SECOND)
+    sim.quiesce()
+    assert (owner(sim, SECOND).uid, owner(sim, SECOND).interface) == (vm.uid, "net-7")
+
+
+def test_a_vm_may_give_an_address_of_its_vmi_to_another_interface(sim: Simulation) -> None:
+    vm, _, _ = running(sim, FIRST)
+    edited = edit(sim, vm)
+    sim.quiet()
+
+    request = ask_for_more(sim, edited, Nic("net-7", FIRST))
+
+    assert isinstance(request.verdict, Allowed)
+    sim.store(request)
+    sim.quiesce()
+    assert owner(sim).uid == vm.uid
+
+
+def test_an_update_that_is_refused_downstream_leaks_nothing_and_takes_nothing(
+    sim: Simulation,
+) -> None:
+    vm, _, _ = running(sim, FIRST)
+    before = sim.allocation(FIRST)
+    request = ask_for_more(sim, vm, Nic("net-1"), Nic("net-2", OUTSIDE))
+    assert isinstance(request.verdict, Allowed)
+
+    request.is_over = True
+
+    sim.quiesce()
+    assert sim.allocation(SECOND) is None
+    assert sim.allocation(OUTSIDE) is None
+    assert sim.allocation(FIRST) == before
+
+
+def test_an_update_that_changes_an_address_and_is_refused_leaves_the_old_one(
+    sim: Simulation,
+) -> None:
+    vm = sim.machine("db", FIRST)
+    sim.quiet()
+    request = sim.answer(sim.ask_machine_update(vm, [Nic("net-0", SECOND)]))
+
+    request.is_over = True
+
+    sim.quiesce()
+    assert owner(sim).uid == vm.uid
+    assert sim.allocation(SECOND) is None
+
+
+def test_the_address_that_a_running_vm_had_before_an_edit_is_free_when_it_has_restarted(
+    sim: Simulation,
+) -> None:
+    vm, _, _ = running(sim, FIRST)
+    edit(sim, vm, Nic("net-0", SECOND))
+    sim.quiet()
+    assert isinstance(sim.answer(sim.ask("web-0", FIRST)).verdict, Denied)
+
+    delete(sim, INSTANCE)
+    ends(sim, 2)
+    sim.start(vm)
+
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+    assert owner(sim, SECOND).uid == vm.uid
+
+
+def test_a_manifest_applied_again_without_addresses_keeps_them(sim: Simulation) -> None:
+    vm, _, _ = running(sim, FIRST)
+
+    edited = edit(sim, vm, Nic("net-0"))
+
+    assert edited.carries(FIRST)
+    sim.quiesce()
+    assert owner(sim).uid == vm.uid

@@ -1,0 +1,179 @@
+"""Machines that were there before us, or come by without us, and those that share an address."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.allocation import INSTANCE, MACHINE
+from crds.tests.kubevirt import Nic, instance, machine
+from simulation.lives import DB, owner, running
+from simulation.programs import FIRST, OUTSIDE
+from webhook.admission import Allowed, Denied
+
+if TYPE_CHECKING:
+    from crds.allocation import Carrier
+    from simulation.kubevirt import Key
+    from simulation.simulation import Simulation
+
+THERE = "other", "alien"
+
+
+def running_there(sim: Simulation, key: Key = THERE) -> tuple[Carrier, Carrier, Carrier]:
+    """A VM that no webhook has seen runs in a namespace that has not opted in."""
+    namespace, name = key
+    vm = sim.bypass_machine(machine(name, Nic("net-0", FIRST), namespace=namespace))
+    vmi = sim.start(vm)
+    wanted = sim.kubevirt.wanted_launcher(key)
+    assert wanted is not None
+    pod = sim.kubevirt.launch(key, wanted[1], wanted[0])
+    sim.step()
+    return vm, vmi, pod
+
+
+def ends_there(sim: Simulation, key: Key = THERE) -> None:
+    sim.kubevirt.delete(MACHINE, key)
+    for _ in range(4):
+        sim.kubevirt.go_on_ending(key)
+        sim.step()
+
+
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_the_vm_owns_what_was_adopted_whichever_of_it_was_seen_first(
+    sim: Simulation, order: tuple[int, ...]
+) -> None:
+    vm, _, _ = running_there(sim)
+
+    for at in order:
+        sim.controllers[0].carrier_watches[at].deliver()
+        sim.settle(FIRST)
+        sim.controllers[0].allocation_watch.deliver()
+
+    sim.quiesce()
+    assert (owner(sim).kind, owner(sim).uid) == (MACHINE, vm.uid)
+    ends_there(sim)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+@pytest.mark.parametrize("late", range(3))
+def test_the_root_owns_what_was_adopted_though_a_part_of_it_is_never_seen(
+    sim: Simulation, late: int
+) -> None:
+    running_there(sim)
+    sim.late.append(sim.controllers[0].carrier_watches[late])
+
+    sim.quiet()
+
+    assert owner(sim).root == (MACHINE, *THERE)
+    sim.quiesce()
+
+
+def test_a_bare_vmi_with_an_address_of_its_own_is_adopted_and_released(sim: Simulation) -> None:
+    vmi = sim.bypass_machine(instance("bare", Nic("net-0", FIRST), namespace="other"))
+    sim.calm()
+    assert (owner(sim).kind, owner(sim).uid) == (INSTANCE, vmi.uid)
+    assert not sim.pod("web-0", None).carries(FIRST)
+    sim.pass_time(61)
+
+    sim.kubevirt.end_guest(("other", "bare"))
+
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_a_machine_in_conflict_is_one_however_many_of_it_carry_the_address(
+    sim: Simulation,
+) -> None:
+    mine, _, _ = running(sim, FIRST)
+
+    alien, _, _ = running_there(sim)
+
+    sim.quiet()
+    assert owner(sim).uid == mine.uid
+    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+    ends_there(sim)
+    sim.quiesce()
+    assert not sim.cluster.allocated[FIRST].conflicts
+
+
+def test_an_address_goes_on_to_the_machine_that_was_in_conflict(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    alien, _, _ = running_there(sim)
+    sim.calm()
+
+    sim.delete(pod)
+
+    sim.quiesce()
+    assert owner(sim).uid == alien.uid
+    assert not sim.cluster.allocated[FIRST].conflicts
+
+
+def test_a_vm_of_the_same_name_in_another_namespace_is_no_conflict_until_both_run(
+    sim: Simulation,
+) -> None:
+    running(sim, FIRST)
+    vm = sim.bypass_machine(machine("db", Nic("net-0", FIRST), namespace="other"))
+    sim.quiet()
+    assert not sim.cluster.allocated[FIRST].conflicts
+
+    sim.start(vm)  # no VMI says that it is a migration
+
+    sim.quiet()
+    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
+    sim.quiesce()
+
+
+@pytest.mark.parametrize("first", [DB, THERE], ids=str)
+def test_an_address_that_two_machines_share_goes_with_the_last_of_them(
+    warning: Simulation, first: Key
+) -> None:
+    sim = warning
+    there, _, _ = running_there(sim)
+    sim.quiet()
+    here, _, _ = running(sim, FIRST)  # allowed, with a warning
+    left, last = (there, THERE) if first == DB else (here, DB)
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.shared
+
+    ends_there(sim, first)
+
+    sim.quiet()
+    assert owner(sim).uid == left.uid
+    assert not sim.pod("web-0", None).carries(FIRST)
+    ends_there(sim, last)
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_what_two_share_goes_on_to_one_that_the_view_does_not_show(warning: Simulation) -> None:
+    sim = warning
+    pod = sim.pod("web-0", OUTSIDE)
+    sim.quiet()
+    vm = sim.machine("db", OUTSIDE)
+    sim.late.append(sim.controllers[0].machine_watch)
+    sim.quiet()
+
+    sim.delete(pod)
+
+    sim.quiet()
+    assert owner(sim, OUTSIDE).uid == vm.uid
+    sim.quiesce()
+
+
+def test_under_warn_what_changes_hands_just_now_is_shared_with_nobody(warning: Simulation) -> None:
+    sim = warning
+    request = sim.answer(sim.ask_machine("db", OUTSIDE))
+    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Denied)
+    assert sim.store(request)
+    sim.calm()  # bound a moment ago
+    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Denied)
+
+    sim.quiet()
+
+    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Allowed)
+    sim.quiesce()

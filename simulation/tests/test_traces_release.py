@@ -1,0 +1,267 @@
+"""Rules 6 to 8: what is released, when, and who has it next (the laws hold at every step)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.allocation import Allocation, Reservation, State
+from simulation.admission import NAMESPACE
+from simulation.programs import FIRST, OUTSIDE
+
+if TYPE_CHECKING:
+    from simulation.simulation import Simulation
+
+
+def test_an_object_that_lived_longer_than_q_frees_its_address_at_once(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+
+    sim.delete(pod)
+
+    sim.calm()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_a_shorter_life_frees_its_address_q_after_it_was_bound(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.calm()
+    sim.pass_time(10)
+
+    sim.delete(pod)
+
+    sim.calm()
+    sim.pass_time(49)
+    sim.calm()
+    assert sim.allocation(FIRST) is not None
+    sim.pass_time(1)
+    sim.calm()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    again = sim.answer(sim.ask("web-0", FIRST))
+    sim.calm()  # bound to the former one, which lives
+    sim.delete(former)
+
+    sim.calm()  # gone, and not quiet
+
+    assert sim.store(again)
+    sim.quiesce()
+
+
+def test_an_allocation_that_was_just_written_is_not_quiet(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.delete(former)
+    again = sim.answer(sim.ask("web-0", FIRST))
+
+    sim.calm()
+
+    assert sim.store(again)
+    sim.quiesce()
+
+
+def test_an_address_under_way_is_not_collected(sim: Simulation) -> None:
+    for name in ("web-0", None):
+        request = sim.answer(sim.ask(name, None))
+
+        sim.calm()
+
+        assert sim.store(request)
+    sim.quiesce()
+
+
+@pytest.mark.parametrize("name", ["web-0", None])
+def test_a_pod_that_the_view_does_not_show_keeps_its_address(
+    sim: Simulation, name: str | None
+) -> None:
+    sim.pod(name, FIRST)
+    sim.controllers[0].allocation_watch.deliver()
+
+    sim.pass_time(61)
+    sim.settle(FIRST)
+
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.state is State.BOUND
+    sim.quiesce()
+
+
+@pytest.mark.parametrize("name", ["web-0", None])
+def test_an_address_that_nobody_came_for_is_free_after_q(sim: Simulation, name: str | None) -> None:
+    sim.answer(sim.ask(name, FIRST)).is_over = True
+
+    sim.quiet()
+
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_a_release_is_proved_by_a_live_read(two_controllers: Simulation) -> None:
+    sim = two_controllers
+    sim.pod("web-0", FIRST)
+    late = sim.controllers[1]
+    sim.controllers[0].allocation_watch.deliver()
+    sim.controllers[0].pod_watch.deliver()
+    sim.settle(FIRST, controller=0)
+    late.allocation_watch.deliver()
+    sim.pass_time(61)
+
+    sim.settle(FIRST, controller=1)  # it has not heard of the pod
+
+    sim.quiesce()
+
+
+def test_a_namesake_of_another_uid_is_not_gone(sim: Simulation) -> None:
+    former = sim.pod("web-0", FIRST)
+    again = sim.answer(sim.ask("web-0", FIRST))
+    sim.calm()  # bound to the former one
+    sim.pass_time(61)
+    again.is_over = False  # stored within Q, and this process was paused since
+    sim.delete(former)
+    sim.deliver()
+    sim.settle(FIRST, 0)  # the read is under way
+
+    sim.store(again)
+
+    sim.settle(FIRST)
+    sim.quiesce()
+
+
+def test_a_decision_older_than_its_bound_is_taken_anew(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.delete(pod)
+    sim.deliver()
+    sim.settle(FIRST, 0)
+    sim.pass_time(11)
+
+    sim.settle(FIRST, 1)
+
+    assert not sim.calls.parked
+    sim.quiesce()
+
+
+def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.edit(pod)
+    sim.quiet()
+    assert sim.allocation(FIRST) is not None
+
+    sim.delete(pod)
+
+    sim.quiesce()
+    assert sim.allocation(FIRST) is None
+
+
+def test_a_running_pod_keeps_it_through_a_refused_create_of_its_name(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+    sim.edit(pod)
+
+    sim.answer(sim.ask("web-0", FIRST)).is_over = True  # the API server has one of that name
+
+    sim.quiet()
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.owner is not None
+    assert allocation.owner.uid == pod.uid
+    sim.delete(pod)
+    sim.quiet()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_a_finished_pod_frees_its_address(sim: Simulation) -> None:
+    pod = sim.pod("web-0", FIRST)
+    sim.quiet()
+
+    sim.end(pod)
+
+    sim.calm()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_a_declared_address_is_declared_again_when_its_user_goes(sim: Simulation) -> None:
+    reserved = Reservation(kind="Pod", namespace=NAMESPACE, name="web-0")
+    declared = Allocation(mac=OUTSIDE, reserved_for=reserved)
+    sim.declare(declared)
+    pod = sim.pod("web-0", OUTSIDE)
+    sim.quiet()
+
+    sim.delete(pod)
+
+    sim.calm()
+    assert sim.allocation(OUTSIDE) == declared
+    sim.quiesce()
+
+
+def test_a_declared_address_that_nobody_came_for_is_declared_again(sim: Simulation) -> None:
+    sim.declare(Allocation(mac=OUTSIDE))
+
+    sim.answer(sim.ask("web-0", OUTSIDE)).is_over = True
+
+    sim.quiesce()
+    assert sim.allocation(OUTSIDE) == Allocation(mac=OUTSIDE)
+
+
+def test_an_address_of_several_goes_on_to_those_who_remain(sim: Simulation) -> None:
+    sim.answer(sim.ask(None, OUTSIDE)).is_over = True  # nothing comes of it
+    carriers = [sim.bypass(f"alien-{n}", OUTSIDE) for n in range(2)]
+
+    for pod in carriers:
+        sim.controllers[0].allocation_watch.deliver()  # no view shows a carrier
+        sim.pass_time(61)
+        sim.settle(OUTSIDE)
+
+        allocation = sim.allocation(OUTSIDE)
+        assert allocation is not None
+        assert allocation.shared
+        assert allocation.owner is not None
+        assert allocation.owner.uid == pod.uid
+        sim.delete(pod)
+
+    sim.quiesce()
+    assert sim.allocation(OUTSIDE) is None
+
+
+def test_an_address_promised_to_who_never_came_goes_to_who_carries_it(sim: Simulation) -> None:
+    sim.answer(sim.ask("web-0", OUTSIDE)).is_over = True
+    alien = sim.bypass("alien", OUTSIDE)
+
+    sim.quiet()
+
+    allocation = sim.allocation(OUTSIDE)
+    assert allocation is not None
+    assert allocation.shared
+    assert allocation.owner is not None
+    assert allocation.owner.uid == alien.uid
+    sim.quiesce()
+
+
+def test_an_address_bound_to_a_stranger_of_the_namespace_goes_on_to_its_pod(
+    sim: Simulation,
+) -> None:
+    request = sim.answer(sim.ask(None, FIRST))  # its name is not generated yet
+    stranger = sim.bypass("web-1", FIRST, NAMESPACE)
+    sim.calm()  # so it fits the stranger
+    pod = sim.store(request)
+    assert pod is not None
+    sim.laws.generated.clear()
+    sim.quiet()
+
+    sim.delete(stranger)
+
+    sim.calm()
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.owner is not None
+    assert allocation.owner.uid == pod.uid
+    sim.quiesce()

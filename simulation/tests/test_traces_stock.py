@@ -1,0 +1,278 @@
+"""Which of what was created ahead may be handed out, and which no more (laws hold at every step).
+
+Each test forces the accident that a missing rule lets happen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.allocation import State
+from crds.mac import MacRange
+from crds.pool import Pool
+from simulation.programs import FIRST, SECOND
+from simulation.replica import V_S
+from webhook.admission import Allowed, Denied
+
+if TYPE_CHECKING:
+    from crds.allocation import Stored
+    from crds.mac import MacAddress
+    from simulation.simulation import Simulation
+
+    Snapshot = tuple[dict[MacAddress, Stored], int]
+
+KEPT_S = V_S + 120  # so long the controller keeps what was created ahead
+
+
+def test_what_was_created_ahead_is_handed_out_without_a_call(sim: Simulation) -> None:
+    assert sim.stocked() == (FIRST,)
+
+    request = sim.ask("web-0")
+
+    assert isinstance(request.verdict, Allowed)
+    pod = sim.store(request)
+    assert pod is not None
+    assert pod.carries(FIRST)
+    sim.calm()
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.state is State.BOUND
+    sim.quiesce()
+
+
+def test_who_sleeps_past_v_hands_out_nothing_that_another_has_by_then(sim: Simulation) -> None:
+    sim.stocked()
+    sim.late.append(sim.replicas[0].watch)  # it sleeps, and its connection stays open
+    sim.calm()
+    sim.pass_time(KEPT_S)
+    sim.calm()  # deleted
+    assert sim.pod("web-1", replica=1).carries(FIRST)
+
+    pod = sim.pod("web-0")
+
+    assert pod.carries(SECOND)
+    sim.quiesce()
+
+
+def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> None:
+    sim.replicas[0].demand.keep = 1
+    sim.create_ahead(most=0)
+    sim.let(sim.next("webhook-0", "create"), keep_answer=True)
+    sim.calm()
+
+    sim.pass_time(V_S)  # only then the answer comes
+    sim.go_on(sim.replicas[0])
+
+    assert not sim.replicas[0].ready()
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+@pytest.mark.parametrize(
+    ("passes_s", "boottime_behind_s", "wall_ahead_s"),
+    [(V_S, 0, -V_S), (V_S, V_S, 0), (0, 0, V_S), (0, 0, -1)],
+    ids=["the wall's set back", "the other stood still", "the wall's set ahead", "back a second"],
+)
+def test_nothing_is_handed_out_while_two_clocks_disagree(
+    sim: Simulation, passes_s: float, boottime_behind_s: float, wall_ahead_s: float
+) -> None:
+    sim.stocked()
+    clock = sim.replicas[0].clock
+
+    clock.boottime_behind_s, clock.wall_ahead_s = boottime_behind_s, wall_ahead_s
+    sim.pass_time(passes_s)
+
+    assert not sim.replicas[0].ready()
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+@pytest.mark.parametrize("relisted", [False, True])
+def test_what_a_restored_store_does_not_know_is_not_handed_out(
+    sim: Simulation, *, relisted: bool
+) -> None:
+    before = _snapshot(sim)
+    sim.stocked()
+    _restore(sim, before)
+    if relisted:
+        sim.replicas[0].watch.relist()
+    assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)
+
+    pod = sim.pod("web-0")
+
+    assert pod.carries(SECOND)
+    _list_anew(sim)
+    sim.quiesce()
+
+
+def test_what_had_not_been_shown_before_a_restore_is_not_ones_own_after(sim: Simulation) -> None:
+    before = _snapshot(sim)
+    sim.replicas[0].demand.keep = 1
+    sim.create_ahead()
+    _restore(sim, before)
+    _list_anew(sim)
+    assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)  # with the very same version
+
+    sim.deliver()
+
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+def test_nothing_is_handed_out_while_its_watch_is_cut_nor_after(sim: Simulation) -> None:
+    sim.stocked()
+    watch = sim.replicas[0].watch
+
+    watch.cut()
+    assert not sim.replicas[0].ready()
+    watch.reopen()
+    watch.deliver()
+
+    assert not sim.replicas[0].ready()
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+def test_what_was_created_before_a_cut_and_shown_after_it_is_not_handed_out(
+    sim: Simulation,
+) -> None:
+    sim.replicas[0].demand.keep = 1
+    sim.create_ahead()
+    watch = sim.replicas[0].watch
+    watch.cut()
+
+    watch.reopen()
+    watch.deliver()
+
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+def test_an_answer_that_is_lost_leaves_an_address_to_nobody_until_it_expires(
+    sim: Simulation,
+) -> None:
+    sim.replicas[0].demand.keep = 1
+    sim.create_ahead(most=0)
+
+    sim.fail(sim.next("webhook-0", "create"), after=True)
+
+    sim.calm()
+    assert len(sim.replicas[0].shelf) == 0
+    assert isinstance(sim.answer(sim.ask("web-1", FIRST)).verdict, Denied)
+    assert sim.pod("web-0").carries(SECOND)
+    sim.pass_time(KEPT_S)
+    sim.calm()
+    assert sim.allocation(FIRST) is None
+    sim.quiesce()
+
+
+def test_a_create_that_did_not_happen_leaves_nothing(sim: Simulation) -> None:
+    sim.replicas[0].demand.keep = 1
+    sim.create_ahead(most=0)
+
+    sim.fail(sim.next("webhook-0", "create"), after=False)
+
+    assert sim.pod("web-0").carries(FIRST)
+    assert not sim.replicas[0].ready()
+    sim.quiesce()
+
+
+def test_of_two_replicas_that_create_one_address_ahead_one_has_it(sim: Simulation) -> None:
+    for number in range(2):
+        sim.replicas[number].demand.keep = 1
+        sim.create_ahead(number, 0)
+
+    sim.go_on(sim.replicas[1])
+    sim.go_on(sim.replicas[0])  # it had chosen the same
+    sim.deliver()
+
+    assert sim.replicas[1].ready() == {FIRST}
+    assert len(sim.replicas[0].shelf) == 0
+    sim.quiesce()
+
+
+@pytest.mark.parametrize(
+    "is_first", [False, True], ids=["answer, then watch", "watch, then answer"]
+)
+def test_it_is_handed_out_when_both_watch_and_answer_have_come(
+    sim: Simulation, *, is_first: bool
+) -> None:
+    one = sim.replicas[0]
+    one.demand.keep = 1
+    sim.create_ahead(most=0)
+    sim.let(sim.next("webhook-0", "create"), keep_answer=True)
+
+    if is_first:
+        one.watch.deliver()
+    assert not one.ready()
+    sim.go_on(one)
+    assert bool(one.ready()) == is_first
+    one.watch.deliver()
+
+    assert one.ready() == {FIRST}
+    assert sim.pod("web-0").carries(FIRST)
+    sim.quiesce()
+
+
+@pytest.mark.parametrize("when", ["before the answer", "before the watch", "after both"])
+def test_what_somebody_wrote_to_is_never_handed_out(sim: Simulation, when: str) -> None:
+    one = sim.replicas[0]
+    one.demand.keep = 1
+    sim.create_ahead(most=0)
+    sim.let(sim.next("webhook-0", "create"), keep_answer=when == "before the answer")
+    if when == "after both":
+        one.watch.deliver()
+
+    sim.cluster.label(FIRST, "backup", "yes")
+    one.watch.deliver()
+    sim.go_on(one)
+
+    assert not one.ready()
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+def test_what_the_controller_has_bound_to_a_stranger_is_forgotten(sim: Simulation) -> None:
+    sim.stocked()
+    stranger = sim.bypass("alien", FIRST)
+    sim.late.append(sim.replicas[0].watch)
+    sim.calm()
+    assert sim.replicas[0].ready() == {FIRST}  # it has not heard of it
+
+    sim.replicas[0].watch.deliver()
+
+    assert sim.pod("web-0").carries(SECOND)
+    allocation = sim.allocation(FIRST)
+    assert allocation is not None
+    assert allocation.owner is not None
+    assert allocation.owner.uid == stranger.uid
+    sim.quiesce()
+
+
+def test_what_lies_outside_a_range_that_has_shrunk_is_not_handed_out(sim: Simulation) -> None:
+    sim.stocked()
+
+    sim.replicas[0].pool = Pool("default", (MacRange(SECOND, SECOND),))
+
+    assert sim.pod("web-0").carries(SECOND)
+    sim.quiesce()
+
+
+def _snapshot(sim: Simulation) -> Snapshot:
+    return dict(sim.cluster.allocated), sim.cluster.revision
+
+
+def _restore(sim: Simulation, snapshot: Snapshot) -> None:
+    """Of etcd, while no object is there: all watches end, and versions are given out again."""
+    sim.cluster.allocated, sim.cluster.revision = dict(snapshot[0]), snapshot[1]
+    for watch in sim.watches():
+        watch.cut()
+    sim.step()
+
+
+def _list_anew(sim: Simulation) -> None:
+    """After a restore everybody does."""
+    for watch in sim.watches():
+        watch.relist()

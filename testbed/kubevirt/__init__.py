@@ -1,0 +1,19 @@
+"""KubeVirt beside the control plane: its own virt-controller, virt-api and CRDs, as processes.
+
+Two parts are stand-ins, in `handler` and `kubelet`: no node boots a virtual machine here, so tests
+say when one runs, ends or has migrated, and virt-controller takes them at their word.
+"""
+
+from testbed.kubevirt.crds import apply_crds, apply_machine_crds, apply_networks_crd, remove_crds
+from testbed.kubevirt.machines import Machines
+from testbed.kubevirt.start import KubeVirt, start
+
+__all__ = [
+    "KubeVirt",
+    "Machines",
+    "apply_crds",
+    "apply_machine_crds",
+    "apply_networks_crd",
+    "remove_crds",
+    "start",
+]

@@ -1,0 +1,170 @@
+"""Stands in for virt-handler, one explicit call at a time.
+
+A stand-in: no machine boots. It writes the status of VirtualMachineInstances as virt-handler does,
+under its service account, and nothing else; the pods around them are the `kubelet`'s.
+"""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from testbed import accounts
+from testbed.client import Client, connect
+from testbed.connection import Refused
+from testbed.controlplane import ControlPlane
+from testbed.kubevirt.crds import NAMESPACE
+from testbed.kubevirt.interfaces import seen_in
+from testbed.kubevirt.kubelet import NODES, Kubelet
+from testbed.kubevirt.machines import Machines
+from testbed.readiness import eventually
+
+_NODE_LABEL = "kubevirt.io/nodeName"
+_TARGET_LABEL = "kubevirt.io/migrationTargetNodeName"
+# virt-controller's patches want a condition exactly as Go would write it, with its nulls.
+_MIGRATABLE = {
+    "type": "LiveMigratable",
+    "status": "True",
+    "lastProbeTime": None,
+    "lastTransitionTime": None,
+}
+_VMIS = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """virt-handler on all nodes."""
+
+    kubelet: Kubelet
+    client: Client  # with virt-handler's rights: it may update a VMI, and not even get one
+
+    @classmethod
+    def of(cls, cluster: ControlPlane, kubelet: Kubelet) -> "Handler":
+        """The one whose service account is `kubevirt-handler`."""
+        config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
+        return cls(kubelet, connect(config))
+
+    def run(self, machines: Machines, name: str, node: str = NODES[0]) -> dict[str, Any]:
+        """Let the VMI `name` run on `node`, and return it."""
+        pod = machines.launcher(name)
+        self.kubelet.run(pod, node)
+        machines.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
+
+        def boot(vmi: dict[str, Any]) -> None:
+            status = vmi["status"]
+            _enter(status, "Running")
+            status["selinuxContext"] = "none"
+            status["interfaces"] = seen_in(vmi, _stored(machines, pod))
+            status["conditions"] = [*status.get("conditions", []), _MIGRATABLE]
+
+        self._update(machines, name, boot)
+        return machines.wait_instance(name, _is_ready)
+
+    def unplug(self, machines: Machines, name: str, interface: str) -> None:
+        """Let the guest of the VMI `name` lose an interface that is `state: absent`."""
+        self.kubelet.attach(_stored(machines, machines.launcher(name)))
+
+        def lose(vmi: dict[str, Any]) -> None:
+            seen = vmi["status"]["interfaces"]
+            vmi["status"]["interfaces"] = [one for one in seen if one["name"] != interface]
+
+        self._update(machines, name, lose)
+
+    def stop(self, machines: Machines, name: str) -> None:
+        """Let the VMI `name` end, as its guest's shutdown does, and its pods go.
+
+        Where it is being deleted it is gone soon afterwards: virt-controller lets it go.
+        """
+        vmi = machines.find("vmi", name)
+        if vmi is None:
+            return
+        pods = machines.launchers_of(vmi)
+
+        def halt(vmi: dict[str, Any]) -> None:
+            _enter(vmi["status"], "Succeeded")
+
+        self._update(machines, name, halt)
+        for pod in pods:
+            self.kubelet.end(pod)
+
+    def end_all(self, machines: Machines) -> None:
+        """Let every VMI end, so that the namespace can go."""
+        for vmi in machines.client.list("vmi", machines.namespace):
+            self.stop(machines, vmi["metadata"]["name"])
+
+    def finish_migration(
+        self, machines: Machines, migration: str, node: str = NODES[1]
+    ) -> dict[str, Any]:
+        """Let a migration succeed, and return the VMI, which is on `node` then."""
+        name: str = machines.migration(migration)["spec"]["vmiName"]
+        source = machines.instance(name)["status"]["nodeName"]
+        old = [pod for pod in machines.launchers(name) if pod["spec"].get("nodeName") == source]
+        target = machines.target(migration)
+        self.kubelet.run(target, node)
+        machines.wait_migration(migration, "PreparingTarget")
+
+        def receive(vmi: dict[str, Any]) -> None:
+            vmi["status"]["migrationState"] |= {
+                "targetNodeAddress": "192.0.2.2",
+                "targetNodeDomainDetected": True,
+                "startTimestamp": _now(),
+            }
+
+        self._update(machines, name, receive)
+        machines.wait_migration(migration, "Running")
+
+        def hand_over(vmi: dict[str, Any]) -> None:
+            vmi["metadata"]["labels"][_NODE_LABEL] = node
+            vmi["metadata"]["labels"].pop(_TARGET_LABEL, None)
+            vmi["status"]["nodeName"] = node
+            vmi["status"]["interfaces"] = seen_in(vmi, _stored(machines, target))
+            done = {"targetNodeDomainReadyTimestamp": _now(), "endTimestamp": _now()}
+            vmi["status"]["migrationState"] |= {"completed": True, **done}
+
+        self._update(machines, name, hand_over)
+        for pod in old:
+            self.kubelet.end(pod)
+        machines.wait_migration(migration, "Succeeded")
+        return machines.instance(name)
+
+    def _update(
+        self, machines: Machines, name: str, change: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Change a VMI as it is now, unless it is gone: virt-controller writes to it, too."""
+        path = _VMIS.format(machines.namespace, name)
+
+        def written() -> bool:
+            vmi = machines.find("vmi", name)
+            if vmi is None:
+                return True
+            change(vmi)
+            try:
+                self.client.connection.send("PUT", path, vmi)
+            except Refused as refused:
+                if refused.reason not in {"Conflict", "NotFound"}:
+                    raise
+                return False
+            return True
+
+        eventually(written, f"the VMI {name} is written")
+
+
+def _stored(machines: Machines, pod: dict[str, Any]) -> dict[str, Any]:
+    """A pod as it is now."""
+    return machines.get("pod", pod["metadata"]["name"])
+
+
+def _enter(status: dict[str, Any], phase: str) -> None:
+    """Enter a phase; virt-controller delays the next start of what never was in Running."""
+    moment = {"phase": phase, "phaseTransitionTimestamp": _now()}
+    status["phase"] = phase
+    status["phaseTransitionTimestamps"] = [*status["phaseTransitionTimestamps"], moment]
+
+
+def _is_ready(vmi: dict[str, Any]) -> bool:
+    conditions = {one["type"]: one["status"] for one in vmi["status"].get("conditions", [])}
+    return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,104 @@
+"""Starts KubeVirt on a cluster: what its operator would have done, and its two programs."""
+
+from dataclasses import dataclass
+
+from testbed import versions
+from testbed.client import refusal
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import api, controller
+from testbed.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
+from testbed.kubevirt.handler import Handler
+from testbed.kubevirt.kubelet import Kubelet
+from testbed.kubevirt.machines import manifest
+from testbed.locate import find_kubevirt
+from testbed.programs import Program
+from testbed.progress import Progress
+from testbed.readiness import READY_S, eventually
+
+# Snapshots and clones are beta, which KubeVirt leaves off.
+_FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
+# There is no image of virt-launcher, so no node shall ask anybody for one.
+_CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
+# What virt-operator writes; its programs do nothing before its phase is Deployed.
+_DEPLOYED = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": NAMESPACE},
+    "spec": {"configuration": _CONFIGURATION},
+}
+_STATUS = {
+    "phase": "Deployed",
+    "operatorVersion": versions.KUBEVIRT,
+    "targetKubeVirtVersion": versions.KUBEVIRT,
+    "observedKubeVirtVersion": versions.KUBEVIRT,
+    "defaultArchitecture": versions.ARCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KubeVirt:
+    """KubeVirt on one cluster: two real programs, and stand-ins for what needs a node."""
+
+    cluster: ControlPlane
+    controller: Program
+    api: Program
+    handler: Handler
+
+    def stop(self) -> None:
+        """End both programs and what makes the API server ask virt-api; objects stay."""
+        api.unregister(self.cluster.kubectl)
+        for program in (self.api, self.controller):
+            program.process.kill()  # neither writes anything at its end, and virt-api takes 5 s
+
+
+def start(cluster: ControlPlane) -> KubeVirt:
+    """Put KubeVirt on `cluster` and return it when machines are admitted and started."""
+    find_kubevirt()  # all at once, or what is to be built is built in two goes
+    apply_crds(cluster.kubectl)
+    progress = Progress("Starting virt-controller and virt-api")
+    declare(cluster.kubectl)
+    virt_controller, virt_api = controller.launch(cluster), api.launch(cluster)
+    virt_controller.wait_ready()
+    virt_api.wait_ready()
+    api.register(cluster)
+    await_collector(cluster.kubectl)
+    kubelet = Kubelet(cluster.kubectl.client)
+    kubelet.join()
+    progress.done()
+    return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
+
+
+def declare(kubectl: Kubectl) -> None:
+    """Say that KubeVirt is deployed, with its accounts: what its programs find when they start."""
+    apply_accounts(kubectl)
+    client = kubectl.client
+    client.apply(_DEPLOYED)
+    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")
+
+
+def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
+    """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
+
+    Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
+    it. So this makes a machine whose owner never was, and waits until it is gone. It may take
+    `deadline_s` until virt-api can be reached, by which the API server admits machines.
+    """
+    probe = manifest("collector-probe", run_strategy="Halted")
+    owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
+    probe["metadata"] |= {"namespace": "default", "ownerReferences": [owner]}
+    client, said = kubectl.client, ""
+
+    def admitted() -> bool:
+        nonlocal said
+        said = refusal(lambda: client.apply(probe))
+        return not said
+
+    try:
+        eventually(admitted, "a machine admitted by virt-api", deadline_s, period_s=1.0)
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {said}") from None
+    client.until(
+        "vm", lambda found: not found, "the probe collected", "default",
+        name=probe["metadata"]["name"], deadline_s=120,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""Puts the release on a cluster as users would: the manifest as it is, our programs beside it.
+
+Programs instead of the Deployments' pods, because no kubelet runs here: same service accounts, same
+rights. All who need a working pool (demo, e2e, bench) start it here.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed import processes
+from testbed.client import Client, refusal
+from testbed.connection import Refused
+from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
+from testbed.programs import Program, start_controller, start_webhook
+from testbed.readiness import eventually
+
+MANIFEST = Path(__file__).parents[1] / "deploy" / "kubemacpool.yaml"
+POLICY = "kubemacpool-protect-allocations"
+
+_CONTROLLER, _WEBHOOK = "controller-", "webhook-"  # what the names of our programs begin with
+_PROBED = "0e:0e:0e:0e:0e:0e"  # outside the manifest's range
+_DECLARED: dict[str, Any] = {
+    "apiVersion": "kubemacpool.io/v1beta1",
+    "kind": "MacAllocation",
+    "metadata": {"name": _PROBED.replace(":", "-")},
+    "spec": {"mac": _PROBED},
+}
+_POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: probe
+  annotations: {k8s.v1.cni.cncf.io/networks: '[{"name": "probe"}]'}
+spec: {containers: [{name: main, image: none}]}
+"""
+
+
+@dataclass(slots=True)
+class Installed:
+    """The programs as they run; who replaces one of the session's puts the new one here."""
+
+    controller: Program
+    webhooks: list[Program]
+
+
+@contextmanager
+def installed(
+    cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None
+) -> Iterator[Installed]:
+    """Give a cluster on which the pool works; afterwards end the programs, and leave the rest."""
+    try:
+        yield install(cluster, replicas=replicas, quiet_s=quiet_s)
+    finally:
+        stop(cluster)
+
+
+def install(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
+    """Apply the release and start the programs; return when the pool works."""
+    apply_release(cluster.kubectl)
+    return start(cluster, replicas=replicas, quiet_s=quiet_s)
+
+
+def apply_release(kubectl: Kubectl) -> None:
+    """Apply the one-file manifest; return when the API server knows our kinds."""
+    kubectl("apply", "-f", str(MANIFEST))
+    for name in ("macallocations.kubemacpool.io", "macpools.kubemacpool.io"):
+        kubectl.client.wait_established(name)
+
+
+def remove_release(kubectl: Kubectl) -> None:
+    """Delete what the manifest applies; return when all of it is gone, allocations too."""
+    kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")
+
+
+def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None) -> Installed:
+    """(Re)start one controller and `replicas` webhooks where the release is applied.
+
+    Returns when all are ready, pods get addresses, and the policy protects allocations. `quiet_s`
+    is the programs' --quiet-s (its default: 60 s).
+    """
+    stop(cluster)
+    flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
+    controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
+    webhooks = [
+        start_webhook(cluster, f"{_WEBHOOK}{one}", *flags) for one in range(1, replicas + 1)
+    ]
+    for program in (controller, *webhooks):
+        program.wait_ready()
+    wait_in_force(cluster.kubectl)
+    return Installed(controller, webhooks)
+
+
+def stop(cluster: ControlPlane) -> None:
+    """End every controller-* and webhook-* that runs beside the cluster."""
+    for process in processes.recorded(cluster.state):
+        if process.name.startswith((_CONTROLLER, _WEBHOOK)):
+            process.stop()
+
+
+def wait_in_force(kubectl: Kubectl) -> None:
+    """Wait until the API server asks the webhook and the policy: it learns of both with a delay."""
+    client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
+    client.create_namespace(namespace, **{"mutatepods.kubemacpool.io": "allocate"})
+    try:
+        client.apply(_DECLARED)
+        eventually(lambda: _serves(client, namespace), "pods get addresses")
+        eventually(lambda: _protects(client), "the policy protects allocations")
+    finally:
+        client.delete("macallocation", _DECLARED["metadata"]["name"], missing_ok=True)
+        client.delete("namespace", namespace, wait=False)
+
+
+def _serves(client: Client, namespace: str) -> bool:
+    try:
+        answer = client.create(_POD, namespace, dry_run=True)
+    except Refused:
+        return False
+    return '"mac":' in answer["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"]
+
+
+def _protects(client: Client) -> bool:
+    """Return True if an administrator cannot give a Declared address to an owner by hand."""
+    owner = {"apiVersion": "v1", "kind": "Pod", "namespace": "none"}
+    given = {"spec": {"state": "Pending", "owner": owner}}
+    name = _DECLARED["metadata"]["name"]
+    return POLICY in refusal(lambda: client.patch("macallocation", name, given, dry_run=True))

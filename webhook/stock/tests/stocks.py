@@ -1,0 +1,139 @@
+"""A shelf or a stock in process, whose clocks, watch connection and demand a test holds."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from crds.allocation import Allocation, Source, State, Stored
+from crds.pools import only
+from crds.resources import Seen
+from crds.tests.fake import FakeCluster, seen
+from kube.watch import Views
+from webhook.allocated import AllocatedNames
+from webhook.stock.demand import LITTLE, Demand
+from webhook.stock.entries import Instant, Shelf
+from webhook.stock.filling import MOST, Stock
+from webhook.tests.reviews import mac, pool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from crds.mac import MacAddress
+    from crds.pool import Pool
+    from crds.tests.gates import Call
+
+V_S = 300.0
+WIDE = pool(64 * LITTLE)
+
+
+def made(last: int, version: int = 7, uid: str = "") -> Stored:
+    """An allocation of mac(`last`) in state Stock, as its create brought it."""
+    allocation = Allocation(mac=mac(last), state=State.STOCK, source=Source.POOL, pool="default")
+    return Stored(allocation, uid or f"u-{last}", str(version))
+
+
+def shown(last: int, version: int = 7) -> Seen:
+    """The same, as a watch shows it."""
+    return Seen(mac(last), version)
+
+
+class Shelved:
+    """A shelf; `now` is the moment, `connection` the number of the open watch."""
+
+    def __init__(self) -> None:
+        self.now = Instant(1000.0, 5000.0)
+        self.connection = 1
+        self.shelf = Shelf(lambda: self.now, lambda: self.connection, V_S)
+
+    def keep(self, *lasts: int) -> None:
+        """These are created, and shown."""
+        for last in lasts:
+            self.shelf.begin(mac(last))
+            self.shelf.made(made(last))
+            self.shelf.put(shown(last))
+
+    def pass_time(self, boottime_s: float, wall_s: float | None = None) -> None:
+        wall_s = boottime_s if wall_s is None else wall_s
+        self.now = Instant(self.now.boottime_s + boottime_s, self.now.wall_s + wall_s)
+
+    def pop(self, count: int = 1, of: Pool | None = None) -> tuple[MacAddress, ...]:
+        return self.shelf.pop(count, of or pool())
+
+    def surplus(self, most: int = 9) -> list[MacAddress]:
+        return [one.mac for one in self.shelf.surplus(most, pool())]
+
+
+class Stocking:
+    """A stock on a fake cluster, whose watch shows everything at once."""
+
+    def __init__(self, of: Pool | None = WIDE, most: int = MOST) -> None:
+        self.cluster = FakeCluster()
+        self.now_s = 1000.0
+        self.pool = of
+        client = self.cluster.client("webhook-1")
+
+        async def relist() -> list[Seen]:
+            return [seen(stored) for stored in await client.allocations.list()]
+
+        self.taken = AllocatedNames(relist, lambda: self.now_s)
+        self.shelf = Shelf(
+            lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, V_S
+        )
+        self.watch = self.cluster.follow_names(Views(self.taken, self.shelf))
+        self.demand = Demand(V_S)
+        self.stock = Stock(
+            allocations=client.allocations,
+            taken=self.taken,
+            shelf=self.shelf,
+            demand=self.demand,
+            pools=lambda: only(self.pool),
+            draw=lambda _: 1,
+            clock=lambda: self.now_s,
+            most=most,
+        )
+
+    async def create(self, count: int) -> None:
+        """Create so many, one after the other."""
+        for _ in range(count):
+            begun = self.stock.begin()
+            assert begun is not None
+            await self.stock.create(begun)
+
+    def stored(self) -> set[MacAddress]:
+        return set(self.cluster.allocated)
+
+
+class Parking:
+    """A gate at which all calls of `verb` wait for ever, and others pass; both are news."""
+
+    def __init__(self, verb: str = "") -> None:
+        self.calls: list[Call] = []
+        self._verb = verb
+        self._news = asyncio.Event()
+
+    async def __call__(self, call: Call) -> None:
+        self._news.set()
+        if call.verb == self._verb:
+            self.calls.append(call)
+            await asyncio.get_running_loop().create_future()
+
+    async def until(self, what: Callable[[], bool]) -> None:
+        """Wait for news, until `what` holds."""
+        async with asyncio.timeout(20):
+            while not what():
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def running(stock: Stock) -> AsyncIterator[None]:
+    """It looks after itself meanwhile."""
+    task = asyncio.create_task(stock.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()

@@ -1,0 +1,352 @@
+"""How a stock is filled, tidied and closed, and what it does not serve itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from crds.allocation import Source, State
+from crds.kubevirt import IN_POD_BRIDGE
+from crds.mac import MacRange
+from crds.pool import Pool
+from crds.resources import Seen
+from crds.tests.gates import Fail, Hold
+from simulation.steering import SteeredLoop
+from webhook.allocated import STEP
+from webhook.stock import filling as stocking
+from webhook.stock.tests.stocks import V_S, WIDE, Parking, Stocking, made, running
+from webhook.tests.replica import bound, calls_to, pending
+from webhook.tests.reviews import mac, pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALLS, IDLE_S, TICK_S = stocking._CALLS, stocking._IDLE_S, stocking._TICK_S
+
+
+def wanted(scene: Stocking, ahead: int) -> None:
+    """So many are worth keeping, and nobody has asked for a while."""
+    assert ahead % 2 == 0
+    scene.demand.note(ahead // 2, scene.now_s - 2)
+    scene.demand.note(ahead // 2, scene.now_s - 1)
+
+
+async def test_what_is_created_ahead_belongs_to_nobody() -> None:
+    scene = Stocking()
+
+    await scene.create(1)
+
+    (stored,) = scene.cluster.allocated.values()
+    assert stored.allocation == made(1).allocation
+    assert (stored.allocation.state, stored.allocation.source) == (State.STOCK, Source.POOL)
+    assert stored.allocation.owner is None
+    assert stored.allocation.pool == "default"
+
+
+async def test_what_is_known_to_be_taken_or_is_being_created_is_passed_over() -> None:
+    scene = Stocking()
+    await scene.cluster.allocations.create(bound(1))
+    assert scene.stock.begin() is not None  # 2
+
+    begun = scene.stock.begin()
+
+    assert begun is not None
+    assert begun.mac == mac(3)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [None, Pool("default", ()), Pool("default", (MacRange(IN_POD_BRIDGE, IN_POD_BRIDGE),))],
+    ids=["no pool", "an empty pool", "what KubeVirt uses inside each pod"],
+)
+async def test_of_nothing_nothing_is_created_ahead(of: Pool | None) -> None:
+    assert Stocking(of).stock.begin() is None
+
+
+async def test_what_another_has_created_first_is_not_kept() -> None:
+    scene = Stocking()
+    begun = scene.stock.begin()
+    assert begun is not None
+    await scene.cluster.allocations.create(pending(1))
+
+    await scene.stock.create(begun)
+
+    assert len(scene.shelf) == 0
+    assert scene.stock.hand_out(1, WIDE) == ()
+
+
+async def test_it_is_filled_with_as_many_calls_at_once_as_much_of_it_is_missing() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    await scene.create(16)
+
+    def calls_with(kept: int) -> int:
+        while len(scene.shelf) > kept:
+            scene.shelf.pop(1, WIDE)
+        return scene.stock._places()
+
+    assert [calls_with(kept) for kept in (16, 15, 12, 8, 4, 0)] == [
+        0,
+        1,
+        CALLS // 4,
+        CALLS // 2,
+        3 * CALLS // 4,
+        CALLS,
+    ]
+
+
+async def test_no_more_are_created_than_are_missing() -> None:
+    scene = Stocking()
+    wanted(scene, 2)
+
+    assert scene.stock._places() == 2
+    await scene.create(1)
+    assert scene.stock._places() == 1
+
+
+async def test_a_refill_waits_until_idle_while_half_of_it_is_there() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    await scene.create(16)
+
+    scene.stock.hand_out(1, WIDE)
+
+    assert scene.stock._can_wait()
+    scene.now_s += IDLE_S
+    assert not scene.stock._can_wait()
+    assert scene.stock._places() == 1
+
+
+@pytest.fixture
+def loop_of_a_test() -> Iterator[SteeredLoop]:
+    """A loop whose clock stands still until a test moves it."""
+    loop = SteeredLoop()
+    yield loop
+    loop.end()
+
+
+def test_it_is_refilled_when_it_is_idle(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    wanted(scene, 16)
+    loop.run_until_complete(scene.create(16))
+    loop.create_task(scene.stock.run())
+    loop.rest()
+
+    for _ in range(2):
+        scene.stock.hand_out(1, WIDE)
+        loop.rest()
+    assert len(scene.shelf) == 14
+    loop.now_s += IDLE_S
+    loop.strike()
+    loop.rest()
+
+    assert len(scene.shelf) == 16
+
+
+async def test_a_refill_does_not_wait_until_idle_when_more_than_half_is_gone() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    await scene.create(16)
+
+    scene.stock.hand_out(9, WIDE)
+
+    assert not scene.stock._can_wait()
+    assert scene.stock._places() > 0
+
+
+async def test_what_was_asked_for_is_demand_though_none_was_there() -> None:
+    scene = Stocking()
+
+    assert scene.stock.hand_out(3, WIDE) == ()
+
+    scene.now_s += 1
+    assert scene.stock._places() > 0
+
+
+@pytest.mark.parametrize("of", [pool(256), None], ids=["a small pool", "no pool"])
+async def test_where_little_is_free_nothing_is_missing(of: Pool | None) -> None:
+    scene = Stocking(of)
+    wanted(scene, 16)
+
+    assert scene.stock._places() == 0
+
+
+async def test_who_wants_no_stock_has_none() -> None:
+    scene = Stocking(most=0)
+    wanted(scene, 16)
+
+    assert scene.stock._places() == 0
+
+
+async def test_after_a_refusal_it_pauses() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    scene.cluster.gate = Fail(calls_to("create"))
+
+    await scene.create(1)
+
+    assert len(scene.shelf) == 0
+    assert scene.stock._places() == 0
+    scene.now_s += TICK_S
+    assert scene.stock._places() > 0
+
+
+async def test_without_a_watch_nothing_is_created() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+
+    scene.watch.connection = 0
+
+    assert scene.stock._places() == 0
+
+
+def test_it_is_filled_after_a_pause_though_nobody_asks(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    scene.demand.note(1, loop.now_s - 1)
+    scene.cluster.gate = Fail(calls_to("create"))
+    loop.create_task(scene.stock.run())
+    scene.stock._due.set()
+    loop.rest()
+    assert len(scene.cluster.calls) == 1
+
+    scene.cluster.gate = Parking()
+    for _ in range(2):
+        loop.now_s += TICK_S
+        loop.strike()
+        loop.rest()
+
+    assert len(scene.stored()) == 1
+
+
+async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
+    scene = Stocking()
+    wanted(scene, 16)
+    for number in range(1, STEP + 1):
+        scene.taken.put(Seen(mac(number), 1))
+
+    scene.stock.fill(asyncio.create_task)
+
+    assert scene.stock._places() == 0
+    scene.now_s += TICK_S
+    assert scene.stock._places() > 0
+
+
+def test_there_is_one_timer_for_idling_however_many_ask(loop_of_a_test: SteeredLoop) -> None:
+    loop, scene = loop_of_a_test, Stocking()
+    scene.stock.clock = lambda: loop.now_s
+    wanted(scene, 16)
+    loop.run_until_complete(scene.create(16))
+    loop.create_task(scene.stock.run())
+    scene.stock.hand_out(1, WIDE)
+    loop.rest()
+    timer = scene.stock._idle
+
+    scene.stock.hand_out(1, WIDE)
+    loop.rest()
+
+    assert timer is not None
+    assert scene.stock._idle is timer
+
+
+async def test_demand_fills_it_in_the_background() -> None:
+    scene = Stocking()
+    news = scene.cluster.answer = Parking()
+    assert scene.stock.hand_out(4, WIDE) == ()
+
+    async with running(scene.stock):
+        await news.until(lambda: len(scene.stored()) == 4)
+
+    assert set(scene.stock.hand_out(4, WIDE)) == scene.stored()
+
+
+async def test_no_more_calls_are_under_way_than_it_may_make() -> None:
+    scene = Stocking()
+    wanted(scene, 64)
+    parked = scene.cluster.gate = Parking("create")
+
+    async with running(scene.stock):
+        scene.stock.hand_out(1, WIDE)
+        await parked.until(lambda: len(parked.calls) == CALLS)
+        assert scene.stock._places() == 0
+
+
+async def test_it_is_tidied_though_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stocking, "_TICK_S", 0.0)
+    scene = Stocking()
+    await scene.create(2)
+    scene.now_s += V_S
+    news = scene.cluster.answer = Parking()
+
+    async with running(scene.stock):
+        await news.until(lambda: not scene.cluster.allocated)
+
+    assert len(scene.shelf) == 0
+
+
+async def test_what_demand_no_longer_speaks_for_is_deleted() -> None:
+    scene = Stocking()
+    wanted(scene, 4)
+    await scene.create(4)
+    await scene.stock.tidy()
+    assert len(scene.stored()) == 4
+
+    scene.pool = pool(256)
+    await scene.stock.tidy()
+
+    assert scene.stored() == set()
+
+
+async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> None:
+    scene = Stocking()
+    await scene.create(3)
+    await scene.cluster.allocations.replace(scene.cluster.allocated[mac(2)], bound(2))
+    scene.shelf.begin(mac(2))
+    scene.shelf.made(made(2))  # as if it had not heard of that
+    scene.cluster.gate = Fail(calls_to("delete"))
+
+    await scene.stock.tidy()
+
+    assert scene.stored() == {mac(1), mac(2)}  # refused, changed, and the third is deleted
+
+
+async def test_a_closed_one_deletes_what_it_has_and_creates_no_more() -> None:
+    scene = Stocking()
+    wanted(scene, 4)
+    await scene.create(4)
+    (given,) = scene.stock.hand_out(1, WIDE)
+
+    await scene.stock.close()
+
+    assert scene.stored() == {given}
+    scene.now_s += IDLE_S
+    assert scene.stock._places() == 0
+
+
+async def test_closing_waits_for_what_is_being_created() -> None:
+    scene = Stocking()
+    wanted(scene, 2)
+    hold = scene.cluster.gate = Hold(calls_to("create"))
+
+    async with running(scene.stock):
+        scene.stock._due.set()
+        await hold.arrived.wait()
+        closing = asyncio.create_task(scene.stock.close())
+        hold.release()
+        await closing
+
+    assert scene.stored() == set()
+
+
+async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stocking, "_CLOSING_S", 0.0)
+    scene = Stocking()
+    await scene.create(1)
+    scene.cluster.gate = Parking("delete")
+
+    await asyncio.wait_for(scene.stock.close(), 20)
+
+    assert scene.stored() == {mac(1)}

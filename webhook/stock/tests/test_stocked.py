@@ -1,0 +1,61 @@
+"""What the stock serves itself, and what is claimed behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from webhook.claims import Grant
+from webhook.stock.filling import ClaimFromStock
+from webhook.stock.tests.stocks import WIDE, Stocking
+from webhook.tests.replica import want
+from webhook.tests.reviews import mac
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crds.pool import Pool
+    from webhook.admission import Want
+
+
+class Behind:
+    """Claims that remember what came to them."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Sequence[Want], Pool, str, float]] = []
+
+    async def take(
+        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = 9.0
+    ) -> Grant:
+        self.asked.append((wants, pool, request, within_s))
+        return Grant((mac(0xFF),), ("from behind",))
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [(None, None, None), (2,), (None, 2)],
+    ids=["more than there is", "by name", "one of them by name"],
+)
+async def test_what_the_stock_cannot_give_is_claimed_behind_it(asks: tuple[int | None]) -> None:
+    scene, behind = Stocking(), Behind()
+    await scene.create(2)
+    wants = [want(asks=one) for one in asks]
+
+    grant = await ClaimFromStock(scene.stock, behind).take(wants, WIDE, "r-1", 4.5)
+
+    assert grant == Grant((mac(0xFF),), ("from behind",))
+    assert behind.asked == [(wants, WIDE, "r-1", 4.5)]
+    assert len(scene.shelf) == 2
+
+
+async def test_what_the_stock_can_give_needs_no_call() -> None:
+    scene, behind = Stocking(), Behind()
+    await scene.create(2)
+    calls = len(scene.cluster.calls)
+
+    grant = await ClaimFromStock(scene.stock, behind).take([want(), want()], WIDE, "r-1")
+
+    assert grant == Grant((mac(1), mac(2)))
+    assert not behind.asked
+    assert len(scene.cluster.calls) == calls
