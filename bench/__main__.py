@@ -19,7 +19,7 @@ from bench.cells import FULL, QUICK
 from bench.machine import describe
 from bench.measure import measure
 from bench.results import write
-from kube.client import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from testbed import external
 from testbed.progress import say
 

@@ -11,8 +11,8 @@ from kube.watch import Follower
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from crds.resources import Resource
     from kube.client import Api
+    from kube.resource import Resource
     from kube.watch import View
 
 T = TypeVar("T")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from controller.allocations.repair import REPAIR_EVERY_S
 from controller.certificates.keeper import Certifier
-from controller.clock import SystemClock
 from controller.pools.keeper import PoolKeeper
 from controller.replica import Outputs, Replica
+from crds.names import REPORTER
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, KINDS
 from crds.store import ApiAllocations
+from kube.clock import SystemClock
 from kube.recorder import EventRecorder
 from kube.watch import Follower
 from kube.workqueue import PeriodicTasks, WorkQueue
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from controller.health import Health
     from controller.metrics.families import Metrics
     from controller.options import Options
+    from crds.mac import MacAddress
     from kube.client import Api
     from kube.events import Event
 
@@ -60,7 +62,7 @@ class Leading:
     api: Api
     events_api: Api
     tasks: PeriodicTasks = field(default_factory=PeriodicTasks)
-    queue: WorkQueue = field(default_factory=WorkQueue)
+    queue: WorkQueue[MacAddress] = field(default_factory=WorkQueue)
     clock: SystemClock = field(default_factory=SystemClock)
     recorder: EventRecorder = field(init=False)
     replica: Replica = field(init=False)
@@ -138,4 +140,4 @@ class Leading:
         await self.tasks.run_every(Task.REPAIR, self.replica.repair, REPAIR_EVERY_S)
 
     async def _post(self, event: Event) -> None:
-        await self.events_api.post(event.path, event.body(self.clock.now()))
+        await self.events_api.post(event.path, event.body(self.clock.now(), REPORTER))

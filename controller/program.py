@@ -10,7 +10,6 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from controller.certificates.issuing import issue_for_metrics
-from controller.clock import SystemClock
 from controller.health import Health
 from controller.leading import CALLS, Leading
 from controller.metrics import endpoint
@@ -18,6 +17,7 @@ from controller.metrics.families import Metrics
 from kube import tls
 from kube.authorization import MetricsAuthorizer
 from kube.client import Api
+from kube.clock import SystemClock
 from kube.leases import lead
 
 if TYPE_CHECKING:

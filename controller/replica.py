@@ -20,11 +20,11 @@ from crds.allocation import QUIET_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from controller.allocations.reconciler import Clock
     from crds.mac import MacAddress
     from crds.objects import Objects
     from crds.pool import Pool
     from crds.store import Allocations
+    from kube.clock import Clock
     from kube.events import Event
 
 

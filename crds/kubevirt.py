@@ -11,28 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import msgspec
-from msgspec.structs import replace
 
-from crds.allocation import (
-    INSTANCE,
-    KUBEVIRT,
-    LONGEST_NAME,
-    LONGEST_UID,
-    MACHINE,
-    Carrier,
-    OwnerReference,
-)
+from crds.allocation import INSTANCE, LONGEST_NAME, LONGEST_UID, MACHINE, OwnerReference
 from crds.mac import MacAddress
-from crds.networks import Attachment
 
 POD_NETWORK = "pod"
 # KubeVirt refuses it behind masquerade (pkg/network/link, mac.go: it is the in-pod bridge's).
 IN_POD_BRIDGE = MacAddress(0x02_00_00_00_00_00)
 WHERE = "spec.template.spec.domain.devices.interfaces"
-_NULL = msgspec.Raw(b"null")
-# A guest has no more interfaces: QEMU's q35 has 32 root ports, KubeVirt uses fewer. A stored object
-# that says more (1.5 MiB of them, in whatever namespace) must not fill pool and memory.
-MOST_CARRIED = 256
+NULL = msgspec.Raw(b"null")
 
 
 class BadMachine(ValueError):
@@ -64,8 +51,8 @@ class Interface:
 class _Interface(msgspec.Struct, rename="camel"):
     name: str = ""
     mac_address: str | None = None
-    masquerade: msgspec.Raw = _NULL
-    slirp: msgspec.Raw = _NULL
+    masquerade: msgspec.Raw = NULL
+    slirp: msgspec.Raw = NULL
     state: str = ""
 
 
@@ -76,7 +63,7 @@ class _Multus(msgspec.Struct, rename="camel"):
 class _Network(msgspec.Struct):
     name: str = ""
     multus: _Multus | None = None
-    pod: msgspec.Raw = _NULL
+    pod: msgspec.Raw = NULL
 
 
 class _Devices(msgspec.Struct):
@@ -87,42 +74,19 @@ class _Domain(msgspec.Struct):
     devices: _Devices | None = None
 
 
-class _InstanceSpec(msgspec.Struct):
+class InstanceSpec(msgspec.Struct):
+    """`spec` of a VirtualMachineInstance, or the template of a VirtualMachine."""
+
     domain: _Domain | None = None
     networks: list[_Network] | None = None
 
 
 class _Template(msgspec.Struct):
-    spec: _InstanceSpec | None = None
+    spec: InstanceSpec | None = None
 
 
 class _MachineSpec(msgspec.Struct):
     template: _Template | None = None
-
-
-class _SeenInterface(msgspec.Struct, rename="camel"):
-    """One of `status.interfaces`; one without a name is known only inside the guest."""
-
-    mac: str | None = None
-    name: str = ""
-
-
-class _Side(msgspec.Struct, rename="camel"):
-    instance: str = msgspec.field(default="", name="virtualMachineInstanceUID")
-    migration: str = msgspec.field(default="", name="migrationUID")
-
-
-class _Migration(msgspec.Struct, rename="camel"):
-    """`status.migrationState`; both sides are there where they are in two namespaces."""
-
-    source_state: _Side | None = None
-    target_state: _Side | None = None
-
-
-class _InstanceStatus(msgspec.Struct, rename="camel"):
-    phase: str = ""
-    interfaces: list[_SeenInterface] | None = None
-    migration_state: _Migration | None = None
 
 
 class Reference(msgspec.Struct, rename="camel"):
@@ -135,24 +99,8 @@ class Reference(msgspec.Struct, rename="camel"):
     controller: bool = False
 
 
-class _Metadata(msgspec.Struct, rename="camel"):
-    name: str
-    namespace: str
-    uid: str
-    resource_version: str
-    owner_references: list[Reference] | None = None
-
-
-class _Object(msgspec.Struct):
-    metadata: _Metadata
-    spec: msgspec.Raw = _NULL
-    status: msgspec.Raw = _NULL
-
-
-_object = msgspec.json.Decoder(_Object)
 _machine_spec = msgspec.json.Decoder(_MachineSpec | None)
-_instance_spec = msgspec.json.Decoder(_InstanceSpec | None)
-_instance_status = msgspec.json.Decoder(_InstanceStatus | None)
+instance_spec = msgspec.json.Decoder(InstanceSpec | None)
 
 
 def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[Interface, ...]:
@@ -170,49 +118,7 @@ def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[In
     count = len(_listed(whole))
     if most is not None and count > most:
         raise BadMachine(f"{WHERE} has {count}: one VM can have up to {most}")
-    return _interfaces(whole, namespace)
-
-
-def read_machine(raw: bytes) -> Carrier:
-    """Read a stored VirtualMachine."""
-    one = _object.decode(raw)
-    try:
-        found = interfaces(one.spec, one.metadata.namespace)
-    except BadMachine:
-        found = ()
-    return _carrier(MACHINE, one.metadata, _attachments(found))
-
-
-def read_instance(raw: bytes) -> Carrier:
-    """Read a stored VirtualMachineInstance; one that has Succeeded or Failed carries nothing."""
-    one = _object.decode(raw)
-    try:
-        status = _instance_status.decode(one.status) or _InstanceStatus()
-    except msgspec.DecodeError:
-        status = _InstanceStatus()
-    try:
-        found = _interfaces(_instance_spec.decode(one.spec), one.metadata.namespace)
-    except msgspec.DecodeError:
-        found = ()
-    if status.phase in {"Succeeded", "Failed"}:
-        return _carrier(INSTANCE, one.metadata, (), terminal=True)
-    # What has no name of the spec's is inside the guest. And what is on the pod network, and in no
-    # spec, is the pod's own address, or one behind NAT that libvirt made up: no network shows it.
-    elsewhere = {None, POD_NETWORK}
-    served = {one.name: one.network for one in found if one.network not in elsewhere}
-    seen = (
-        Interface(one.name, one.mac, served[one.name])
-        for one in status.interfaces or ()
-        if one.name in served
-    )
-    # One of each name, the last: the creator of a VMI may write any status with it.
-    in_use = {one.name: one for one in seen}
-    carried = {(one.mac, one.interface): one for one in _attachments((*found, *in_use.values()))}
-    return replace(
-        _carrier(INSTANCE, one.metadata, tuple(carried.values())),
-        is_running=status.phase == "Running",
-        guest=_guest(status.migration_state),
-    )
+    return interfaces_of(whole, namespace)
 
 
 def controlling_owner(references: list[Reference] | None) -> OwnerReference | None:
@@ -225,7 +131,8 @@ def controlling_owner(references: list[Reference] | None) -> OwnerReference | No
     return None
 
 
-def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, ...]:
+def interfaces_of(spec: InstanceSpec | None, namespace: str) -> tuple[Interface, ...]:
+    """Return the interfaces of `spec`, each with the network of its name."""
     listed = _listed(spec)
     if spec is None or not listed:
         return ()
@@ -235,14 +142,14 @@ def _interfaces(spec: _InstanceSpec | None, namespace: str) -> tuple[Interface, 
             name=one.name,
             mac=one.mac_address or None,
             network=networks.get(one.name),
-            is_natted=one.masquerade != _NULL or one.slirp != _NULL,
+            is_natted=one.masquerade != NULL or one.slirp != NULL,
             is_absent=one.state == "absent",
         )
         for one in listed
     )
 
 
-def _listed(spec: _InstanceSpec | None) -> list[_Interface]:
+def _listed(spec: InstanceSpec | None) -> list[_Interface]:
     devices = spec.domain.devices if spec and spec.domain else None
     return (devices.interfaces if devices else None) or []
 
@@ -251,52 +158,4 @@ def _network(network: _Network, namespace: str) -> str | None:
     if network.multus is not None:
         name = network.multus.network_name
         return name if "/" in name else f"{namespace}/{name}"
-    return POD_NETWORK if network.pod != _NULL else None
-
-
-def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
-    return tuple(
-        Attachment(mac, interface.name, interface.network or "")
-        for interface in found[:MOST_CARRIED]
-        if (mac := MacAddress.read(interface.mac)) is not None
-    )
-
-
-def _guest(migration: _Migration | None) -> str:
-    """Return what both sides of a migration across namespaces agree on, once they do.
-
-    For reports only: every user who may update a VMI can write it.
-    """
-    source = migration.source_state if migration else None
-    target = migration.target_state if migration else None
-    if source is None or target is None:
-        return ""
-    named = (source.instance, source.migration, target.migration)
-    return "/".join(named) if all(named) else ""
-
-
-def _carrier(
-    kind: str,
-    metadata: _Metadata,
-    attachments: tuple[Attachment, ...],
-    *,
-    terminal: bool = False,
-) -> Carrier:
-    return Carrier(
-        api_version=KUBEVIRT,
-        kind=kind,
-        namespace=metadata.namespace,
-        name=metadata.name,
-        uid=metadata.uid,
-        version=metadata.resource_version,
-        terminal=terminal,
-        attachments=attachments,
-        controller=_maker(metadata),
-    )
-
-
-def _maker(metadata: _Metadata) -> OwnerReference | None:
-    """Return the VM of a VMI: KubeVirt gives both one name, and no other is believed."""
-    made_by = controlling_owner(metadata.owner_references)
-    is_vm = made_by is not None and made_by.kind == MACHINE
-    return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None
+    return POD_NETWORK if network.pod != NULL else None

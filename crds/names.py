@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kube.events import Reporter
+
 NAMESPACE = "kubemacpool-system"
 CONFIG_MAP = "kubemacpool-mac-range-config"
 POOL = "default"  # of the only MacPool
@@ -18,5 +20,5 @@ WEBHOOK_FOR_VMS = "mutatevirtualmachines.kubemacpool.io"
 # The two programs, as their ServiceAccounts, User-Agents and events name them.
 CONTROLLER = "kubemacpool-controller"
 WEBHOOK = "kubemacpool-webhook"
-REPORTING_CONTROLLER = "kubemacpool.io/controller"  # of an Event
+REPORTER = Reporter("kubemacpool.io/controller", CONTROLLER)  # of the controller's events
 FIELD_MANAGER = "kubemacpool"

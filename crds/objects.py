@@ -11,15 +11,18 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from crds import kinds
-from crds.allocation import Carrier, Owner, Root
-from crds.resources import KINDS, LAUNCHERS, PODS, Resource, is_name, is_namespace
+from crds.allocation import Owner, Root
+from crds.resources import KINDS, LAUNCHERS, PODS
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
-from kube.client import Api, ApiError
+from kube.errors import ApiError
+from kube.resource import Resource, is_name, is_namespace
 from kube.singleflight import Joined
 from kube.watch import lacks_crd
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
+    from kube.client import Api
 
 
 class UnknownKind(Exception):

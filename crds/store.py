@@ -20,14 +20,16 @@ from crds.allocation import (
     Stored,
     encode_hook,
 )
-from crds.resources import ALLOCATED, ALLOCATIONS, Resource, Seen
-from kube.client import Api, ApiError, Unreachable
+from crds.resources import ALLOCATED, ALLOCATIONS, Seen
+from kube.errors import ApiError, CallFailed, Unreachable
 from kube.nesting import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from crds.mac import MacAddress
+    from kube.client import Api
+    from kube.resource import Resource
 
 T = TypeVar("T")
 
@@ -40,7 +42,7 @@ class Changed(Exception):
     """The allocation is no longer as it was read: nothing was written."""
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(CallFailed):
     """The API server did not do it, or did not say whether it did."""
 
 

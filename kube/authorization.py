@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from kube.client import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
-import msgspec
 
+from kube.errors import ApiError, Unreachable, read_error
 from kube.listing import names_taken_apart, taken_apart
 from kube.login import Login, LoginFailed
 from kube.protobuf import ACCEPT
@@ -24,7 +24,7 @@ from kube.protobuf import ACCEPT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
-    from crds.resources import Resource
+    from kube.resource import Resource
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,26 +36,6 @@ LIST_TIMEOUT_S = 60.0
 WATCH_SILENCE_S = 150.0
 _JSON = "application/json"
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
-
-
-class ApiError(Exception):
-    """The API server's refusal: HTTP `status`, the Status `reason`, and its message."""
-
-    def __init__(self, status: int, reason: str, message: str) -> None:
-        super().__init__(f"{status} {reason}: {message}")
-        self.status = status
-        self.reason = reason
-        self.message = message
-
-
-class Unreachable(Exception):
-    """No answer came: the call may or may not have been carried out."""
-
-
-class _Status(msgspec.Struct):
-    reason: str = ""
-    message: str = ""
-    code: int = 0
 
 
 @dataclass(slots=True)
@@ -194,7 +174,7 @@ class Api:
                 if answer.status == HTTPStatus.UNAUTHORIZED:
                     self._renew()  # for the next try
                 if answer.status >= HTTPStatus.BAD_REQUEST:
-                    raise _error(answer.status, await answer.read())
+                    raise read_error(answer.status, await answer.read())
                 opened()
                 async for chunk in answer.content.iter_any():
                     *lines, rest = (rest + chunk).split(b"\n")
@@ -272,7 +252,7 @@ class Api:
                     elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                         await asyncio.sleep(_wait_s(answer.headers.get("Retry-After", "")))
                     else:
-                        raise _error(answer.status, raw)
+                        raise read_error(answer.status, raw)
                 raise AssertionError  # the loop above has no other end
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(f"{method} {path}: {_said(error)}") from error
@@ -297,14 +277,6 @@ def _logging_in() -> Iterator[None]:
         yield
     except LoginFailed as error:
         raise Unreachable(str(error)) from error
-
-
-def _error(status: int, raw: bytes) -> ApiError:
-    try:
-        said = msgspec.json.decode(raw, type=_Status)
-    except msgspec.DecodeError:
-        said = _Status(message=raw[:200].decode(errors="replace"))
-    return ApiError(status, said.reason, said.message)
 
 
 def _wait_s(retry_after: str) -> float:

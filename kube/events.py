@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import quote
 
 import msgspec
 
-from crds import names
-
-if TYPE_CHECKING:
-    from crds.allocation import Owner
-
 # The longest note that the API server accepts (kubernetes pkg/apis/core/validation/events.go).
 MOST_NOTE_BYTES = 1024
+
+
+class ObjectReference(Protocol):
+    """The object that an event is about (v1.ObjectReference)."""
+
+    @property
+    def api_version(self) -> str:
+        """Group and version."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+
+    @property
+    def name(self) -> str | None:
+        """Its name, None while the API server has not generated it."""
+
+    @property
+    def uid(self) -> str | None:
+        """Its UID, None while it is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """The program that reports an event (reportingController, reportingInstance)."""
+
+    controller: str
+    instance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +52,7 @@ class Event:
     API server generates one.
     """
 
-    about: Owner
+    about: ObjectReference
     reason: str
     action: str
     note: str
@@ -36,7 +63,7 @@ class Event:
         """Where it is created; the API server wants it in the namespace of its object."""
         return f"/apis/events.k8s.io/v1/namespaces/{quote(self.about.namespace, safe='')}/events"
 
-    def body(self, now: str) -> bytes:
+    def body(self, now: str, reporter: Reporter) -> bytes:
         """Write it as JSON; `now` is the time for people (RFC 3339, whole seconds)."""
         about = self.about
         named = {"name": self.name} if self.name else {"generateName": f"{about.name}-"}
@@ -51,8 +78,8 @@ class Event:
                 "reason": self.reason,
                 "action": self.action,
                 "note": note,
-                "reportingController": names.REPORTING_CONTROLLER,
-                "reportingInstance": names.CONTROLLER,
+                "reportingController": reporter.controller,
+                "reportingInstance": reporter.instance,
                 "regarding": {
                     "apiVersion": about.api_version,
                     "kind": about.kind,

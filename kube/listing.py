@@ -19,7 +19,7 @@ from kube.protobuf import NamesReader
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
-    from crds.resources import Resource
+    from kube.resource import Resource
 
 T = TypeVar("T")
 Object = TypeVar("Object")

@@ -11,7 +11,7 @@ from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from kube.client import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 
-from crds.resources import CRDS
-from kube.client import Api, ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from kube.nesting import decoded
+from kube.resource import CRDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crds.resources import Resource
+    from kube.client import Api
+    from kube.resource import Resource
 
 T = TypeVar("T")
 

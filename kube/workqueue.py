@@ -13,15 +13,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from crds.store import StoreUnavailable
-from kube.client import ApiError, Unreachable
+from kube.errors import CallFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
 
-    from crds.mac import MacAddress
+K = TypeVar("K", bound="Hashable")
 
 _log = logging.getLogger(__name__)
 
@@ -34,27 +33,27 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 IDLE_S, IDLE_WITHIN_S = 0.2, 1.0
 
 
-class WorkQueue:
+class WorkQueue(Generic[K]):
     """The addresses to work on, each once, in the order in which they were added."""
 
     def __init__(self) -> None:
-        self._waiting: dict[MacAddress, None] = {}  # until the queue is idle
+        self._waiting: dict[K, None] = {}  # until the queue is idle
         self._at_latest_s = 0.0
         self._idle: asyncio.TimerHandle | None = None
-        self._added: dict[MacAddress, None] = {}
-        self._busy: set[MacAddress] = set()
-        self._failures: dict[MacAddress, int] = {}
-        self._later: dict[MacAddress, asyncio.TimerHandle] = {}
+        self._added: dict[K, None] = {}
+        self._busy: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._later: dict[K, asyncio.TimerHandle] = {}
         self._some = asyncio.Event()
         self._worked_on = asyncio.Condition()
 
-    def add(self, mac: MacAddress) -> None:
+    def add(self, mac: K) -> None:
         """Work on `mac` at once."""
         self._waiting.pop(mac, None)
         self._added[mac] = None
         self._some.set()
 
-    def add_when_idle(self, mac: MacAddress) -> None:
+    def add_when_idle(self, mac: K) -> None:
         """Work on `mac` when the queue is idle, and within IDLE_WITHIN_S."""
         if mac in self._added:
             return
@@ -67,7 +66,7 @@ class WorkQueue:
         due_s = min(loop.time() + IDLE_S, self._at_latest_s)
         self._idle = loop.call_at(due_s, self._add_waiting)
 
-    def add_after(self, mac: MacAddress, in_s: float) -> None:
+    def add_after(self, mac: K, in_s: float) -> None:
         """Work on `mac` in `in_s` seconds at the latest; the earliest of several times counts."""
         loop = asyncio.get_running_loop()
         due = self._later.get(mac)
@@ -82,7 +81,7 @@ class WorkQueue:
         async with self._worked_on:
             await self._worked_on.wait_for(done)
 
-    async def run(self, reconcile: Callable[[MacAddress], Awaitable[None]]) -> None:
+    async def run(self, reconcile: Callable[[K], Awaitable[None]]) -> None:
         """Reconcile what is added, until cancelled."""
         places = asyncio.Semaphore(_AT_ONCE)
         async with asyncio.TaskGroup() as tasks:
@@ -102,14 +101,14 @@ class WorkQueue:
         for mac in waiting:
             self.add(mac)
 
-    def _add_due(self, mac: MacAddress) -> None:
+    def _add_due(self, mac: K) -> None:
         del self._later[mac]
         self.add(mac)
 
     async def _work_on(
         self,
-        mac: MacAddress,
-        reconcile: Callable[[MacAddress], Awaitable[None]],
+        mac: K,
+        reconcile: Callable[[K], Awaitable[None]],
         places: asyncio.Semaphore,
     ) -> None:
         try:
@@ -166,7 +165,7 @@ class PeriodicTasks:
 
 def _warn(what: str, error: Exception, wait_s: float) -> None:
     """Log the failure; an unexpected one with its traceback."""
-    is_expected = isinstance(error, (ApiError, Unreachable, StoreUnavailable))
+    is_expected = isinstance(error, CallFailed)
     _log.warning(
         "%s: %s; trying again in %g s",
         what,

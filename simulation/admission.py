@@ -10,20 +10,22 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner, OwnerReference
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner, OwnerReference
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
+from kube.tests.steered import SteeredLoop
 from simulation.kubevirt import Key, KubeVirt, vm_with
 from simulation.laws import UNSEEN, Laws
 from simulation.programs import Request, networks
-from simulation.steering import DOING, Calls, Parked, SteeredLoop
+from simulation.steering import DOING, Calls, Parked
 from webhook.admission import Allowed, MachineReview, PodReview, Review
 from webhook.tests.reviews import as_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from simulation.replica import Replica
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, MACHINE, QUIET_S, Carrier
+from crds.allocation import INSTANCE, MACHINE, QUIET_S
 from crds.tests.kubevirt import (
     Manifest,
     Nic,
@@ -27,6 +27,7 @@ from crds.tests.kubevirt import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crds.carriers import Carrier
     from crds.tests.fake import FakeCluster
     from simulation.laws import Laws
 

@@ -18,7 +18,8 @@ from crds.allocation import INSTANCE, MACHINE, State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crds.allocation import Allocation, Carrier, Root
+    from crds.allocation import Allocation, Root
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.tests.fake import FakeCluster
 

@@ -10,7 +10,7 @@ from simulation.admission import NAMESPACE
 from simulation.programs import FIRST
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.tests.kubevirt import Nic
     from simulation.programs import Request

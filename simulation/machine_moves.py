@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from crds.allocation import INSTANCE, MACHINE, Carrier
+from crds.allocation import INSTANCE, MACHINE
 from crds.tests.kubevirt import Nic, instance, machine, nics_of
 from simulation.admission import NAMESPACE
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request
@@ -13,6 +13,7 @@ from simulation.programs import FIRST, OUTSIDE, SECOND, Request
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from simulation.kubevirt import Key
     from simulation.simulation import Simulation

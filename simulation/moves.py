@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crds.allocation import Allocation, Carrier, Reservation
+from crds.allocation import Allocation, Reservation
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from simulation.admission import NAMESPACE
@@ -19,6 +19,7 @@ from simulation.stock_moves import STOCK_WEIGHTS, StockMoves
 from webhook.admission import Allowed
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from simulation.machine_moves import Choose
     from simulation.programs import Watch
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import asyncio
 
     from crds.tests.fake import FakeCluster
+    from kube.tests.steered import SteeredLoop
     from simulation.replica import Replica
-    from simulation.steering import SteeredLoop
     from webhook.admission import Allowed, Denied, Review
 
 # Few addresses meet often.

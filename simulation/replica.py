@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from crds.pool import CollisionPolicy, Pool
     from crds.resources import Seen
     from crds.tests.fake import FakeCluster
-    from simulation.steering import SteeredLoop
+    from kube.tests.steered import SteeredLoop
 
 V_S = STOCK_LIVES_Q * QUIET_S
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, Carrier, State
+from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, State
 from crds.pool import CollisionPolicy, Pool
 from simulation.ahead import Ahead
 from simulation.programs import POOL, Controller, Watch
@@ -18,6 +18,7 @@ from simulation.replica import Replica, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from simulation.kubevirt import Key
     from simulation.steering import Parked

@@ -5,13 +5,19 @@ the release that they change. Tests that share one of `_SHARED` are in one xdist
 runs them all, on one control plane.
 """
 
+import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
+from testbed.kubectl import Kubectl
+from testbed.kubevirt import KubeVirt, Machines, start
 from testbed.release import apply_release, remove_release, stop
 
+_AUDIT_POLICY = Path(__file__).parents[1] / "docs" / "examples" / "audit-policy.yaml"
 _SHARED = {"bare_cluster": "bare", "audited_cluster": "audited"}
 
 
@@ -40,3 +46,54 @@ def empty_cluster(bare_cluster: ControlPlane) -> Iterator[ControlPlane]:
     stop(bare_cluster)
     remove_release(bare_cluster.kubectl)
     apply_release(bare_cluster.kubectl)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[ControlPlane]:
+    """The session's own control plane, with the audit log of docs/gitops.md.
+
+    Tests that need only kubectl ask for `kubectl` instead.
+    """
+    if external.chosen():
+        pytest.skip("needs a control plane of our own, not KUBEVIRT_PROVIDER=external")
+    with ephemeral(audit_policy=_AUDIT_POLICY.read_text()) as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="session")
+def kubectl(request: pytest.FixtureRequest) -> Kubectl:
+    """Kubectl as an administrator of the session's cluster, or of the external one."""
+    if external.chosen():
+        return external.connect()
+    control_plane: ControlPlane = request.getfixturevalue("cluster")
+    return control_plane.kubectl
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of the test's own, in which pods can be created."""
+    yield from fresh_namespace(kubectl)
+
+
+def fresh_namespace(kubectl: Kubectl, **labels: str) -> Iterator[str]:
+    """A namespace of one's own, in which pods can be created, until the generator ends."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    kubectl.client.create_namespace(name, **labels)
+    yield name
+    kubectl.client.delete("namespace", name, wait=False, missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def kubevirt(cluster: ControlPlane) -> Iterator[KubeVirt]:
+    """KubeVirt's own virt-controller and virt-api on the session's cluster."""
+    running = start(cluster)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def machines(kubevirt: KubeVirt, kubectl: Kubectl, namespace: str) -> Iterator[Machines]:
+    """A namespace of the test's own, for virtual machines."""
+    own = Machines(kubectl, namespace)
+    yield own
+    kubevirt.handler.end_all(own)

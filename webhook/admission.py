@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from crds.mac import shown
-from crds.resources import is_name, is_namespace
+from kube.resource import is_name, is_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crds.resources import Resource
 from kube import tls
+from kube.resource import Resource
 
 if TYPE_CHECKING:
     from kube.tls import TlsOptions

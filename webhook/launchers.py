@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from crds.objects import Objects
     from webhook.admission import PodReview
 

@@ -15,7 +15,8 @@ from testbed.progress import PERIOD_S, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -16,9 +16,12 @@ from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.resources import MACHINES, PODS, read_pod
 from crds.store import ApiAllocations
-from kube.client import Api, ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from testbed.kubevirt.machines import Interface, manifest
 from testbed.progress import Progress
+
+if TYPE_CHECKING:
+    from kube.client import Api
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from bench.scale.ledger import NeverCame
 from bench.scale.report import markdown, text
 from crds.allocation import QUIET_S
 from crds.store import StoreUnavailable
-from kube.client import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from testbed import external
 from testbed.progress import say
 from testbed.readiness import NotReady

@@ -6,7 +6,8 @@ import pytest
 
 from bench.scale.figures import Writes
 from bench.scale.ledger import Crowd, Ledger, NeverCame
-from crds.allocation import Allocation, Carrier, State, Stored
+from crds.allocation import Allocation, State, Stored
+from crds.carriers import Carrier
 from crds.mac import MacAddress
 
 ONE, TWO = MacAddress(0x02_00_00_00_00_01), MacAddress(0x02_00_00_00_00_02)

@@ -16,7 +16,8 @@ from crds.kinds import keeps_hidden
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.pool import Pool
 

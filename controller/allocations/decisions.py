@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from msgspec.structs import asdict, replace
 
-from controller.actions import (
+from controller.allocations.actions import (
     Action,
     Create,
     Delete,

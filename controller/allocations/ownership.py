@@ -16,7 +16,8 @@ from crds.kinds import KINDS, RANKS, is_machine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from crds.allocation import Carrier, Owner, Root
+    from crds.allocation import Owner, Root
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
 
 

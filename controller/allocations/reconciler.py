@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
-from controller.actions import (
+from controller.allocations.actions import (
     Create,
     Delete,
     Facts,
@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.allocations.caches import AllocationView, CarrierView, Entry
-    from crds.allocation import Carrier, Root
+    from crds.allocation import Root
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.objects import Objects
     from crds.pool import Pool
     from crds.store import Allocations
+    from kube.clock import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -54,16 +56,6 @@ AGAIN_S = 1.0
 # addresses were read at once, at 200 calls/s none would still be within ACT_WITHIN_S when its
 # write's turn came.
 _TURNS = 64
-
-
-class Clock(Protocol):
-    """Time, from outside."""
-
-    def monotonic_s(self) -> float:
-        """Return seconds that never go back and go on during a suspend."""
-
-    def now(self) -> str:
-        """Return the time for people (RFC 3339)."""
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.allocations.caches import AllocationView, CarrierView
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.objects import Objects
     from crds.store import Allocations

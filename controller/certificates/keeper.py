@@ -27,7 +27,7 @@ from controller.certificates.checklist import (
 )
 from controller.certificates.issuing import SERVICE, Pair, issue_authority, issue_serving
 from controller.collisions.namespaces import MUTATOR
-from kube.client import ApiError
+from kube.errors import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crds import kinds, names
-from crds.resources import Resource
+from kube.resource import Resource
 from kube.selectors import Selector, selects
 
 if TYPE_CHECKING:

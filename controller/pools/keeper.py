@@ -12,17 +12,19 @@ import msgspec
 from controller.pools import configuration
 from controller.pools.configuration import CONFIG_MAP, Problem, Wanted
 from crds.allocation import API_VERSION, Owner, encode_hook
+from crds.names import REPORTER
 from crds.resources import POOLS
-from kube.client import Api, ApiError
+from kube.errors import ApiError
 from kube.events import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.allocations.caches import AllocationView
-    from controller.allocations.reconciler import Clock
     from crds.pool import Pool
     from crds.resources import SeenPool
+    from kube.client import Api
+    from kube.clock import Clock
 
 _log = logging.getLogger(__name__)
 _DEFAULT = "default"
@@ -127,7 +129,7 @@ class PoolKeeper:
             uid=uid,
         )
         event = Event(config, problem.reason, "Configure", problem.message)
-        await self.api.post(event.path, event.body(self.clock.now()))
+        await self.api.post(event.path, event.body(self.clock.now(), REPORTER))
 
 
 def _json(value: object) -> bytes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from controller.actions import Facts
+from controller.allocations.actions import Facts
 from controller.allocations.ownership import claimants, existing
-from crds.allocation import Allocation, Carrier, Conflict, Owner, Root, Source, State, Stored
+from crds.allocation import Allocation, Conflict, Owner, Root, Source, State, Stored
+from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.networks import Attachment
 

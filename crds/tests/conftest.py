@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kube.client import Api
-from kube.tests.api_server import ApiServer, serving
 from testbed.accounts import kubeconfig_of
 from testbed.readiness import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from testbed.controlplane import ControlPlane
 
@@ -46,21 +45,4 @@ def writer(bare_cluster: ControlPlane) -> Iterator[Path]:
 @pytest.fixture
 async def api(writer: Path) -> AsyncIterator[Api]:
     async with Api("kubemacpool-tests", str(writer)) as api:
-        yield api
-
-
-@pytest.fixture
-def server() -> ApiServer:
-    return ApiServer()
-
-
-@pytest.fixture
-async def kubeconfig(server: ApiServer, tmp_path: Path) -> AsyncIterator[Path]:
-    async with serving(server, tmp_path) as path:
-        yield Path(path)
-
-
-@pytest.fixture
-async def scripted(kubeconfig: Path) -> AsyncIterator[Api]:
-    async with Api("kubemacpool-tests", str(kubeconfig)) as api:
         yield api

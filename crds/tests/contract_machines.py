@@ -10,7 +10,8 @@ from crds.tests.kubevirt import Nic, instance, launcher, machine
 from crds.tests.world import MAC, NETWORKS, World
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier, Root
+    from crds.allocation import Root
+    from crds.carriers import Carrier
 
 NIC = Nic("blue", MAC)
 DB: Root = (MACHINE, "default", "db")

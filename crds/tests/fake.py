@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Allocation, Carrier, Conflict, State, Stored
+from crds.allocation import INSTANCE, MACHINE, Allocation, Conflict, State, Stored
 from crds.networks import ANNOTATION
 from crds.resources import KINDS, Seen
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
@@ -21,6 +21,7 @@ from crds.tests.gates import Call, Gate, let_through
 from kube.tests.fake_watch import FakeWatch
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.tests.kubevirt import Manifest
     from kube.watch import View

@@ -13,7 +13,8 @@ from crds.tests.gates import Call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crds.allocation import Allocation, Carrier, Conflict, Owner, Stored
+    from crds.allocation import Allocation, Conflict, Owner, Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.tests.fake import FakeCluster
 

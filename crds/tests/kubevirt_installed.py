@@ -7,9 +7,10 @@ import json
 from typing import TYPE_CHECKING
 
 from crds.allocation import INSTANCE, MACHINE
-from crds.resources import CRDS, KINDS
+from crds.resources import KINDS
 from crds.tests.kubevirt import crd
-from kube.client import ApiError
+from kube.errors import ApiError
+from kube.resource import CRDS
 
 if TYPE_CHECKING:
     from kube.client import Api

@@ -6,16 +6,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import (
-    Allocation,
-    Carrier,
-    Owner,
-    Reservation,
-    Source,
-    State,
-    decode_hook,
-    encode_hook,
-)
+from crds.allocation import Allocation, Owner, Reservation, Source, State, decode_hook, encode_hook
+from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.networks import Attachment
 from crds.tests.world import BOUND, MAC, POD

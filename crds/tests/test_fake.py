@@ -16,7 +16,8 @@ from crds.tests.gates import Call, Fail, Hold
 from crds.tests.world import MAC, PENDING
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from crds.resources import Seen
     from crds.tests.kubevirt import Manifest

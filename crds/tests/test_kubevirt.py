@@ -10,14 +10,8 @@ import pytest
 from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, Owner, OwnerReference
-from crds.kubevirt import (
-    MOST_CARRIED,
-    BadMachine,
-    Interface,
-    interfaces,
-    read_instance,
-    read_machine,
-)
+from crds.kubevirt import BadMachine, Interface, interfaces
+from crds.kubevirt_stored import MOST_CARRIED, read_instance, read_machine
 from crds.mac import MacAddress
 from crds.resources import INSTANCES, KINDS, MACHINES, PODS, read_pod
 from crds.tests.kubevirt import Manifest, Nic, controlled_by, instance, launcher, machine

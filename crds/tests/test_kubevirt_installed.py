@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
 from crds.objects import ApiObjects, members
 from crds.resources import INSTANCES, MACHINES
 from crds.store import StoreUnavailable
@@ -22,8 +22,9 @@ from kube.watch import Follower
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from crds.resources import Resource
+    from crds.carriers import Carrier
     from kube.client import Api
+    from kube.resource import Resource
 
 ROOT = (MACHINE, "default", "db")
 DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")

@@ -10,7 +10,8 @@ from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.pool import CollisionPolicy
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, Seen, is_name, is_namespace
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, Seen
+from kube.resource import is_name, is_namespace
 
 # As a real API server wrote them; what is not read is there to be skipped.
 POD: dict[str, Any] = {

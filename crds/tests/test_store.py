@@ -19,14 +19,16 @@ from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
 from crds.tests.kubevirt_installed import install
 from crds.tests.world import PENDING
-from kube.client import Api, ApiError
+from kube.errors import ApiError
 from kube.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.tests.kubevirt import Manifest
+    from kube.client import Api
     from kube.watch import View
 
 _AT_ONCE = b'{"gracePeriodSeconds":0}'

@@ -11,7 +11,7 @@ from crds.allocation import Allocation, Conflict, Owner, Source, State, Stored
 from crds.mac import MacAddress
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
     from crds.objects import Objects
     from crds.store import Allocations
     from crds.tests.kubevirt import Manifest

@@ -1,7 +1,8 @@
 """Descriptions for the configuration reference that no manifest, schema or program contains.
 
 Law: each name in the manifest has a description, and each description belongs to a name that exists
-(`Unused` and `Undescribed` in `deploy.reference.generate`), so neither side can become outdated alone.
+(`Unused` and `Undescribed` in `deploy.reference.generate`), so neither side can become outdated
+alone.
 """
 
 CONFIG_MAP = {

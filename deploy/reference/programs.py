@@ -41,7 +41,7 @@ def flags(program: str) -> tuple[Flag, ...]:
 
 def metrics(program: str) -> Iterator[tuple[str, str, str]]:
     """Yield name with labels, type and meaning of each metric family in the source."""
-    for file in sorted((PROJECT / program).glob("*.py")):
+    for file in sorted((PROJECT / program).rglob("*.py")):
         tree = ast.parse(file.read_text())
         constants = {
             target.id: node.value.value

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from e2e import pool
-from e2e.conftest import fresh_namespace
 from e2e.functest.town import Town, is_ready
 from e2e.load import Crowd
 from e2e.pods import OPT_IN
 from testbed import release_on_nodes
+from testbed.fixtures import fresh_namespace
 from testbed.kind import KindCluster
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually

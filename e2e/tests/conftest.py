@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e.conftest import fresh_namespace
 from e2e.farm import OPTED_IN_VMS, Farm
 from e2e.pods import OPTED_IN
+from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import KubeVirt
 from testbed.release import Installed

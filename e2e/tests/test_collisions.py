@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from e2e import metrics, pool
-from e2e.conftest import fresh_namespace
 from e2e.metrics import Scrape
 from e2e.pods import OPTED_IN, Shop
+from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 from testbed.release import Installed

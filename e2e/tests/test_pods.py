@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import fresh_namespace
 from e2e.pods import NETWORKS, OPTED_IN, Shop, manifest
+from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 from testbed.release import Installed

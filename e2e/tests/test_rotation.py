@@ -23,11 +23,12 @@ from kubernetes.client import ApiException, CoreV1Api
 from kubernetes.config import new_client_from_config
 
 from e2e import metrics
-from e2e.conftest import QUIET_S, fresh_namespace
+from e2e.conftest import QUIET_S
 from e2e.pods import OPT_IN, manifest
 from testbed.client import Client
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
+from testbed.fixtures import fresh_namespace
 from testbed.programs import NAMESPACE, SERVICE, Program, start_controller
 from testbed.readiness import eventually
 from testbed.release import Installed

@@ -10,12 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from crds.objects import ApiObjects
-from crds.resources import ALLOCATED, ALLOCATIONS, PODS, Resource, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS, Seen
 from crds.store import ApiAllocations, StoreUnavailable
 from crds.tests.world import MAC, PENDING, POD
 from kube import listing
-from kube.client import Api, ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from kube.protobuf import ACCEPT
+from kube.resource import Resource
 from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
 from kube.tests.protobuf import named, names_list
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crds.allocation import Owner
+    from kube.client import Api
     from kube.tests.api_server import Answer
 
 T = TypeVar("T")

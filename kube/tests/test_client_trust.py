@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kube.client import Api, Unreachable
+from kube.client import Api
+from kube.errors import Unreachable
 from kube.tests.api_server import ApiServer, refuses, says
 
 if TYPE_CHECKING:

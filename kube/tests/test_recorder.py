@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.tests.worlds import owner
+from crds.allocation import Owner
 from kube import recorder
-from kube.client import ApiError, Unreachable
+from kube.errors import ApiError, Unreachable
 from kube.events import Event
 from kube.recorder import _RETRIES_S, PER_S, EventRecorder
-from simulation.steering import SteeredLoop
+from kube.tests.steered import SteeredLoop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WEB = Owner(
+    api_version="v1", kind="Pod", namespace="shop", name="web-0", uid="u-1", interface="net1"
+)
 EXISTS = ApiError(409, "AlreadyExists", "")
 AWAY = Unreachable("away")
 BROKEN = ApiError(500, "InternalError", "")
@@ -44,7 +47,7 @@ class Scene:
 
     def say(self, *notes: str) -> None:
         for note in notes:
-            self.recorder.record(Event(owner("web-0", "u-1"), "MACCollision", "Police", note, "n"))
+            self.recorder.record(Event(WEB, "MACCollision", "Police", note, "n"))
         self.loop.rest()
 
     def pass_time(self, by_s: float) -> None:

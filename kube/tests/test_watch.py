@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from crds.allocation import Stored
-    from crds.resources import Resource
     from kube.client import Api
+    from kube.resource import Resource
     from kube.tests.api_server import Answer
     from kube.watch import View
 

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.tests.worlds import MAC, OTHER
 from crds.mac import MacAddress
 from crds.store import StoreUnavailable
+from kube.tests.steered import SteeredLoop
 from kube.workqueue import _AT_ONCE, IDLE_S, IDLE_WITHIN_S, PeriodicTasks, WorkQueue
-from simulation.steering import SteeredLoop
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator
+
+MAC, OTHER = (MacAddress.parse(f"02:00:00:00:00:2{last}") for last in "ab")
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Scene:
     """A queue that runs, and a reconciler that ends when the test says so."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
-    queue: WorkQueue = field(default_factory=WorkQueue)
+    queue: WorkQueue[MacAddress] = field(default_factory=WorkQueue)
     begun: list[MacAddress] = field(default_factory=list)
     under_way: dict[MacAddress, asyncio.Future[None]] = field(default_factory=dict)
 

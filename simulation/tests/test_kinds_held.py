@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from crds import kinds, names
-from crds.allocation import Carrier, Owner, OwnerReference
+from crds.allocation import Owner, OwnerReference
+from crds.carriers import Carrier
 from crds.resources import KINDS, READERS
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from simulation.programs import FIRST, OUTSIDE
 from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
     from simulation.kubevirt import Key
     from simulation.simulation import Simulation
 

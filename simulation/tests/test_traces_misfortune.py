@@ -11,7 +11,7 @@ from simulation.programs import FIRST, OUTSIDE, SECOND
 from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
     from simulation.simulation import Simulation
 

@@ -11,7 +11,7 @@ from webhook.tests.replica import Replica
 from webhook.tests.reviews import mac, request
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
     from crds.tests.fake import FakeCluster
 
 GET_VMI = "webhook-1 get object VirtualMachineInstance shop/web"

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Carrier, Owner
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
 from webhook import review as wire
 from webhook.admission import Allowed, Denied, MachineReview, Want
 from webhook.tests.reviews import as_stored, body, mac, patched, request
 from webhook.virtualmachines import MachinePlan, plan
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from crds.tests.fake import FakeCluster
 
 NAT: dict[str, Any] = {"masquerade": {}}

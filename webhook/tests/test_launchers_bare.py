@@ -26,7 +26,8 @@ from webhook.tests.replica import bound
 from webhook.tests.reviews import mac
 
 if TYPE_CHECKING:
-    from crds.allocation import Allocation, Carrier
+    from crds.allocation import Allocation
+    from crds.carriers import Carrier
 
 VMI = Owner(
     api_version=KUBEVIRT,

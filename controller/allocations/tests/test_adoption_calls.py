@@ -35,7 +35,7 @@ class Start:
 
     def __post_init__(self) -> None:
         client = self.cluster.client("controller")
-        self.queue = WorkQueue()
+        self.queue = WorkQueue[MacAddress]()
         self.known = AllocationView(self.monotonic_s, self.queue.add)
         self.carriers = CarrierView(self.queue.add)
         self.allocations, self.objects = client.allocations, client.objects

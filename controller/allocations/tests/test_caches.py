@@ -18,7 +18,7 @@ from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
 
 WEB = stored(bound("web-0", "u-1"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from controller.actions import (
+from controller.allocations.actions import (
     Action,
     Create,
     Delete,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
-from controller.actions import (
+from controller.allocations.actions import (
     Action,
     Create,
     Delete,
@@ -27,7 +27,8 @@ from controller.tests.worlds import MAC, NOW, owner, pending, pod, stored, world
 from crds.allocation import KUBEVIRT, MACHINE, Allocation, Conflict, Reservation, Source, State
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier, Root, Stored
+    from crds.allocation import Root, Stored
+    from crds.carriers import Carrier
 
 DB = root()
 VM, VMI, LAUNCHER, ORPHAN = vm(), vmi(), launcher(), vmi(made_by=None)

@@ -15,7 +15,7 @@ from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
 
 A_VM, ITS_VMI = (MACHINE, "db", "vm-1"), (INSTANCE, "db", "vmi-1")
 BARE = vmi(made_by=None)

@@ -17,7 +17,8 @@ from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier, Stored
+    from crds.allocation import Stored
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
 
 WEB = stored(bound("web-0", "u-1"))

@@ -12,7 +12,7 @@ from controller.tests.worlds import MAC, bound, pod, stored
 from crds.allocation import Allocation, Source, State
 
 if TYPE_CHECKING:
-    from crds.allocation import Carrier
+    from crds.carriers import Carrier
 
 STOCK = Allocation(mac=MAC, state=State.STOCK, source=Source.POOL, pool="default")
 GUEST = pod("web-0", "u-1")

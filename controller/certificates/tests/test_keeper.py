@@ -17,7 +17,7 @@ from controller.certificates.tests.test_checklist import RSA
 from controller.certificates.tests.test_issuing import shake_hands
 from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST, NAMESPACE
-from kube.client import ApiError
+from kube.errors import ApiError
 
 if TYPE_CHECKING:
     from pathlib import Path

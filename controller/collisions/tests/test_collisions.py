@@ -15,10 +15,12 @@ from controller.allocations.caches import AllocationView
 from controller.collisions.messages import REASON, colliding, events
 from controller.collisions.tracker import Collisions
 from controller.tests.worlds import DECLARED, MAC, NOW, OTHER, bound, conflict, pending, pod, stored
-from crds.allocation import Carrier, Conflict, Owner, Stored
+from crds.allocation import Conflict, Owner, Stored
+from crds.names import REPORTER
 from kube.events import MOST_NOTE_BYTES, Event
 
 if TYPE_CHECKING:
+    from crds.carriers import Carrier
     from crds.mac import MacAddress
 
 UIDS = st.lists(st.sampled_from([f"u-{n}" for n in range(6)]), min_size=2, unique=True)
@@ -122,7 +124,7 @@ def test_many_are_counted_and_the_note_fits() -> None:
         (odd, odd),
     ):
         for event in events(MAC, (*conflicts, odd)):
-            body = json.loads(event.body(NOW))
+            body = json.loads(event.body(NOW, REPORTER))
             assert len(body["note"].encode()) <= MOST_NOTE_BYTES
             assert len(event.name or "") <= 253
     [first, *_] = events(MAC, tuple(conflict(one) for one in carriers))
@@ -159,7 +161,7 @@ def test_another_set_or_another_address_has_other_names(ours: list[str], theirs:
 def test_an_event_is_one_that_the_api_server_takes() -> None:
     [mine, _] = events(MAC, colliding(stored(MINE, other(1)), everywhere))
 
-    body = json.loads(mine.body(NOW))
+    body = json.loads(mine.body(NOW, REPORTER))
 
     assert mine.path == "/apis/events.k8s.io/v1/namespaces/shop/events"
     assert body["metadata"] == {"name": mine.name, "namespace": "shop"}

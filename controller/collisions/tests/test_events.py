@@ -12,7 +12,8 @@ from controller.allocations.caches import AllocationView
 from controller.collisions.messages import events
 from controller.collisions.tracker import Collisions
 from controller.tests.worlds import DECLARED, MAC, NOW, conflict, pod, stored
-from kube.client import Api, ApiError
+from crds.names import REPORTER
+from kube.errors import ApiError
 from kube.events import Event
 from kube.recorder import EventRecorder
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crds.allocation import Owner
+    from kube.client import Api
     from testbed.controlplane import ControlPlane
 
 
@@ -47,9 +49,9 @@ async def test_each_object_has_its_event_once(
     strange = replace(objects[1], interface="\N{EURO SIGN}" * 500)
 
     for event in events(MAC, [objects[0], strange, *objects[2:]])[:2]:
-        await api.post(event.path, event.body(NOW))
+        await api.post(event.path, event.body(NOW, REPORTER))
         with pytest.raises(ApiError) as refused:
-            await api.post(event.path, event.body(NOW))
+            await api.post(event.path, event.body(NOW, REPORTER))
         assert (refused.value.status, refused.value.reason) == (409, "AlreadyExists")
 
     told = control_plane.kubectl.client.list("events", namespace)
@@ -64,7 +66,7 @@ async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) ->
     event = Event(one, "InvalidRange", "Configure", "said twice")
 
     for _ in range(2):
-        await api.post(event.path, event.body(NOW))
+        await api.post(event.path, event.body(NOW, REPORTER))
 
 
 async def test_a_restarted_controller_repeats_nothing(
@@ -77,7 +79,7 @@ async def test_a_restarted_controller_repeats_nothing(
 
     async def write(event: Event) -> None:
         try:
-            await api.post(event.path, event.body(NOW))
+            await api.post(event.path, event.body(NOW, REPORTER))
             answers.append("written")
         except ApiError as error:
             answers.append(error.reason)

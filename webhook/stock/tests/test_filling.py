@@ -13,7 +13,7 @@ from crds.mac import MacRange
 from crds.pool import Pool
 from crds.resources import Seen
 from crds.tests.gates import Fail, Hold
-from simulation.steering import SteeredLoop
+from kube.tests.steered import SteeredLoop
 from webhook.allocated import STEP
 from webhook.stock import filling as stocking
 from webhook.stock.tests.stocks import V_S, WIDE, Parking, Stocking, made, running

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Protocol
 
 
 class SystemClock:
-    """Implements settling.Clock."""
+    """Implements Clock."""
 
     def monotonic_s(self) -> float:
         """Return seconds that never go back and go on during a suspend."""
@@ -20,3 +21,13 @@ class SystemClock:
     def now(self) -> str:
         """Return the wall clock as people and the API write it (RFC 3339)."""
         return self.utc().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Clock(Protocol):
+    """Time, from outside."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go back and go on during a suspend."""
+
+    def now(self) -> str:
+        """Return the time for people (RFC 3339)."""
