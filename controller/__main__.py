@@ -42,12 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 async def run(options: Options, kubeconfig: str | None = None) -> int:
     """Run until SIGTERM, and again from the start when kopf ends early; return the exit code."""
-    loop, wait_s = asyncio.get_running_loop(), _FIRST_WAIT_S
+    loop, wait_s, signalled = asyncio.get_running_loop(), _FIRST_WAIT_S, asyncio.Event()
     loop.set_exception_handler(_report)
     while True:
         began_s = loop.time()
         try:
-            early_end = await _run_once(Program(options, identity(os.environ), kubeconfig))
+            program = Program(options, identity(os.environ), kubeconfig)
+            early_end = await _run_once(program, signalled)
         except LeaseLost as lost:
             _log.error("ending, to start again as a standby: %s", lost)  # no surprise: no traceback
             return 1
@@ -56,21 +57,26 @@ async def run(options: Options, kubeconfig: str | None = None) -> int:
         if loop.time() - began_s > _LONGEST_WAIT_S:
             wait_s = _FIRST_WAIT_S
         _log.warning("kopf ended early: %r; starting again in %g s", early_end, wait_s)
-        if await _is_signalled_within(wait_s):
+        if await _is_set_within(signalled, wait_s):
             break
         wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
     _log.info("stopped")
     return 0
 
 
-async def _run_once(program: Program) -> Exception | None:
-    """Return None after SIGTERM, else why kopf ended early. Raises why the program failed."""
+async def _run_once(program: Program, signalled: asyncio.Event) -> Exception | None:
+    """Return None after SIGTERM, else why kopf ended early. Raises why the program failed.
+
+    A signal that comes after kopf's end, when kopf no longer reacts to it, sets `signalled`.
+    """
     early_end: Exception | None = None
     try:
         await watched.operate(program)
     except Exception as error:  # noqa: BLE001 # whatever it is, the caller decides
         early_end = error
     finally:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, signalled.set)
         await program.stop()  # kopf calls no cleanup handler if it could not log in
     if program.failure is not None:
         raise program.failure
@@ -85,15 +91,11 @@ def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
 
 
-async def _is_signalled_within(wait_s: float) -> bool:
-    """Wait; kopf's own handlers of signals are without effect after its end."""
-    signalled = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, signalled.set)
+async def _is_set_within(event: asyncio.Event, wait_s: float) -> bool:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
-            await signalled.wait()
-    return signalled.is_set()
+            await event.wait()
+    return event.is_set()
 
 
 if __name__ == "__main__":

@@ -201,7 +201,7 @@ class Client:
         """Wait until the API server serves the resources of a CustomResourceDefinition."""
 
         def established(found: Object) -> bool:
-            conditions = found.get("status", {}).get("conditions", [])
+            conditions = (found.get("status") or {}).get("conditions") or []
             return any(
                 one["type"] == "Established" and one["status"] == "True" for one in conditions
             )

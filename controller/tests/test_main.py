@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pytest
 
 from controller import __main__ as main
 from controller import watched
 from controller.options import read_options
+from controller.program import Program
 from kube.leases import LeaseLost
-
-if TYPE_CHECKING:
-    from controller.program import Program
 
 OPTIONS = read_options([], {})
 
@@ -83,21 +80,12 @@ async def test_a_fault_of_the_program_ends_the_process_with_its_error(
 async def test_a_signal_between_two_starts_ends_the_process(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "_FIRST_WAIT_S", 600.0)
     operator.ends = [RuntimeError("early")]
-    wait = main._is_signalled_within
+    monkeypatch.setattr(main, "_FIRST_WAIT_S", 600.0)
 
-    async def signalled(wait_s: float) -> bool:
+    async def stop(_: Program) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
-        return await wait(wait_s)
 
-    # A signal that comes before the handlers are set would end the tests.
-    def ignored(*_: object) -> None: ...
+    monkeypatch.setattr(Program, "stop", stop)
 
-    monkeypatch.setattr(main, "_is_signalled_within", signalled)
-    before = signal.signal(signal.SIGTERM, ignored)
-    try:
-        monkeypatch.setattr(main, "_LONGEST_WAIT_S", 600.0)
-        assert await main.run(OPTIONS) == 0
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    assert await main.run(OPTIONS) == 0
