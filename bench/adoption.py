@@ -29,7 +29,7 @@ from kube.watch import Follower
 from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.kubevirt import apply_crds
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.programs import start_controller
 from testbed.progress import Progress, say
 from testbed.release import apply_release

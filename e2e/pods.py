@@ -48,7 +48,7 @@ def as_text(networks: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class PodNamespace:
     """An opted-in namespace."""
 
     kubectl: Kubectl

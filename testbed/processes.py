@@ -108,7 +108,7 @@ def start(
     """
     if any(process.name == name and process.alive for process in recorded(state)):
         raise RuntimeError(f"{name} already runs in {state}")
-    command = list(argv) if lasting else leashed(argv)
+    command = list(argv) if lasting else die_with_parent(argv)
     log = state / f"{name}.log"
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawnp(
@@ -138,10 +138,10 @@ def recorded(state: Path) -> list[Process]:
     return sorted(found, key=lambda process: (process.born_ticks, process.pid), reverse=True)
 
 
-def leashed(argv: Sequence[str]) -> list[str]:
+def die_with_parent(argv: Sequence[str]) -> list[str]:
     """The command that runs `argv` until it ends, or we do."""
-    leash = str(Path(__file__).with_name("die_with_parent.py"))
-    return [sys.executable, "-I", "-S", leash, str(os.getpid()), *argv]
+    program = str(Path(__file__).with_name("die_with_parent.py"))
+    return [sys.executable, "-I", "-S", program, str(os.getpid()), *argv]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -48,7 +48,7 @@ def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: 
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            processes.leashed(argv),
+            processes.die_with_parent(argv),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

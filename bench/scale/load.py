@@ -17,7 +17,7 @@ from crds.networks import ANNOTATION
 from crds.resources import MACHINES, PODS, read_pod
 from crds.store import ApiAllocations
 from kube.errors import ApiError, Unreachable
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.progress import Progress
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("brings up control planes of its own, not KUBEVIRT_PROVIDER=external")
     results = tmp_path_factory.mktemp("scale")
     command = [sys.executable, "-m", "bench", "scale", "--quick", "--output", str(results)]
-    subprocess.run(processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        processes.die_with_parent(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
+    )
     return results
 
 

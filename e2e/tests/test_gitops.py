@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e import drift, pods, pool
+from e2e import drift, pool
 from e2e.audit import Audit
-from e2e.farm import OPTED_IN_VMS
-from e2e.pods import NETWORKS, Shop, declaration
+from e2e.pods import NETWORKS, PodNamespace, declaration, name_of
+from e2e.pods import manifest as pod_manifest
+from e2e.vms import OPTED_IN_VMS
 from testbed.client import refusal
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import apply_machine_crds
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.readiness import eventually
 from testbed.release import MANIFEST, Installed
 from testbed.shell import typed
@@ -52,10 +53,10 @@ def _machine_crds(kubectl: Kubectl) -> None:
 
 
 @pytest.fixture
-def machines(_machine_crds: None, shop: Shop) -> str:
+def vm_namespace(_machine_crds: None, pods: PodNamespace) -> str:
     """A namespace that has opted in for VMs, too, where KubeVirt's CRDs are enough."""
-    shop.client.label("namespace", shop.namespace, OPTED_IN_VMS)
-    return shop.namespace
+    pods.client.label("namespace", pods.namespace, OPTED_IN_VMS)
+    return pods.namespace
 
 
 def no_drift(kubectl: Kubectl, text: str) -> None:
@@ -65,103 +66,105 @@ def no_drift(kubectl: Kubectl, text: str) -> None:
     assert drift.by_dry_run(kubectl, drift.ARGO, text) == []
 
 
-def declared_again(shop: Shop, mac: str) -> None:
-    shop.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
+def declared_again(pods: PodNamespace, mac: str) -> None:
+    pods.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
 
 
 # Declared addresses
 
 
 @WAYS
-def test_a_claimed_address_is_no_drift(shop: Shop, apply: Apply) -> None:
+def test_a_claimed_address_is_no_drift(pods: PodNamespace, apply: Apply) -> None:
     mac = "0a:00:00:00:05:01" if apply is client_side else "0a:00:00:00:05:02"
-    only = {"kind": "Pod", "namespace": shop.namespace, "name": "gateway"}
+    only = {"kind": "Pod", "namespace": pods.namespace, "name": "gateway"}
     text = declaration(mac, reservedFor=only)
-    apply(shop.kubectl, text)
-    no_drift(shop.kubectl, text)
+    apply(pods.kubectl, text)
+    no_drift(pods.kubectl, text)
 
-    shop.create("gateway", [{"name": "a", "mac": mac}])
-    bound = shop.bound(mac, "gateway")
+    pods.create("gateway", [{"name": "a", "mac": mac}])
+    bound = pods.bound(mac, "gateway")
 
-    no_drift(shop.kubectl, text)
+    no_drift(pods.kubectl, text)
     if apply is client_side:
-        assert drift.by_last_applied(shop.kubectl, text) == []
-    apply(shop.kubectl, text)
-    assert shop.spec(mac) == bound
+        assert drift.by_last_applied(pods.kubectl, text) == []
+    apply(pods.kubectl, text)
+    assert pods.spec(mac) == bound
 
 
-def test_a_field_that_the_page_tells_to_leave_out_is_drift(shop: Shop) -> None:
+def test_a_field_that_the_page_tells_to_leave_out_is_drift(pods: PodNamespace) -> None:
     mac = "0a:00:00:00:05:03"
     text = declaration(mac, state="Declared")
-    shop.kubectl.apply(text)
+    pods.kubectl.apply(text)
 
-    shop.create("samplepod", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "samplepod")
+    pods.create("samplepod", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "samplepod")
 
-    assert drift.by_last_applied(shop.kubectl, text) == ["/spec/state"]
-    said = shop.kubectl.fails("apply", "-f", "-", stdin=text)
+    assert drift.by_last_applied(pods.kubectl, text) == ["/spec/state"]
+    said = pods.kubectl.fails("apply", "-f", "-", stdin=text)
     assert "a Declared allocation has no owner; to keep an address for somebody use" in said
     assert "a Declared allocation has no owner; to keep an address for somebody use" in WORDS
 
 
 @pytest.mark.parametrize("cascade", ["background", "foreground"])
-def test_pruning_a_claimed_address_is_refused_until_it_is_free(shop: Shop, cascade: str) -> None:
+def test_pruning_a_claimed_address_is_refused_until_it_is_free(
+    pods: PodNamespace, cascade: str
+) -> None:
     mac = "0a:00:00:00:05:04" if cascade == "background" else "0a:00:00:00:05:05"
     prune = ("delete", "mac", mac.replace(":", "-"), f"--cascade={cascade}")
-    shop.kubectl.apply(declaration(mac))
-    shop.create("samplepod", [{"name": "a", "mac": mac}])
-    before = shop.bound(mac, "samplepod")
+    pods.kubectl.apply(declaration(mac))
+    pods.create("samplepod", [{"name": "a", "mac": mac}])
+    before = pods.bound(mac, "samplepod")
 
-    said = shop.kubectl.fails(*prune)
-    after = shop.spec(mac)
-    shop.delete("samplepod")
-    declared_again(shop, mac)
-    shop.kubectl(*prune)
+    said = pods.kubectl.fails(*prune)
+    after = pods.spec(mac)
+    pods.delete("samplepod")
+    declared_again(pods, mac)
+    pods.kubectl(*prune)
 
-    assert f"Bound to Pod {shop.namespace}/samplepod" in said
+    assert f"Bound to Pod {pods.namespace}/samplepod" in said
     assert after == before
-    assert shop.allocation(mac) is None
+    assert pods.allocation(mac) is None
 
 
 @WAYS
 def test_a_changed_reservation_is_refused_until_the_address_is_free(
-    shop: Shop, apply: Apply
+    pods: PodNamespace, apply: Apply
 ) -> None:
     mac = "0a:00:00:00:05:06" if apply is client_side else "0a:00:00:00:05:07"
-    only = {"kind": "Pod", "namespace": shop.namespace, "name": "old"}
+    only = {"kind": "Pod", "namespace": pods.namespace, "name": "old"}
     changed = declaration(mac, reservedFor={**only, "name": "new"})
     flags = [] if apply is client_side else ["--server-side", f"--field-manager={drift.FLUX}"]
-    apply(shop.kubectl, declaration(mac, reservedFor=only))
-    shop.create("old", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "old")
+    apply(pods.kubectl, declaration(mac, reservedFor=only))
+    pods.create("old", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "old")
 
-    said = shop.kubectl.fails("apply", "-f", "-", *flags, stdin=changed)
-    shop.delete("old")
-    declared_again(shop, mac)
-    apply(shop.kubectl, changed)
+    said = pods.kubectl.fails("apply", "-f", "-", *flags, stdin=changed)
+    pods.delete("old")
+    declared_again(pods, mac)
+    apply(pods.kubectl, changed)
 
     assert "its spec cannot be changed meanwhile" in said
-    assert shop.spec(mac)["reservedFor"]["name"] == "new"
+    assert pods.spec(mac)["reservedFor"]["name"] == "new"
 
 
 @WAYS
 def test_an_address_that_was_in_use_before_its_file_is_declared_by_the_sync_after_its_release(
-    shop: Shop, apply: Apply
+    pods: PodNamespace, apply: Apply
 ) -> None:
     mac = "0a:00:00:00:05:08" if apply is client_side else "0a:00:00:00:05:09"
     text = declaration(mac)
-    shop.create("samplepod", [{"name": "a", "mac": mac}])
-    before = shop.bound(mac, "samplepod")
+    pods.create("samplepod", [{"name": "a", "mac": mac}])
+    before = pods.bound(mac, "samplepod")
 
-    apply(shop.kubectl, text)
-    meanwhile = shop.spec(mac)
-    no_drift(shop.kubectl, text)
-    shop.delete("samplepod")
-    shop.freed(mac)
-    apply(shop.kubectl, text)
+    apply(pods.kubectl, text)
+    meanwhile = pods.spec(mac)
+    no_drift(pods.kubectl, text)
+    pods.delete("samplepod")
+    pods.freed(mac)
+    apply(pods.kubectl, text)
 
     assert meanwhile == before
-    assert shop.spec(mac)["state"] == "Declared"
+    assert pods.spec(mac)["state"] == "Declared"
 
 
 # The pool and the release
@@ -241,7 +244,9 @@ def test_the_installed_release_is_no_drift(release: Installed, kubectl: Kubectl)
 # Pods and machines
 
 
-def test_pods_of_a_deployment_get_addresses_and_the_deployment_is_no_drift(shop: Shop) -> None:
+def test_pods_of_a_deployment_get_addresses_and_the_deployment_is_no_drift(
+    pods: PodNamespace,
+) -> None:
     labels = {"app": "web"}
     networks = {NETWORKS: '[{"name": "front"}]'}
     pod = {
@@ -249,64 +254,64 @@ def test_pods_of_a_deployment_get_addresses_and_the_deployment_is_no_drift(shop:
         "spec": {"containers": [{"name": "main", "image": "none"}]},
     }
     spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod}
-    named = {"name": "web", "namespace": shop.namespace}
+    named = {"name": "web", "namespace": pods.namespace}
     text = json.dumps(
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": named, "spec": spec}
     )
 
-    shop.kubectl.apply(text)
-    eventually(lambda: len(shop.allocations()) == 2, "two addresses")
+    pods.kubectl.apply(text)
+    eventually(lambda: len(pods.allocations()) == 2, "two addresses")
 
-    no_drift(shop.kubectl, text)
+    no_drift(pods.kubectl, text)
 
 
-def test_a_bare_pod_is_drift_for_who_asks_no_webhook(shop: Shop) -> None:
-    metadata = {"namespace": shop.namespace, "annotations": {NETWORKS: '[{"name": "front"}]'}}
+def test_a_bare_pod_is_drift_for_who_asks_no_webhook(pods: PodNamespace) -> None:
+    metadata = {"namespace": pods.namespace, "annotations": {NETWORKS: '[{"name": "front"}]'}}
     spec = {"containers": [{"name": "main", "image": "none"}]}
     text = json.dumps(
         {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "name": "bare"}, "spec": spec}
     )
-    shop.kubectl.apply(text)
+    pods.kubectl.apply(text)
     pointer = f"/metadata/annotations/{NETWORKS.replace('/', '~1')}"
 
-    found = drift.by_last_applied(shop.kubectl, text)
+    found = drift.by_last_applied(pods.kubectl, text)
 
     assert [one for one in found if one.startswith("/metadata")] == [pointer]
     assert pointer in ignored("jsonPointers")
-    no_drift(shop.kubectl, text)
+    no_drift(pods.kubectl, text)
 
 
 @WAYS
 def test_a_machine_without_addresses_in_git_is_no_drift_and_keeps_them(
-    shop: Shop, machines: str, apply: Apply
+    pods: PodNamespace, vm_namespace: str, apply: Apply
 ) -> None:
-    text = machine("web" if apply is client_side else "db", machines)
-    apply(shop.kubectl, text)
-    given = addresses(shop, text)
+    text = machine("web" if apply is client_side else "db", vm_namespace)
+    apply(pods.kubectl, text)
+    given = addresses(pods, text)
 
-    no_drift(shop.kubectl, text)
-    apply(shop.kubectl, text)
+    no_drift(pods.kubectl, text)
+    apply(pods.kubectl, text)
 
     assert all(given)
-    assert addresses(shop, text) == given
+    assert addresses(pods, text) == given
     if apply is client_side:
-        assert drift.by_last_applied(shop.kubectl, text) == []
+        assert drift.by_last_applied(pods.kubectl, text) == []
 
 
 def test_an_address_written_on_one_interface_leaves_the_other_its_own(
-    shop: Shop, machines: str
+    pods: PodNamespace, vm_namespace: str
 ) -> None:
-    shop.kubectl.apply(machine("web", machines))
-    first, second = addresses(shop, machine("web", machines))
-    text = machine("web", machines, "0a:00:00:00:05:10")
+    pods.kubectl.apply(machine("web", vm_namespace))
+    first, second = addresses(pods, machine("web", vm_namespace))
+    text = machine("web", vm_namespace, "0a:00:00:00:05:10")
 
-    expected = drift.by_last_applied(shop.kubectl, text)
-    found = drift.by_dry_run(shop.kubectl, drift.FLUX, text)
-    shop.kubectl.apply(text)
+    expected = drift.by_last_applied(pods.kubectl, text)
+    found = drift.by_dry_run(pods.kubectl, drift.FLUX, text)
+    pods.kubectl.apply(text)
 
     assert expected == [f"{INTERFACES}/0/macAddress", f"{INTERFACES}/1/macAddress"]
     assert found == [f"{INTERFACES}/1/macAddress"]
-    assert addresses(shop, text) == [first, "0a:00:00:00:05:10"]
+    assert addresses(pods, text) == [first, "0a:00:00:00:05:10"]
     assert second != "0a:00:00:00:05:10"
     [expression] = ignored("jqPathExpressions", "VirtualMachine")
     assert expression == INTERFACES.replace("/", ".") + "[]?.macAddress"
@@ -318,9 +323,9 @@ def machine(name: str, namespace: str, mac: str = "") -> str:
     return json.dumps(vm)
 
 
-def addresses(shop: Shop, text: str) -> list[str]:
+def addresses(pods: PodNamespace, text: str) -> list[str]:
     named = json.loads(text)["metadata"]
-    vm = shop.client.read("vm", named["name"], named["namespace"])
+    vm = pods.client.read("vm", named["name"], named["namespace"])
     interfaces = vm["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"]
     return [one.get("macAddress", "") for one in interfaces]
 
@@ -392,31 +397,31 @@ def until(line: str) -> str:
     return line.split()[1]
 
 
-def hold(shop: Shop, pod: str, mac: str) -> str:
+def hold(pods: PodNamespace, pod: str, mac: str) -> str:
     """Create a pod that comes to hold the address, and return its UID."""
-    shop.create(pod, [{"name": "a", "mac": mac}])
-    shop.bound(mac, pod)
-    uid: str = shop.client.read("pod", pod, shop.namespace)["metadata"]["uid"]
+    pods.create(pod, [{"name": "a", "mac": mac}])
+    pods.bound(mac, pod)
+    uid: str = pods.client.read("pod", pod, pods.namespace)["metadata"]["uid"]
     return uid
 
 
 def test_the_log_says_who_held_an_address_and_from_when_until_when(
-    cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:01"
-    first = hold(shop, "first", mac)
-    shop.delete("first")
-    shop.freed(mac)
+    first = hold(pods, "first", mac)
+    pods.delete("first")
+    pods.freed(mac)
 
-    unnamed = pods.manifest("", [{"name": "a", "mac": mac}], generateName="later-")
-    shop.client.create(unnamed, shop.namespace)
-    later = shop.holds(mac, lambda found: found["spec"].get("owner", {}).get("uid"), "a bound pod")
-    name = shop.spec(mac)["owner"]["name"]
+    unnamed = pod_manifest("", [{"name": "a", "mac": mac}], generateName="later-")
+    pods.client.create(unnamed, pods.namespace)
+    later = pods.holds(mac, lambda found: found["spec"].get("owner", {}).get("uid"), "a bound pod")
+    name = pods.spec(mac)["owner"]["name"]
 
     one, other = lines(cluster, mac, 2, 0)
-    assert f"Pod {shop.namespace}/first" in one
+    assert f"Pod {pods.namespace}/first" in one
     assert first in one
-    assert f"Pod {shop.namespace}/{name}" in other
+    assert f"Pod {pods.namespace}/{name}" in other
     assert later in other
     assert since(one) < until(one) <= since(other)
     [then] = history(cluster, mac, "--at", since(one))
@@ -425,13 +430,13 @@ def test_the_log_says_who_held_an_address_and_from_when_until_when(
 
 
 def test_a_pod_made_again_under_its_name_is_another_holder(
-    cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:02"
-    before = hold(shop, "again", mac)
+    before = hold(pods, "again", mac)
 
-    shop.delete("again")
-    after = hold(shop, "again", mac)
+    pods.delete("again")
+    after = hold(pods, "again", mac)
 
     one, other = lines(cluster, mac, 2, 0)
     assert before in one
@@ -439,50 +444,52 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     assert until(one) <= since(other)
 
 
-def test_what_was_refused_or_only_tried_is_no_history(cluster: ControlPlane, shop: Shop) -> None:
+def test_what_was_refused_or_only_tried_is_no_history(
+    cluster: ControlPlane, pods: PodNamespace
+) -> None:
     mac = "0a:00:00:00:06:03"
-    shop.client.create(declaration(mac), dry_run=True)
-    shop.create("holder", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "holder")
+    pods.client.create(declaration(mac), dry_run=True)
+    pods.create("holder", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "holder")
 
-    assert refusal(lambda: shop.client.delete("mac", pods.name_of(mac)))
-    shop.client.label("mac", pods.name_of(mac), {"team": "network"})
+    assert refusal(lambda: pods.client.delete("mac", name_of(mac)))
+    pods.client.label("mac", name_of(mac), {"team": "network"})
 
     [line] = lines(cluster, mac, 1)
-    assert f"Pod {shop.namespace}/holder" in line
+    assert f"Pod {pods.namespace}/holder" in line
     refused = [one for one in writes(cluster, mac) if one["responseStatus"]["code"] == 403]
     assert [one["user"]["username"] for one in refused] == ["admin"]
 
 
 def test_who_carries_the_address_of_another_is_in_the_log_too(
-    cluster: ControlPlane, shop: Shop, elsewhere: Shop
+    cluster: ControlPlane, pods: PodNamespace, elsewhere: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:04"
-    shop.create("holder", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "holder")
+    pods.create("holder", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "holder")
 
     elsewhere.create("twin", [{"name": "a", "mac": mac}])
     lines(cluster, mac, 2)
     elsewhere.delete("twin")
 
     holder, twin = lines(cluster, mac, 2, 1)
-    assert f"Pod {shop.namespace}/holder" in holder
+    assert f"Pod {pods.namespace}/holder" in holder
     assert f"Pod {elsewhere.namespace}/twin" in twin
     assert twin.endswith("carried it, too")
 
 
 def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
-    cluster: ControlPlane, shop: Shop
+    cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:05"
-    shop.client.create(declaration(mac))
-    shop.create("gateway", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "gateway")
-    shop.delete("gateway")
+    pods.client.create(declaration(mac))
+    pods.create("gateway", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "gateway")
+    pods.delete("gateway")
 
     [line] = lines(cluster, mac, 1, 0)
     declared, *_ = writes(cluster, mac)
-    assert f"Pod {shop.namespace}/gateway" in line
+    assert f"Pod {pods.namespace}/gateway" in line
     assert (declared["verb"], declared["user"]["username"]) == ("create", "admin")
     events = Audit(cluster).events()
     assert {one["objectRef"]["resource"] for one in events} == {"macallocations"}

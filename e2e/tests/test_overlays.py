@@ -11,7 +11,7 @@ import yaml
 
 from e2e import pool
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.pods import Shop
+from e2e.pods import PodNamespace
 from e2e.rights import asked, granted, idle, missing, refused
 from testbed.certificates import Pair, authority
 from testbed.client import Client
@@ -54,7 +54,7 @@ def overlay(kubectl: Kubectl, name: str) -> None:
 
 def served(kubectl: Kubectl, namespace: str) -> bool:
     """Whether a pod that asks for a network would get an address."""
-    [element] = Shop(kubectl, namespace).dry_run("probe", [{"name": "a"}])
+    [element] = PodNamespace(kubectl, namespace).dry_run("probe", [{"name": "a"}])
     return "mac" in element
 
 
@@ -65,14 +65,14 @@ def label(kubectl: Kubectl, namespace: str, name: str, value: str | None) -> Non
 def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
     kubectl: Kubectl, namespace: str
 ) -> None:
-    shop = Shop(kubectl, namespace)
+    pods = PodNamespace(kubectl, namespace)
     assert not served(kubectl, namespace)
 
     overlay(kubectl, "opt-out")
 
     eventually(lambda: served(kubectl, namespace), "a namespace without labels is served")
-    [element] = shop.create("samplepod", [{"name": "a"}])
-    shop.bound(element["mac"], "samplepod")
+    [element] = pods.create("samplepod", [{"name": "a"}])
+    pods.bound(element["mac"], "samplepod")
     for value in ("ignore", "disable"):
         label(kubectl, namespace, LABEL, value)
         eventually(lambda: not served(kubectl, namespace), "one that opts out is not")

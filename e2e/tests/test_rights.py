@@ -15,14 +15,14 @@ import yaml
 
 from e2e import metrics, pool
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.farm import LAN, OPTED_IN_VMS, Pasture
-from e2e.pods import OPTED_IN, Shop
+from e2e.pods import OPTED_IN, PodNamespace
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
+from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client, refusal
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import apply_machine_crds, remove_crds
-from testbed.kubevirt.machines import Interface
+from testbed.kubevirt.virtualmachines import Interface
 from testbed.programs import NAMESPACE, start_controller
 from testbed.readiness import eventually
 from testbed.release import MANIFEST, Installed, installed, remove_release
@@ -114,31 +114,31 @@ def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
 
 def everything(cluster: ControlPlane, often: Path) -> None:
     """Let both programs do all that they ever do."""
-    shop, lab = (_namespace(cluster.kubectl, name) for name in ("shop", "lab"))
+    pods, lab = (_namespace(cluster.kubectl, name) for name in ("shop", "lab"))
     found = OURS + "01"
     lab.create("early", [{"name": "a", "mac": found}])
     with installed(cluster, replicas=1, quiet_s=QUIET_S) as programs:
-        shop.client.label("namespace", shop.namespace, OPTED_IN | OPTED_IN_VMS)
+        pods.client.label("namespace", pods.namespace, OPTED_IN | OPTED_IN_VMS)
         lab.bound(found, "early")
         _standby(cluster, often)
-        _owner_of_a_kind_that_is_not_installed(shop)
-        _pods(shop, lab)
-        _declared(shop)
-        _collision(shop, lab)
-        _range(shop)
-        _certificates(shop)
-        _metrics(programs, shop)
+        _owner_of_a_kind_that_is_not_installed(pods)
+        _pods(pods, lab)
+        _declared(pods)
+        _collision(pods, lab)
+        _range(pods)
+        _certificates(pods)
+        _metrics(programs, pods)
         apply_machine_crds(cluster.kubectl)
         for name in ("red", "blue"):
-            _machine(Pasture(cluster.kubectl, shop.namespace), name)
-            _instance(Pasture(cluster.kubectl, shop.namespace), f"bare-{name}")
+            _machine(VmNamespace(cluster.kubectl, pods.namespace), name)
+            _instance(VmNamespace(cluster.kubectl, pods.namespace), f"bare-{name}")
         programs.controller.process.stop()
-        _repair(cluster, shop)
+        _repair(cluster, pods)
 
 
-def _namespace(kubectl: Kubectl, name: str) -> Shop:
+def _namespace(kubectl: Kubectl, name: str) -> PodNamespace:
     kubectl.client.create_namespace(name)
-    return Shop(kubectl, name)
+    return PodNamespace(kubectl, name)
 
 
 def _standby(cluster: ControlPlane, often: Path) -> None:
@@ -149,83 +149,83 @@ def _standby(cluster: ControlPlane, often: Path) -> None:
     start_controller(cluster, "controller-2", *quiet, env=env).wait_ready()
 
 
-def _owner_of_a_kind_that_is_not_installed(shop: Shop) -> None:
+def _owner_of_a_kind_that_is_not_installed(pods: PodNamespace) -> None:
     """Ask for what a VM had before KubeVirt was removed: the webhook says that nobody has it."""
     mac = OURS + "02"
     owner = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachine",
-        "namespace": shop.namespace,
+        "namespace": pods.namespace,
         "name": "ghost",
         "uid": "none",
     }
     left = _allocation(mac, state="Bound", source="Pool", owner=owner)
-    controller = Client(shop.client.connection.as_user(CONTROLLER))
+    controller = Client(pods.client.connection.as_user(CONTROLLER))
     asked = [{"name": "a", "mac": mac}]
 
     def said() -> bool:
         refusal(lambda: controller.create(left))  # it may be there already
-        return "is being released" in shop.refuses("heir", asked, dry_run=True)
+        return "is being released" in pods.refuses("heir", asked, dry_run=True)
 
     eventually(said, "the webhook looking for a VM without KubeVirt")
 
 
-def _pods(shop: Shop, lab: Shop) -> None:
+def _pods(pods: PodNamespace, lab: PodNamespace) -> None:
     """Create, refuse, undo, note who has the same, and release."""
     held = [OURS + "03", OURS + "04"]
     for number, mac in enumerate(held):
-        shop.create(f"holder-{number}", [{"name": "a", "mac": mac}])
-        shop.bound(mac, f"holder-{number}")
-        shop.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
+        pods.create(f"holder-{number}", [{"name": "a", "mac": mac}])
+        pods.bound(mac, f"holder-{number}")
+        pods.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
         lab.create(f"twin-{number}", [{"name": "a", "mac": mac}])
-        _noted(shop, mac)
+        _noted(pods, mac)
         lab.delete(f"twin-{number}")
     for number, mac in enumerate(held):
-        shop.delete(f"holder-{number}")
-        shop.freed(mac)
+        pods.delete(f"holder-{number}")
+        pods.freed(mac)
 
 
-def _noted(shop: Shop, mac: str) -> None:
-    shop.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
+def _noted(pods: PodNamespace, mac: str) -> None:
+    pods.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
 
 
-def _declared(shop: Shop) -> None:
+def _declared(pods: PodNamespace) -> None:
     mac = OURS + "05"
-    shop.client.create(_allocation(mac))
-    shop.create("gateway", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "gateway")
-    shop.delete("gateway")
-    shop.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
+    pods.client.create(_allocation(mac))
+    pods.create("gateway", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "gateway")
+    pods.delete("gateway")
+    pods.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
 
 
-def _collision(shop: Shop, lab: Shop) -> None:
+def _collision(pods: PodNamespace, lab: PodNamespace) -> None:
     """Let two share an address under the policy Warn; both are told."""
     mac = OURS + "06"
     lab.client.label("namespace", lab.namespace, OPTED_IN)
-    shop.create("one", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "one")
-    pool.edit(shop.kubectl, COLLISION_POLICY="Warn")
+    pods.create("one", [{"name": "a", "mac": mac}])
+    pods.bound(mac, "one")
+    pool.edit(pods.kubectl, COLLISION_POLICY="Warn")
     eventually(lambda: not lab.refusal("two", [{"name": "a", "mac": mac}]), f"{mac} shared")
-    _told(shop, "MACCollision")
+    _told(pods, "MACCollision")
     _told(lab, "MACCollision")
-    pool.edit(shop.kubectl, COLLISION_POLICY=None)
+    pool.edit(pods.kubectl, COLLISION_POLICY=None)
     lab.delete("two")
-    shop.delete("one")
-    shop.freed(mac)
+    pods.delete("one")
+    pods.freed(mac)
 
 
-def _range(shop: Shop) -> None:
+def _range(pods: PodNamespace) -> None:
     """Write a range that cannot be used, then another one."""
-    pool.edit(shop.kubectl, RANGE_START="none")
-    _told(Shop(shop.kubectl, NAMESPACE), "InvalidRange")
-    pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:ff:ff")
+    pool.edit(pods.kubectl, RANGE_START="none")
+    _told(PodNamespace(pods.kubectl, NAMESPACE), "InvalidRange")
+    pool.configure(pods.kubectl, "06:00:00:00:00:00", "06:00:00:00:ff:ff")
 
 
-def _certificates(shop: Shop) -> None:
+def _certificates(pods: PodNamespace) -> None:
     """Spoil both; the controller writes new ones."""
     for secret in ("kubemacpool-mutator-ca", "kubemacpool-service"):
-        shop.client.patch("secret", secret, {"data": {"tls.crt": SPOILT}}, NAMESPACE)
-        _mended(shop.client, secret)
+        pods.client.patch("secret", secret, {"data": {"tls.crt": SPOILT}}, NAMESPACE)
+        _mended(pods.client, secret)
 
 
 def _mended(client: Client, secret: str) -> None:
@@ -235,24 +235,24 @@ def _mended(client: Client, secret: str) -> None:
     client.wait("secret", secret, mended, f"a new {secret}", NAMESPACE)
 
 
-def _metrics(programs: Installed, shop: Shop) -> None:
-    token = metrics.reader(shop.kubectl)
+def _metrics(programs: Installed, pods: PodNamespace) -> None:
+    token = metrics.reader(pods.kubectl)
     assert metrics.get(programs.controller.metrics_url, token)[0] == 200
 
 
-def _machine(pasture: Pasture, name: str) -> None:
+def _machine(vms: VmNamespace, name: str) -> None:
     """Create a VM, refuse its address to a pod, release it."""
-    mac = pasture.create(name, LAN)["lan"]
-    pasture.bound(mac, name)
-    pasture.shop.refuses("thief", [{"name": "a", "mac": mac}])
-    pasture.delete("vm", name)
-    pasture.freed(mac)
+    mac = vms.create(name, LAN)["lan"]
+    vms.bound(mac, name)
+    vms.pods.refuses("thief", [{"name": "a", "mac": mac}])
+    vms.delete("vm", name)
+    vms.freed(mac)
 
 
-def _instance(pasture: Pasture, name: str) -> None:
+def _instance(vms: VmNamespace, name: str) -> None:
     """Create a VMI without a VM, and its launcher pod, as virt-controller would."""
-    pasture.machines.create_instance(name, [Interface("lan", "lan")])
-    uid = pasture.machines.get("vmi", name)["metadata"]["uid"]
+    vms.create_instance(name, Interface("lan", "lan"))
+    uid = vms.get("vmi", name)["metadata"]["uid"]
     made_for = {
         "apiVersion": "kubevirt.io/v1",
         "kind": "VirtualMachineInstance",
@@ -260,16 +260,16 @@ def _instance(pasture: Pasture, name: str) -> None:
         "uid": uid,
         "controller": True,
     }
-    [element] = pasture.shop.create(
+    [element] = vms.pods.create(
         f"launcher-{name}",
         [{"name": "lan"}],
         labels={"kubevirt.io": "virt-launcher"},
         ownerReferences=[made_for],
     )
-    pasture.bound(element["mac"], name, "VirtualMachineInstance")
+    vms.bound(element["mac"], name, "VirtualMachineInstance")
 
 
-def _repair(cluster: ControlPlane, shop: Shop) -> None:
+def _repair(cluster: ControlPlane, pods: PodNamespace) -> None:
     """Create pods until repairs have found that their lists and the watch are not of one moment."""
 
     def read() -> set[str]:
@@ -277,9 +277,9 @@ def _repair(cluster: ControlPlane, shop: Shop) -> None:
         return {call.name for call in calls if call.verb == "get" and call.resource == ALLOCATIONS}
 
     def looked() -> bool:
-        [element] = shop.create("passing", [{"name": "a"}])
-        shop.bound(element["mac"], "passing")
-        shop.delete("passing")
+        [element] = pods.create("passing", [{"name": "a"}])
+        pods.bound(element["mac"], "passing")
+        pods.delete("passing")
         return len(read()) > 1
 
     eventually(looked, "repairs reading allocations", 120)
@@ -296,8 +296,8 @@ def _allocation(mac: str, **spec: object) -> str:
     )
 
 
-def _told(shop: Shop, reason: str) -> None:
-    shop.client.until("events", bool, f"{reason} told", shop.namespace, fields=f"reason={reason}")
+def _told(pods: PodNamespace, reason: str) -> None:
+    pods.client.until("events", bool, f"{reason} told", pods.namespace, fields=f"reason={reason}")
 
 
 # The comparison itself.

@@ -10,7 +10,7 @@ from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.kubevirt.crds import NAMESPACE, printed
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.locate import find_kubevirt
 from testbed.programs import Program
 from testbed.readiness import eventually

@@ -43,7 +43,7 @@ def launch(cluster: ControlPlane) -> Program:
     ]
     process = processes.start(
         NAME,
-        _seeing(cluster.state, argv if cluster.plan.lasting else processes.leashed(argv)),
+        _seeing(cluster.state, argv if cluster.plan.lasting else processes.die_with_parent(argv)),
         state=cluster.state,
         env=processes.environment(POD_NAME=NAME, POD_NAMESPACE=NAMESPACE),
         lasting=cluster.plan.lasting,

@@ -10,7 +10,7 @@ from testbed.kubevirt import api, controller
 from testbed.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
 from testbed.kubevirt.handler import Handler
 from testbed.kubevirt.kubelet import Kubelet
-from testbed.kubevirt.machines import manifest
+from testbed.kubevirt.virtualmachines import manifest
 from testbed.locate import find_kubevirt
 from testbed.programs import Program
 from testbed.progress import Progress

@@ -15,7 +15,7 @@ class DemoFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Terminal:
     """Where lines are typed before the audience."""
 
     cluster: ControlPlane
@@ -31,7 +31,7 @@ class Stage:
         if not done.code or because not in done.output:
             raise DemoFailed(f"this should have been refused, saying {because!r}: {line}")
 
-    def settled(self, owner: str, addresses: int = 1) -> None:
+    def wait_bound(self, owner: str, addresses: int = 1) -> None:
         """Wait until the controller has bound so many addresses to a pod or VM, which is soon."""
         bound, what = f"spec.state=Bound,spec.owner.name={owner}", f"{addresses} bound to {owner}"
         client = self.cluster.kubectl.client

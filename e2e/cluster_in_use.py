@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from e2e.farm import LAN, NAT, Farm
-from e2e.pods import Shop
+from e2e.pods import PodNamespace
+from e2e.vms import LAN, NAT, KubeVirtNamespace
 from testbed.kubectl import Kubectl
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 
 RANGE = ("0a:00:00:00:10:00", "0a:00:00:00:10:3f")  # small, and most of it in use
 TWINS = ("twin-a", "twin-b")
@@ -21,11 +21,11 @@ Owner = tuple[str, str, str]  # kind, namespace, name
 
 
 @dataclass(slots=True)
-class Settled:
+class ClusterInUse:
     """Who has which address in two namespaces: `farm` with machines of all kinds, and `wild`."""
 
-    farm: Farm
-    wild: Shop
+    vms: KubeVirtNamespace
+    wild: PodNamespace
     owners: dict[str, Owner] = field(default_factory=dict)
     twins: str = ""  # what both TWINS have
     natted: str = ""  # what a guest has behind NAT, and no spec: of no concern to anybody
@@ -36,24 +36,24 @@ class Settled:
         for number in range(_HALTED):
             self._machine(f"idle-{number}", *self._addressed())
         self._machine("busy", *self._addressed(), metadata={"annotations": {_ANNOTATION: "1"}})
-        self.farm.run("busy")
+        self.vms.run("busy")
         self._machine("quiet", NAT, LAN)
-        self.farm.machines.run_strategy("quiet", "Always")
+        self.vms.run_strategy("quiet", "Always")
         self._run("quiet", "VirtualMachine")
-        self.farm.machines.create_instance("job", [self._lan()])
+        self.vms.create_instance("job", self._lan())
         self._run("job", "VirtualMachineInstance")
-        self.farm.machines.create_instance("quiet-job", [LAN])
+        self.vms.create_instance("quiet-job", LAN)
         self._run("quiet-job", "VirtualMachineInstance")
         twin = self._lan()
         self.twins = twin.mac
         for name in TWINS:
             self._machine(name, twin)
-        for shop in (self.farm.shop, self.wild):
+        for pods in (self.vms.pods, self.wild):
             mac = self._next()
-            shop.create("pod", [{"name": "lan", "mac": mac}])
-            self.owners[mac] = ("Pod", shop.namespace, "pod")
+            pods.create("pod", [{"name": "lan", "mac": mac}])
+            self.owners[mac] = ("Pod", pods.namespace, "pod")
         self._machine("leaving", self._lan(), metadata={"finalizers": [FINALIZER]})
-        self.farm.delete("vm", "leaving", wait=False)  # only the finalizer keeps it
+        self.vms.delete("vm", "leaving", wait=False)  # only the finalizer keeps it
 
     def of(self, name: str) -> list[str]:
         """Return the addresses of one of them."""
@@ -64,16 +64,16 @@ class Settled:
     ) -> None:
         vm = manifest(name, interfaces, run_strategy="Halted")
         vm["metadata"] |= metadata or {}
-        self.farm.client.create(vm, self.farm.namespace)
-        whose = ("VirtualMachine", self.farm.namespace, name)
+        self.vms.client.create(vm, self.vms.namespace)
+        whose = ("VirtualMachine", self.vms.namespace, name)
         self.owners |= {one.mac: whose for one in interfaces if one.mac}
 
     def _run(self, name: str, kind: str) -> None:
         """Let the VMI run; where its spec has no address, CNI makes one up, and its status has."""
-        vmi = self.farm.kubevirt.handler.run(self.farm.machines, name)
+        vmi = self.vms.kubevirt.handler.run(self.vms, name)
         macs = {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]}
         self.natted = macs.get("default", self.natted)
-        self.owners[macs["lan"]] = (kind, self.farm.namespace, name)
+        self.owners[macs["lan"]] = (kind, self.vms.namespace, name)
 
     def _addressed(self) -> list[Interface]:
         return [Interface("default", mac=self._next()), self._lan()]

@@ -59,7 +59,7 @@ def manifest(
 
 
 @dataclass(frozen=True, slots=True)
-class Machines:
+class VirtualMachines:
     """The machines of one namespace."""
 
     kubectl: Kubectl
@@ -114,13 +114,13 @@ class Machines:
         }
         self.client.create(definition, self.namespace)
 
-    def create(
+    def create_vm(
         self, name: str, interfaces: Sequence[Interface] = (), *, run_strategy: str = "Always"
     ) -> None:
         """Create a VirtualMachine."""
         self.client.create(manifest(name, interfaces, run_strategy=run_strategy), self.namespace)
 
-    def create_instance(self, name: str, interfaces: Sequence[Interface] = ()) -> None:
+    def create_instance(self, name: str, *interfaces: Interface) -> None:
         """Create a VirtualMachineInstance that no VirtualMachine has."""
         bare = {
             "apiVersion": "kubevirt.io/v1",

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.pods import Shop
-from testbed.client import Client, refusal
-from testbed.kubectl import Kubectl
-from testbed.kubevirt import KubeVirt, Machines
-from testbed.kubevirt.machines import Interface, manifest
+from e2e.pods import PodNamespace
+from testbed.client import refusal
+from testbed.kubevirt import KubeVirt, VirtualMachines
+from testbed.kubevirt.virtualmachines import Interface, manifest
 
 # The namespace controller looks at what is left ever more slowly.
 NAMESPACE_GOES_S = 180
@@ -20,26 +19,13 @@ _INTERFACES = ("spec", "template", "spec", "domain", "devices", "interfaces")
 
 
 @dataclass(frozen=True, slots=True)
-class Pasture:
-    """A namespace for VMs that nobody runs: KubeVirt's CRDs are enough."""
-
-    kubectl: Kubectl
-    namespace: str
+class VmNamespace(VirtualMachines):
+    """A namespace for VMs that do not run: it needs no more of KubeVirt than its CRDs."""
 
     @property
-    def client(self) -> Client:
-        """The client of its cluster."""
-        return self.kubectl.client
-
-    @property
-    def machines(self) -> Machines:
-        """Its machines."""
-        return Machines(self.kubectl, self.namespace)
-
-    @property
-    def shop(self) -> Shop:
+    def pods(self) -> PodNamespace:
         """Its pods and allocations."""
-        return Shop(self.kubectl, self.namespace)
+        return PodNamespace(self.kubectl, self.namespace)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
         """Run kubectl in it."""
@@ -61,15 +47,15 @@ class Pasture:
 
     def addresses(self, name: str) -> dict[str, str]:
         """Return the addresses in a stored VM, by interface."""
-        return addresses(self.machines.get("vm", name))
+        return addresses(self.get("vm", name))
 
     def interfaces(self, name: str) -> list[dict[str, Any]]:
         """Return the interfaces of a stored VM."""
-        return _interfaces(self.machines.get("vm", name))
+        return _interfaces(self.get("vm", name))
 
     def networks(self, name: str) -> list[dict[str, Any]]:
         """Return the networks of a stored VM."""
-        networks: list[dict[str, Any]] = self.machines.get("vm", name)["spec"]["template"]["spec"][
+        networks: list[dict[str, Any]] = self.get("vm", name)["spec"]["template"]["spec"][
             "networks"
         ]
         return networks
@@ -97,10 +83,10 @@ class Pasture:
             owner = wanted.get("owner", {})
             if wanted["state"] != "Bound" or (owner["kind"], owner.get("name")) != (kind, name):
                 return {}
-            uid = self.machines.get(kind.lower(), name)["metadata"]["uid"]
+            uid = self.get(kind.lower(), name)["metadata"]["uid"]
             return wanted if owner["uid"] == uid else {}
 
-        return self.shop.holds(mac, spec, f"{mac} bound to {kind} {name}")
+        return self.pods.holds(mac, spec, f"{mac} bound to {kind} {name}")
 
     def outlast_quiet(self) -> None:
         """Return when all that could be released by now has been: a VM made now is, and gone."""
@@ -112,30 +98,30 @@ class Pasture:
     def freed(self, *macs: str) -> None:
         """Wait until none of `macs` has an allocation any more."""
         for mac in macs:
-            self.shop.freed(mac)
+            self.pods.freed(mac)
 
 
 @dataclass(frozen=True, slots=True)
-class Farm(Pasture):
+class KubeVirtNamespace(VmNamespace):
     """A namespace with a network `lan`, on a cluster with KubeVirt, where VMs run."""
 
     kubevirt: KubeVirt
 
     def run(self, name: str) -> dict[str, Any]:
         """Start a VM and return its VMI, which runs."""
-        self.machines.run_strategy(name, "Always")
-        return self.kubevirt.handler.run(self.machines, name)
+        self.run_strategy(name, "Always")
+        return self.kubevirt.handler.run(self, name)
 
     def halt(self, name: str) -> None:
         """Stop a VM and wait until its VMI is gone."""
-        self.machines.run_strategy(name, "Halted")
+        self.run_strategy(name, "Halted")
         self.end(name)
 
     def end(self, name: str) -> None:
         """Let a VMI that is being deleted end, and wait until it is gone."""
-        self.machines.wait_instance(name, lambda vmi: "deletionTimestamp" in vmi["metadata"])
-        self.kubevirt.handler.stop(self.machines, name)
-        self.machines.wait_gone("vmi", name)
+        self.wait_instance(name, lambda vmi: "deletionTimestamp" in vmi["metadata"])
+        self.kubevirt.handler.stop(self, name)
+        self.wait_gone("vmi", name)
 
 
 def addresses(vm: dict[str, Any]) -> dict[str, str]:

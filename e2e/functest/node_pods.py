@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.pods import NETWORKS, Shop
+from e2e.pods import NETWORKS, PodNamespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 
@@ -20,16 +20,16 @@ _LINK = re.compile(r"^\d+: ([^:@]+)[:@].*link/ether ([0-9a-f:]{17})", re.MULTILI
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class NodePods:
     """One namespace that has opted in."""
 
     kubectl: Kubectl
     namespace: str
 
     @property
-    def shop(self) -> Shop:
+    def pods(self) -> PodNamespace:
         """Its pods and allocations as other tests speak of them."""
-        return Shop(self.kubectl, self.namespace)
+        return PodNamespace(self.kubectl, self.namespace)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
         """Run kubectl in it."""
@@ -80,7 +80,7 @@ class Town:
         workload = {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
         self("apply", "-f", "-", stdin=json.dumps(workload))
 
-    def pods(self, name: str) -> list[dict[str, Any]]:
+    def workload_pods(self, name: str) -> list[dict[str, Any]]:
         """Return the pods of a workload that are not on their way out."""
         listed = self.kubectl.json("get", "pods", "-l", f"app={name}", "-n", self.namespace)
         return [one for one in listed["items"] if "deletionTimestamp" not in one["metadata"]]
@@ -88,11 +88,11 @@ class Town:
     def all_ready(self, name: str, count: int) -> list[dict[str, Any]]:
         """Wait until a workload has exactly `count` pods, all ready; return them."""
 
-        def settled() -> list[dict[str, Any]]:
-            pods = self.pods(name)
+        def all_are_ready() -> list[dict[str, Any]]:
+            pods = self.workload_pods(name)
             return pods if len(pods) == count and all(map(is_ready, pods)) else []
 
-        return eventually(settled, f"{count} pods of {name} ready", START_S)
+        return eventually(all_are_ready, f"{count} pods of {name} ready", START_S)
 
     def inside(self, pod: str) -> dict[str, str]:
         """Return what `ip link` says in the container: address by interface."""
@@ -108,7 +108,7 @@ class Town:
         """Wait until a pod's addresses are bound; return them by interface."""
 
         def bound() -> dict[str, str]:
-            mine = [one for one in self.shop.allocations() if one["owner"].get("name") == pod]
+            mine = [one for one in self.pods.allocations() if one["owner"].get("name") == pod]
             if any(one["state"] != "Bound" for one in mine):
                 return {}
             return {one["owner"]["interface"]: one["mac"] for one in mine}

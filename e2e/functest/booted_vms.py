@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.farm import NAT, Pasture
-from e2e.functest.town import START_S, Town
-from testbed.kubevirt.machines import Interface, manifest
+from e2e.functest.node_pods import START_S, NodePods
+from e2e.vms import NAT, VmNamespace
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.kubevirt.whole import ANYWHERE, TAP
 from testbed.readiness import eventually
 
@@ -25,7 +25,7 @@ _DOMAIN = re.compile(r"<mac address='([0-9a-f:]{17})'/>")
 
 
 @dataclass(frozen=True, slots=True)
-class Ranch(Pasture):
+class BootedVms(VmNamespace):
     """One namespace that has opted in for VMs and pods, on a cluster with KubeVirt."""
 
     guest: str  # an image
@@ -34,7 +34,7 @@ class Ranch(Pasture):
         """Define the network of FRONT: a tap for each machine, which leads nowhere."""
         tap = {"type": "tap", "owner": _QEMU, "group": _QEMU}
         tuning = {"type": "tuning", "capabilities": {"mac": True}}
-        Town(self.kubectl, self.namespace).define("front", [tap, tuning])
+        NodePods(self.kubectl, self.namespace).define("front", [tap, tuning])
 
     def create(
         self,
@@ -83,8 +83,8 @@ class Ranch(Pasture):
             again: bool = vmi["metadata"]["uid"] != before
             return again and vmi["status"].get("phase") == "Running"
 
-        vmi = self.machines.wait_instance(name, runs, BOOT_S)
-        (pod,) = self.machines.launchers_of(vmi)
+        vmi = self.wait_instance(name, runs, BOOT_S)
+        (pod,) = self.launchers_of(vmi)
         what = f"the guest of {name} is up"
         eventually(lambda: self.console(pod).count(_UP) >= starts, what, BOOT_S, period_s=_PERIOD_S)
         return pod
@@ -124,14 +124,14 @@ class Ranch(Pasture):
         """Wait until a VM has neither a VMI nor a launcher pod."""
 
         def gone() -> bool:
-            return self.machines.gone("vmi", name) and not self("get", "pods", "-o", "name")
+            return self.gone("vmi", name) and not self("get", "pods", "-o", "name")
 
         what = f"the VMI {name} and its launcher gone"
         eventually(gone, what, START_S, period_s=_PERIOD_S)
 
     def freed(self, *macs: str) -> None:
         """Wait until none of `macs` has an allocation, after Q."""
-        Town(self.kubectl, self.namespace).freed(macs)
+        NodePods(self.kubectl, self.namespace).freed(macs)
 
     def _guest(self, spec: dict[str, Any], grace_s: int) -> dict[str, Any]:
         """What makes a machine's spec one of our guest's."""
