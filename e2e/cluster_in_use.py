@@ -66,12 +66,12 @@ class ClusterInUse:
         vm["metadata"] |= metadata or {}
         self.vms.client.create(vm, self.vms.namespace)
         whose = ("VirtualMachine", self.vms.namespace, name)
-        self.owners |= {one.mac: whose for one in interfaces if one.mac}
+        self.owners |= {interface.mac: whose for interface in interfaces if interface.mac}
 
     def _run(self, name: str, kind: str) -> None:
         """Let the VMI run; where its spec has no address, CNI makes one up, and its status has."""
         vmi = self.vms.kubevirt.handler.run(self.vms, name)
-        macs = {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]}
+        macs = {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
         self.natted = macs.get("default", self.natted)
         self.owners[macs["lan"]] = (kind, self.vms.namespace, name)
 

@@ -55,9 +55,9 @@ class Copies:
 
         def reasons(restore: dict[str, Any]) -> list[str]:
             conditions = restore.get("status", {}).get("conditions", [])
-            refused = [one for one in conditions if "denied" in one["reason"]]
-            assert all(one["status"] == "False" for one in refused)
-            return [one["reason"] for one in refused] if len(refused) == 2 else []
+            refused = [condition for condition in conditions if "denied" in condition["reason"]]
+            assert all(condition["status"] == "False" for condition in refused)
+            return [condition["reason"] for condition in refused] if len(refused) == 2 else []
 
         vms = self.vms
         return vms.client.wait("vmrestore", name, reasons, f"{name} says why", vms.namespace)

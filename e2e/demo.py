@@ -193,7 +193,7 @@ def _release(terminal: Terminal) -> None:
     terminal.run(f"kubectl wait {state} {declared} --timeout=60s")
     terminal.run("kubectl get macallocations")
     kept = terminal.cluster.kubectl.client.list("mac")
-    left = sum(one["spec"]["state"] != "Stock" for one in kept)
+    left = sum(allocation["spec"]["state"] != "Stock" for allocation in kept)
     tell("   And the pool; its status is counted every few seconds:")
     terminal.run(f"kubectl wait --for=jsonpath='{{.status.allocated}}'={left} macpool/default")
     terminal.run("kubectl get macpool")

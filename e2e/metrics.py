@@ -70,7 +70,8 @@ class Scrape:
         status, _, text = get(self.url, self.token)
         assert status == http.client.OK, text
         return {
-            one[1]: float(one[2]) for one in re.finditer(r"^([^#\s]+) (\S+)$", text, re.MULTILINE)
+            match[1]: float(match[2])
+            for match in re.finditer(r"^([^#\s]+) (\S+)$", text, re.MULTILINE)
         }
 
     def colliding(self, mac: str) -> float:

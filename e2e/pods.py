@@ -154,7 +154,7 @@ class PodNamespace:
 
         def same(found: Collection[dict[str, Any]]) -> bool:
             specs = [allocation["spec"] for allocation in found]
-            bound = len(specs) == len(wanted) and all(one["state"] == "Bound" for one in specs)
+            bound = len(specs) == len(wanted) and all(spec["state"] == "Bound" for spec in specs)
             return bound and sorted(spec["mac"] for spec in specs) == wanted
 
         what = f"{self.namespace} owning exactly {len(macs)} addresses"
@@ -177,7 +177,9 @@ def _owned_by(namespace: str) -> str:
 
 
 def _conflicts(allocation: dict[str, Any]) -> list[str]:
-    return sorted(one["name"] for one in allocation.get("status", {}).get("conflicts", ()))
+    return sorted(
+        conflict["name"] for conflict in allocation.get("status", {}).get("conflicts", ())
+    )
 
 
 def _annotation(pod: dict[str, Any]) -> str | None:

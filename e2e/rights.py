@@ -50,7 +50,9 @@ class Right:
 
 def granted(documents: Iterable[dict[str, Any]]) -> set[Right]:
     """Return every right that bindings among `documents` give to service accounts."""
-    by_name = {_identity(one): one for one in documents if one["kind"] in _KINDS}
+    by_name = {
+        _identity(document): document for document in documents if document["kind"] in _KINDS
+    }
     rights: set[Right] = set()
     for (kind, namespace, _), binding in by_name.items():
         if not kind.endswith("Binding"):

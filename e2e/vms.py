@@ -126,7 +126,7 @@ class KubeVirtNamespace(VmNamespace):
 
 def addresses(vm: dict[str, Any]) -> dict[str, str]:
     """Return the addresses in a VM that was read, by interface."""
-    return {one["name"]: one.get("macAddress", "") for one in _interfaces(vm)}
+    return {interface["name"]: interface.get("macAddress", "") for interface in _interfaces(vm)}
 
 
 def _interfaces(vm: dict[str, Any]) -> list[dict[str, Any]]:

@@ -96,8 +96,8 @@ def _sync(provider: Provider, _: argparse.Namespace) -> int:
 
 
 def _down(provider: Provider, arguments: argparse.Namespace) -> int:
-    for one in standing(arguments.state.absolute()) or [provider]:
-        one.down()
+    for running in standing(arguments.state.absolute()) or [provider]:
+        running.down()
     return 0
 
 

@@ -178,4 +178,4 @@ CERT_MANAGER = GoModule(
 def of(names: Collection[str]) -> GoModule:
     """The module that all of `names` come from."""
     modules = (CONTROL_PLANE, KUBEVIRT, KUBEVIRT_WHOLE, NODE, CERT_MANAGER)
-    return next(one for one in modules if set(names) <= set(one.products))
+    return next(module for module in modules if set(names) <= set(module.products))

@@ -87,7 +87,7 @@ def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = N
     flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
     controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
     webhooks = [
-        start_webhook(cluster, f"{_WEBHOOK}{one}", *flags) for one in range(1, replicas + 1)
+        start_webhook(cluster, f"{_WEBHOOK}{number}", *flags) for number in range(1, replicas + 1)
     ]
     for program in (controller, *webhooks):
         program.wait_ready()

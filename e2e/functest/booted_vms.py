@@ -157,13 +157,14 @@ class BootedVms(VmNamespace):
 def given(vmi: dict[str, Any]) -> dict[str, str]:
     """The addresses with which a guest is started, by interface."""
     return {
-        one["name"]: one["macAddress"] for one in vmi["spec"]["domain"]["devices"]["interfaces"]
+        interface["name"]: interface["macAddress"]
+        for interface in vmi["spec"]["domain"]["devices"]["interfaces"]
     }
 
 
 def reported(vmi: dict[str, Any]) -> dict[str, str]:
     """What virt-handler says of a running guest's interfaces."""
-    return {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]}
+    return {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
 
 
 def _machine_uid(pod: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ class NodePods:
     def workload_pods(self, name: str) -> list[dict[str, Any]]:
         """Return the pods of a workload that are not on their way out."""
         listed = self.kubectl.json("get", "pods", "-l", f"app={name}", "-n", self.namespace)
-        return [one for one in listed["items"] if "deletionTimestamp" not in one["metadata"]]
+        return [pod for pod in listed["items"] if "deletionTimestamp" not in pod["metadata"]]
 
     def all_ready(self, name: str, count: int) -> list[dict[str, Any]]:
         """Wait until a workload has exactly `count` pods, all ready; return them."""
@@ -102,16 +102,20 @@ class NodePods:
         """Return what Multus wrote: address by interface."""
         stored = self.kubectl.json("get", "pod", pod, "-n", self.namespace)
         status = json.loads(stored["metadata"]["annotations"][STATUS])
-        return {one["interface"]: one["mac"] for one in status if not one.get("default")}
+        return {
+            interface["interface"]: interface["mac"]
+            for interface in status
+            if not interface.get("default")
+        }
 
     def allocated(self, pod: str) -> dict[str, str]:
         """Wait until a pod's addresses are bound; return them by interface."""
 
         def bound() -> dict[str, str]:
-            mine = [one for one in self.pods.allocations() if one["owner"].get("name") == pod]
-            if any(one["state"] != "Bound" for one in mine):
+            mine = [spec for spec in self.pods.allocations() if spec["owner"].get("name") == pod]
+            if any(spec["state"] != "Bound" for spec in mine):
                 return {}
-            return {one["owner"]["interface"]: one["mac"] for one in mine}
+            return {spec["owner"]["interface"]: spec["mac"] for spec in mine}
 
         return eventually(bound, f"the addresses of {pod} bound")
 
@@ -120,7 +124,7 @@ class NodePods:
 
         def gone() -> bool:
             listed = self.kubectl.json("get", "macs")["items"]
-            return not {one["spec"]["mac"] for one in listed}.intersection(macs)
+            return not {allocation["spec"]["mac"] for allocation in listed}.intersection(macs)
 
         eventually(gone, f"{', '.join(macs)} released", RELEASE_S)
 
@@ -149,9 +153,11 @@ def annotations(networks: object) -> dict[str, str]:
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Whether the kubelet says so."""
     conditions = pod["status"].get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
+    )
 
 
 def macs(pod: Mapping[str, Any]) -> list[str]:
     """Return the addresses in a stored pod's annotation."""
-    return [one["mac"] for one in json.loads(pod["metadata"]["annotations"][NETWORKS])]
+    return [network["mac"] for network in json.loads(pod["metadata"]["annotations"][NETWORKS])]

@@ -16,7 +16,7 @@ def test_one_interface_carries_the_address_of_its_allocation(node_pods: NodePods
     assert list(allocated) == ["net1"]
     assert node_pods.inside("web")["net1"] == allocated["net1"]
     assert node_pods.reported("web") == allocated
-    assert [one["mac"] for one in node_pods.pods.elements("web")] == [allocated["net1"]]
+    assert [element["mac"] for element in node_pods.pods.elements("web")] == [allocated["net1"]]
 
 
 def test_three_interfaces_carry_three_addresses(node_pods: NodePods) -> None:

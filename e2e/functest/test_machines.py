@@ -18,13 +18,13 @@ def test_a_guest_carries_the_addresses_of_its_allocations_and_so_does_all_that_i
     vmi = booted_vms.instance("web")
     attached = json.loads(pod["metadata"]["annotations"][STATUS])
     assert given(vmi) == reported(vmi) == macs
-    assert [one["mac"] for one in asked_for(pod)] == [macs["front"]]
-    assert [one["mac"] for one in attached if not one.get("default")] == [macs["front"]]
+    assert [element["mac"] for element in asked_for(pod)] == [macs["front"]]
+    assert [element["mac"] for element in attached if not element.get("default")] == [macs["front"]]
     assert booted_vms.domain(pod) == list(macs.values())
     assert booted_vms.inside(pod) == {"eth0": macs["default"], "eth1": macs["front"]}
     for interface, mac in macs.items():
         assert booted_vms.bound(mac, "web")["owner"]["interface"] == interface
-    assert {one["mac"] for one in booted_vms.pods.allocations()} == set(macs.values())
+    assert {spec["mac"] for spec in booted_vms.pods.allocations()} == set(macs.values())
 
 
 def test_a_guest_that_is_stopped_and_started_carries_the_same_address(

@@ -86,7 +86,7 @@ def test_a_bare_vmi_s_guest_carries_the_address_of_its_launcher_until_both_are_g
 
     pod = booted_vms.up("job")
 
-    [mac] = [one["mac"] for one in asked_for(pod)]
+    [mac] = [element["mac"] for element in asked_for(pod)]
     assert reported(booted_vms.instance("job")) == {"front": mac}
     assert booted_vms.domain(pod) == [mac]
     assert booted_vms.inside(pod) == {"eth0": mac}

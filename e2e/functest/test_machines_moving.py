@@ -20,7 +20,7 @@ def test_a_guest_that_moves_to_another_node_takes_its_addresses_along(
     target = booted_vms.target("move")
     vmi = booted_vms.instance("web")
     assert vmi["status"]["nodeName"] == target["spec"]["nodeName"] != source["spec"]["nodeName"]
-    assert [one["mac"] for one in asked_for(target)] == [macs["front"]]
+    assert [element["mac"] for element in asked_for(target)] == [macs["front"]]
     assert reported(vmi) == macs
     assert booted_vms.domain(target) == list(macs.values())
     # It has not booted again, so it has said nothing here yet.

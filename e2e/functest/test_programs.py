@@ -59,7 +59,7 @@ def test_a_rolled_webhook_refuses_nobody(node_pods: NodePods) -> None:
 def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(node_pods: NodePods) -> None:
     pods = node_pods.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
     # One that still ends since the last rollout serves nobody.
-    staying = [one for one in pods if "deletionTimestamp" not in one["metadata"] and is_ready(one)]
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
     victim = staying[0]["metadata"]["name"]
 
     crowd = create_during(node_pods, lambda: node_pods.kubectl("delete", "pod", victim, *INSTALLED))
@@ -136,7 +136,7 @@ def test_when_the_leading_controller_is_killed_or_freezes_addresses_are_bound_ag
     kind.on_node(pod["spec"]["nodeName"], "sh", "-c", KILL.format(signal=signal, pod=leader))
     began = time.monotonic()
     node_pods.pods.create("orphan", LAN)
-    (mac,) = (one["mac"] for one in node_pods.pods.elements("orphan"))
+    (mac,) = (element["mac"] for element in node_pods.pods.elements("orphan"))
     node_pods.pods.bound(mac, "orphan")
 
     print(f"{mac} was bound {time.monotonic() - began:.1f} s after the leader got SIG{signal}")

@@ -12,10 +12,10 @@ def test_a_deployment_of_twenty_scales_up_and_down(node_pods: NodePods) -> None:
     node_pods.deploy("Deployment", "web", 20, LAN)
     before = node_pods.all_ready("web", 20)
 
-    carried = {one["metadata"]["name"]: macs(one)[0] for one in before}
+    carried = {pod["metadata"]["name"]: macs(pod)[0] for pod in before}
     inside = {name: node_pods.inside(name)["net1"] for name in carried}
     node_pods.deploy("Deployment", "web", 3, LAN)
-    after = {macs(one)[0] for one in node_pods.all_ready("web", 3)}
+    after = {macs(pod)[0] for pod in node_pods.all_ready("web", 3)}
 
     assert inside == carried
     assert len(set(carried.values())) == 20
@@ -26,11 +26,11 @@ def test_a_deployment_of_twenty_scales_up_and_down(node_pods: NodePods) -> None:
 
 def test_a_statefulset_that_is_created_again_is_served_again(node_pods: NodePods) -> None:
     node_pods.deploy("StatefulSet", "db", 2, LAN)
-    before = {mac for one in node_pods.all_ready("db", 2) for mac in macs(one)}
+    before = {mac for pod in node_pods.all_ready("db", 2) for mac in macs(pod)}
 
     node_pods("delete", "statefulset", "db")
     node_pods.deploy("StatefulSet", "db", 2, LAN)
-    after = {one["metadata"]["name"]: macs(one)[0] for one in node_pods.all_ready("db", 2)}
+    after = {pod["metadata"]["name"]: macs(pod)[0] for pod in node_pods.all_ready("db", 2)}
 
     assert {name: node_pods.inside(name)["net1"] for name in after} == after
     assert not before.intersection(after.values())
@@ -46,7 +46,7 @@ def test_a_pod_with_a_fixed_address_is_replaced_at_once_by_its_next_life(
 
     node_pods("delete", "pod", "db-0")
     second = eventually(
-        lambda: [one for one in node_pods.workload_pods("db") if one["metadata"]["uid"] != first],
+        lambda: [pod for pod in node_pods.workload_pods("db") if pod["metadata"]["uid"] != first],
         "db-0 created again",
         START_S,
     )[0]
@@ -74,7 +74,7 @@ def test_the_pods_of_a_job_release_when_they_complete(node_pods: NodePods) -> No
     node_pods("wait", "job/once", "--for=condition=Complete", "--timeout=100s")
 
     ended = node_pods.kubectl.json("get", "pods", "-n", node_pods.namespace)["items"]
-    carried = [macs(one)[0] for one in ended]
+    carried = [macs(pod)[0] for pod in ended]
     assert len(set(carried)) == 3
     node_pods.freed(carried)
     assert len(node_pods.kubectl.json("get", "pods", "-n", node_pods.namespace)["items"]) == 3

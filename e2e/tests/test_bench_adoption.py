@@ -52,7 +52,7 @@ def test_however_many_vms_there_are_they_are_listed_once_and_none_is_read(
             for name, count in run["calls"].items()
             if name.split()[1] in (*CARRIERS, "macallocations") and not name.startswith("create ")
         }
-        once = {f"{verb} {one}": 1 for verb in ("list", "watch") for one in CARRIERS}
+        once = {f"{verb} {carrier}": 1 for verb in ("list", "watch") for carrier in CARRIERS}
         assert reads == {**once, "list macallocations": 1, "watch macallocations": 1}
 
 

@@ -168,7 +168,10 @@ def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(pods: PodNam
         pool.edit(kubectl, COLLISION_POLICY="Ignore")
 
         pool.wait_condition(
-            kubectl, "Ready", lambda it: it["reason"] == "InvalidCollisionPolicy", "a refusal"
+            kubectl,
+            "Ready",
+            lambda condition: condition["reason"] == "InvalidCollisionPolicy",
+            "a refusal",
         )
         said = pool.condition(kubectl, "Ready")["message"]
         assert "COLLISION_POLICY: 'Ignore' is no policy: write Reject or Warn" in said

@@ -234,7 +234,7 @@ def test_explain_describes_every_field(kubectl: Kubectl, client: Client, crd: st
     version = client.read("crd", crd)["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
     kind = crd.partition(".")[0]
-    fields = [one for one in _fields(schema, kind) if one[0] != f"{kind}.metadata"]
+    fields = [field for field in _fields(schema, kind) if field[0] != f"{kind}.metadata"]
 
     silent = [path for path, field in fields if not field.get("description", "").endswith(".")]
     explained = [kind, *(path for path, field in fields if "properties" in str(field))]

@@ -142,7 +142,10 @@ def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_
         controller.wait_ready()
 
         pool.wait_condition(
-            cluster.kubectl, "Ready", lambda it: it.get("reason") == "InvalidRange", "the reason"
+            cluster.kubectl,
+            "Ready",
+            lambda condition: condition.get("reason") == "InvalidRange",
+            "the reason",
         )
         webhook = start_webhook(cluster)
         address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")

@@ -186,7 +186,7 @@ def test_reserved_addresses_in_git_and_the_range_have_an_owner_each(
     drift.applies(kubectl, drift.FLUX, text)
     pool.edit(kubectl, RANGE_START="02:00:00:00:00:01")
     moved = eventually(
-        lambda: [one for one in [pool_spec(kubectl)] if one["ranges"] != before["ranges"]],
+        lambda: [spec for spec in [pool_spec(kubectl)] if spec["ranges"] != before["ranges"]],
         "another range in force",
     )
     no_drift(kubectl, text)
@@ -206,9 +206,9 @@ def test_a_ca_bundle_that_a_replace_has_wiped_is_written_again(
 ) -> None:
     assert release.webhooks
     [file] = [
-        one
-        for one in yaml.safe_load_all(MANIFEST.read_text())
-        if one["kind"] == "MutatingWebhookConfiguration"
+        document
+        for document in yaml.safe_load_all(MANIFEST.read_text())
+        if document["kind"] == "MutatingWebhookConfiguration"
     ]
 
     kubectl("replace", "-f", "-", stdin=json.dumps(file))
@@ -237,8 +237,8 @@ def test_the_installed_release_is_no_drift(release: Installed, kubectl: Kubectl)
     assert all(bundles(kubectl))
 
     assert drift.shown(kubectl, MANIFEST.read_text()) == ""
-    for one in yaml.safe_load_all(MANIFEST.read_text()):
-        assert drift.by_dry_run(kubectl, drift.FLUX, json.dumps(one)) == []
+    for document in yaml.safe_load_all(MANIFEST.read_text()):
+        assert drift.by_dry_run(kubectl, drift.FLUX, json.dumps(document)) == []
 
 
 # Pods and machines
@@ -276,7 +276,7 @@ def test_a_bare_pod_is_drift_for_who_asks_no_webhook(pods: PodNamespace) -> None
 
     found = drift.by_last_applied(pods.kubectl, text)
 
-    assert [one for one in found if one.startswith("/metadata")] == [pointer]
+    assert [pointed for pointed in found if pointed.startswith("/metadata")] == [pointer]
     assert pointer in ignored("jsonPointers")
     no_drift(pods.kubectl, text)
 
@@ -327,7 +327,7 @@ def addresses(pods: PodNamespace, text: str) -> list[str]:
     named = json.loads(text)["metadata"]
     vm = pods.client.read("vm", named["name"], named["namespace"])
     interfaces = vm["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"]
-    return [one.get("macAddress", "") for one in interfaces]
+    return [interface.get("macAddress", "") for interface in interfaces]
 
 
 def ignored(how: str, kind: str = "Pod") -> list[str]:
@@ -361,7 +361,7 @@ def test_the_network_of_the_sample_pod_gives_it_the_address_of_its_annotation() 
 
     assert element == {"name": network["metadata"]["name"]}
     assert pod["metadata"]["namespace"] == network["metadata"]["namespace"]
-    assert [one["type"] for one in config["plugins"]] == ["ovs", "tuning"]
+    assert [plugin["type"] for plugin in config["plugins"]] == ["ovs", "tuning"]
     assert config["plugins"][-1]["capabilities"] == {"mac": True}
 
 
@@ -457,8 +457,8 @@ def test_what_was_refused_or_only_tried_is_no_history(
 
     [line] = lines(cluster, mac, 1)
     assert f"Pod {pods.namespace}/holder" in line
-    refused = [one for one in writes(cluster, mac) if one["responseStatus"]["code"] == 403]
-    assert [one["user"]["username"] for one in refused] == ["admin"]
+    refused = [write for write in writes(cluster, mac) if write["responseStatus"]["code"] == 403]
+    assert [write["user"]["username"] for write in refused] == ["admin"]
 
 
 def test_who_carries_the_address_of_another_is_in_the_log_too(
@@ -492,11 +492,11 @@ def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
     assert f"Pod {pods.namespace}/gateway" in line
     assert (declared["verb"], declared["user"]["username"]) == ("create", "admin")
     events = Audit(cluster).events()
-    assert {one["objectRef"]["resource"] for one in events} == {"macallocations"}
-    assert {one["stage"] for one in events} == {"ResponseComplete"}
-    assert all(one["verb"] not in {"get", "list", "watch"} for one in events)
+    assert {event["objectRef"]["resource"] for event in events} == {"macallocations"}
+    assert {event["stage"] for event in events} == {"ResponseComplete"}
+    assert all(event["verb"] not in {"get", "list", "watch"} for event in events)
 
 
 def writes(cluster: ControlPlane, mac: str) -> list[dict[str, Any]]:
     name = mac.replace(":", "-")
-    return [one for one in Audit(cluster).events() if one["objectRef"].get("name") == name]
+    return [event for event in Audit(cluster).events() if event["objectRef"].get("name") == name]

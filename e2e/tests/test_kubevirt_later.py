@@ -38,7 +38,7 @@ def vms(audited_cluster: ControlPlane, programs: Installed) -> Iterator[VmNamesp
     vms = _vm_namespace(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
     yield vms
     vms.client.delete("namespace", vms.namespace, wait=False)
-    assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
+    assert all(program.process.alive for program in (programs.controller, *programs.webhooks))
 
 
 def test_without_kubevirt_pods_are_served_and_nobody_complains(
@@ -127,6 +127,8 @@ def _asked_again(cluster: ControlPlane) -> None:
 
 def _complaints(programs: Installed) -> list[str]:
     """All lines of warning, error or surprise in the logs of our programs."""
-    logs = [one.process.log.read_text() for one in (programs.controller, *programs.webhooks)]
+    logs = [
+        program.process.log.read_text() for program in (programs.controller, *programs.webhooks)
+    ]
     marks = (" WARNING ", " ERROR ", "Traceback")
     return [line for log in logs for line in log.splitlines() if any(m in line for m in marks)]

@@ -44,7 +44,9 @@ def test_a_vm_s_guest_and_launcher_carry_its_addresses_and_take_no_others(
 
     vmi = vms.run("web")
 
-    assert {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]} == macs
+    assert {
+        interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]
+    } == macs
     pod = vms.launcher("web")
     [element] = json.loads(pod["metadata"]["annotations"][NETWORKS])
     assert element["mac"] == macs["lan"]
@@ -205,7 +207,9 @@ def test_a_live_migration_keeps_the_addresses(vms: KubeVirtNamespace) -> None:
     vmi = vms.kubevirt.handler.finish_migration(vms, "move")
 
     assert element["mac"] == macs["lan"]
-    assert {one["name"]: one["mac"] for one in vmi["status"]["interfaces"]} == macs
+    assert {
+        interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]
+    } == macs
     vms.pods.eventually_owns(list(macs.values()))
 
 
@@ -255,4 +259,6 @@ def _asked_of_us(vms: KubeVirtNamespace) -> float:
     lines = vms.client.raw("/metrics").splitlines()
     counted = "apiserver_admission_webhook_admission_duration_seconds_count"
     ours = 'name="mutatevirtualmachines.kubemacpool.io"'
-    return sum(float(one.split()[-1]) for one in lines if one.startswith(counted) and ours in one)
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith(counted) and ours in line
+    )

@@ -262,7 +262,9 @@ def _says_adopted(event: dict[str, Any]) -> bool:
     if (event["verb"], resource(event)) != ("patch", "macpools/status"):
         return False
     conditions = event["requestObject"]["status"].get("conditions", [])
-    return any((one["type"], one["status"]) == ("Adopted", "True") for one in conditions)
+    return any(
+        (condition["type"], condition["status"]) == ("Adopted", "True") for condition in conditions
+    )
 
 
 def _gives_out(event: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_m
     vms.run("busy")
     vms.create_instance("job", LAN)
     vms.kubevirt.handler.run(vms, "job")
-    [job] = [one["mac"] for one in asked_for(vms.launcher("job"))]
+    [job] = [element["mac"] for element in asked_for(vms.launcher("job"))]
     [pod] = vms.pods.create("pod", [{"name": "lan"}])
     vm_macs = [*idle.values(), *busy.values(), job]
     vms.pods.eventually_owns([*vm_macs, pod["mac"]])

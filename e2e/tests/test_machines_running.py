@@ -99,7 +99,7 @@ def test_both_launchers_of_a_migrating_bare_vmi_carry_the_same_address(
     target = asked_for(vms.target("move"))
     vms.kubevirt.handler.finish_migration(vms, "move")
 
-    assert [one["mac"] for one in target] == [mac]
+    assert [element["mac"] for element in target] == [mac]
     vms.bound(mac, "job", "VirtualMachineInstance")
     vms.pods.eventually_owns([mac])
 

@@ -116,8 +116,14 @@ def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: 
 
     lines = zip(MANIFEST.read_text().splitlines(), edited.read_text().splitlines(), strict=True)
     assert sum(before != after for before, after in lines) == 2
-    changed = [one for one in yaml.safe_load_all(edited.read_text()) if one not in documents()]
-    assert [one["metadata"]["name"] for one in changed] == ["kubemacpool-mac-range-config"]
+    changed = [
+        document
+        for document in yaml.safe_load_all(edited.read_text())
+        if document not in documents()
+    ]
+    assert [document["metadata"]["name"] for document in changed] == [
+        "kubemacpool-mac-range-config"
+    ]
     assert changed[0]["data"] == {
         "RANGE_START": "02:1e:b4:00:00:00",
         "RANGE_END": "02:1e:b4:FF:FF:FF",
@@ -207,9 +213,9 @@ def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
 def deployments() -> dict[str, dict[str, Any]]:
     """The pod templates of the Deployments, by name."""
     return {
-        one["metadata"]["name"]: one["spec"]["template"]
-        for one in documents()
-        if one["kind"] == "Deployment"
+        document["metadata"]["name"]: document["spec"]["template"]
+        for document in documents()
+        if document["kind"] == "Deployment"
     }
 
 
@@ -219,17 +225,21 @@ def selects(policy: dict[str, Any], template: dict[str, Any]) -> bool:
 
 
 def test_nobody_connects_to_our_pods_but_at_the_ports_that_they_name() -> None:
-    policies = [one for one in documents() if one["kind"] == "NetworkPolicy"]
-    assert all(one["spec"]["policyTypes"] == ["Ingress"] for one in policies)
-    assert [one for one in policies if one["spec"]["podSelector"] == {} and len(one["spec"]) == 2]
+    policies = [document for document in documents() if document["kind"] == "NetworkPolicy"]
+    assert all(policy["spec"]["policyTypes"] == ["Ingress"] for policy in policies)
+    assert [
+        policy
+        for policy in policies
+        if policy["spec"]["podSelector"] == {} and len(policy["spec"]) == 2
+    ]
 
     for template in deployments().values():
         [container] = template["spec"]["containers"]
         rules = [
             rule
-            for one in policies
-            if selects(one, template)
-            for rule in one["spec"].get("ingress", [])
+            for policy in policies
+            if selects(policy, template)
+            for rule in policy["spec"].get("ingress", [])
         ]
         assert all(rule.keys() == {"ports"} for rule in rules)  # from anywhere
         opened = {(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]}
@@ -237,34 +247,36 @@ def test_nobody_connects_to_our_pods_but_at_the_ports_that_they_name() -> None:
 
 
 def test_an_uninstall_takes_the_webhook_configuration_away_before_what_it_calls() -> None:
-    kinds = [one["kind"] for one in documents()]  # kubectl delete -f goes by this order
+    kinds = [document["kind"] for document in documents()]  # kubectl delete -f goes by this order
 
     assert kinds[0] == "MutatingWebhookConfiguration"
 
 
 def test_no_pod_gets_a_token_of_ours_but_those_that_say_so() -> None:
-    accounts = [one for one in documents() if one["kind"] == "ServiceAccount"]
+    accounts = [document for document in documents() if document["kind"] == "ServiceAccount"]
 
-    assert {one["metadata"]["name"]: one["automountServiceAccountToken"] for one in accounts} == {
-        template["spec"]["serviceAccountName"]: False for template in deployments().values()
-    }
-    assert all(one["spec"]["automountServiceAccountToken"] for one in deployments().values())
+    assert {
+        account["metadata"]["name"]: account["automountServiceAccountToken"] for account in accounts
+    } == {template["spec"]["serviceAccountName"]: False for template in deployments().values()}
+    assert all(
+        deployment["spec"]["automountServiceAccountToken"] for deployment in deployments().values()
+    )
 
 
 def test_an_upgrade_and_a_drain_leave_somebody_who_answers() -> None:
-    [budget] = (one for one in documents() if one["kind"] == "PodDisruptionBudget")
+    [budget] = (document for document in documents() if document["kind"] == "PodDisruptionBudget")
     name = budget["metadata"]["name"]
 
     assert selects({"spec": {"podSelector": budget["spec"]["selector"]}}, deployments()[name])
     assert budget["spec"]["maxUnavailable"] == 1
-    for one in documents():
-        if one["kind"] == "Deployment":
-            assert one["spec"]["replicas"] == 2
-            assert one["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    for document in documents():
+        if document["kind"] == "Deployment":
+            assert document["spec"]["replicas"] == 2
+            assert document["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 
 def test_a_quota_lets_our_pods_have_their_priority_where_that_needs_one() -> None:
-    [quota] = (one for one in documents() if one["kind"] == "ResourceQuota")
+    [quota] = (document for document in documents() if document["kind"] == "ResourceQuota")
     [scope] = quota["spec"]["scopeSelector"]["matchExpressions"]
 
     assert (scope["scopeName"], scope["operator"]) == ("PriorityClass", "In")

@@ -118,7 +118,9 @@ def test_pods_and_vms_are_selected_alike(
     bare_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
 ) -> None:
     text = built(bare_cluster.kubectl, DEPLOY / "overlays" / name)
-    [mutator] = (one for one in documents(text) if one["metadata"]["name"] == MUTATOR)
+    [mutator] = (
+        document for document in documents(text) if document["metadata"]["name"] == MUTATOR
+    )
 
     for webhook in mutator["webhooks"]:
         selector, label = webhook["namespaceSelector"], webhook["name"]
@@ -180,9 +182,11 @@ def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Pat
         alone = documents(built(kubectl, DEPLOY / "overlays" / name))
         assert alone != release
         changed = [
-            one for one in alone if one not in release and one["metadata"]["name"] != MUTATOR
+            document
+            for document in alone
+            if document not in release and document["metadata"]["name"] != MUTATOR
         ]
-        assert [one for one in changed if one not in together] == []
+        assert [document for document in changed if document not in together] == []
 
 
 # Certificates by cert-manager, whose part the test plays: it does not run here.
@@ -196,7 +200,7 @@ def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_to
     before = len(Audit(cluster).events())
     ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
     kubectl.apply(yaml.safe_dump_all(ours))
-    for crd in (one["metadata"]["name"] for one in ours if one["kind"] == CRD):
+    for crd in (document["metadata"]["name"] for document in ours if document["kind"] == CRD):
         kubectl.client.wait_established(crd)
     arguments = controller_of(ours)["args"]
     controller = start_controller(cluster, "controller-1", *arguments, *QUIET)
@@ -219,14 +223,18 @@ def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_to
     assert missing(rights, calls) == []
     certificates = {"secrets", "mutatingwebhookconfigurations"}
     assert {
-        (one.user, one.verb, one.resource) for one in rights if one.resource in certificates
+        (right.user, right.verb, right.resource)
+        for right in rights
+        if right.resource in certificates
     } == {
         (WEBHOOK, "list", "secrets"),
         (WEBHOOK, "watch", "secrets"),
         (CONTROLLER, "list", "mutatingwebhookconfigurations"),
         (CONTROLLER, "watch", "mutatingwebhookconfigurations"),
     }
-    assert idle([one for one in rights if one.resource in certificates], calls, NAMESPACE) == []
+    assert (
+        idle([right for right in rights if right.resource in certificates], calls, NAMESPACE) == []
+    )
 
 
 def play_cert_manager(kubectl: Kubectl) -> None:
@@ -284,22 +292,23 @@ def take_back(cluster: ControlPlane) -> None:
 def certificates(kubectl: Kubectl) -> dict[str, dict[str, Any]]:
     """Return the specs of the overlay's Certificates, by name."""
     return {
-        one["metadata"]["name"]: one["spec"]
-        for one in documents(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
-        if one["kind"] == "Certificate"
+        document["metadata"]["name"]: document["spec"]
+        for document in documents(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
+        if document["kind"] == "Certificate"
     }
 
 
 def without_cert_manager(text: str) -> list[dict[str, Any]]:
-    return [one for one in documents(text) if one["kind"] not in CERT_MANAGERS]
+    return [document for document in documents(text) if document["kind"] not in CERT_MANAGERS]
 
 
 def controller_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the controller's container."""
     [found] = (
-        one["spec"]["template"]["spec"]["containers"][0]
-        for one in manifests
-        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "kubemacpool-controller")
+        document["spec"]["template"]["spec"]["containers"][0]
+        for document in manifests
+        if (document["kind"], document["metadata"]["name"])
+        == ("Deployment", "kubemacpool-controller")
     )
     container: dict[str, Any] = found
     return container
@@ -312,7 +321,7 @@ def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issu
 
     container = controller_of(documents(text))
 
-    assert [one["name"] for one in container["env"]] == ["POD_NAME"]
+    assert [variable["name"] for variable in container["env"]] == ["POD_NAME"]
 
 
 def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
@@ -325,9 +334,9 @@ def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
     assert serving["secretName"] == SERVICE
     assert root["isCA"] is True
     issuers = {
-        one["metadata"]["name"]: one["spec"]
-        for one in documents(built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
-        if one["kind"] == "Issuer"
+        document["metadata"]["name"]: document["spec"]
+        for document in documents(built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
+        if document["kind"] == "Issuer"
     }
     assert issuers[serving["issuerRef"]["name"]] == {"ca": {"secretName": root["secretName"]}}
     assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
@@ -354,6 +363,8 @@ def test_cert_manager_s_own_crds_admit_the_whole_overlay(bare_cluster: ControlPl
         for kind in ("issuers", "certificates")
         for stored in kubectl.client.list(kind, NAMESPACE)
     ]
-    assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
+    assert len(found) == len(
+        [document for document in documents(text) if document["kind"] in CERT_MANAGERS]
+    )
     kubectl("delete", *(f"--filename={crd}" for crd in crds))
     kubectl("apply", "-f", str(MANIFEST))

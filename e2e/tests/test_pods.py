@@ -256,8 +256,16 @@ def test_two_pods_of_one_deployment_are_never_both_given_its_fixed_address(
     pods.client.create(deployment, pods.namespace)
 
     def refused(sets: Collection[dict[str, Any]]) -> str:
-        conditions = [one for each in sets for one in each["status"].get("conditions", [])]
-        return " ".join(one["message"] for one in conditions if one["type"] == "ReplicaFailure")
+        conditions = [
+            condition
+            for condition in sets
+            for condition in condition["status"].get("conditions", [])
+        ]
+        return " ".join(
+            condition["message"]
+            for condition in conditions
+            if condition["type"] == "ReplicaFailure"
+        )
 
     said = pods.client.until("replicaset", refused, "the second pod refused", pods.namespace)
     assert OURS + "01:02" in said

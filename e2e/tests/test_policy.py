@@ -217,7 +217,9 @@ def test_who_declares_an_address_writes_nothing_that_its_release_depends_on(
     assert client.get("mac", name_of(mac)) is None
 
 
-@pytest.mark.parametrize("named", [one for one in ONLY_OURS if "spec.state" not in one])
+@pytest.mark.parametrize(
+    "named", [condition for condition in ONLY_OURS if "spec.state" not in condition]
+)
 def test_a_declared_address_is_given_nothing_that_its_release_depends_on(
     client: Client, mac: str, declared: str, named: str
 ) -> None:

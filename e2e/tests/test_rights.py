@@ -101,7 +101,11 @@ def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
     rights: set[Right],
 ) -> None:
     documents = list(yaml.safe_load_all(MANIFEST.read_text()))
-    pods = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment"]
+    pods = [
+        document["spec"]["template"]["spec"]
+        for document in documents
+        if document["kind"] == "Deployment"
+    ]
 
     accounts = [f"system:serviceaccount:{NAMESPACE}:{pod['serviceAccountName']}" for pod in pods]
 

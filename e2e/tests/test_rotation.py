@@ -73,13 +73,13 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
                 seen.allowed[one] += 1
 
     with ThreadPoolExecutor(count) as threads:
-        clients = [threads.submit(ask, one) for one in range(count)]
+        clients = [threads.submit(ask, number) for number in range(count)]
         try:
             yield seen
         finally:
             over.set()
-    for each in clients:
-        each.result()  # one that something unforeseen has ended asked no more
+    for client in clients:
+        client.result()  # one that something unforeseen has ended asked no more
 
 
 @dataclass(slots=True)

@@ -63,8 +63,8 @@ def without_stock(kubectl: Kubectl, what: str) -> None:
 
 
 def macs(allocations: Collection[dict[str, Any]]) -> set[str]:
-    assert not [one for one in allocations if "owner" in one["spec"]]
-    return {one["spec"]["mac"] for one in allocations}
+    assert not [allocation for allocation in allocations if "owner" in allocation["spec"]]
+    return {allocation["spec"]["mac"] for allocation in allocations}
 
 
 def test_the_next_pod_gets_what_was_created_ahead(pods: PodNamespace) -> None:

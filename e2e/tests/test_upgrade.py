@@ -49,18 +49,18 @@ def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
     webhooks = client.read(*MUTATOR)["webhooks"]
     return {
         "allocations": {
-            one["metadata"]["uid"]: one["spec"]
-            for one in allocations
-            if one["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
+            allocation["metadata"]["uid"]: allocation["spec"]
+            for allocation in allocations
+            if allocation["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
         },
         "reserved": client.read("macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
         "policy": client.read("configmap", *pool.CONFIG)["data"]["COLLISION_POLICY"],
-        "bundles": [one["clientConfig"]["caBundle"] for one in webhooks],
+        "bundles": [webhook["clientConfig"]["caBundle"] for webhook in webhooks],
         "labels": client.read("namespace", namespace)["metadata"]["labels"],
         "pods": [
-            (one["metadata"]["uid"], one["metadata"]["annotations"])
-            for one in client.list("pods", namespace)
+            (pod["metadata"]["uid"], pod["metadata"]["annotations"])
+            for pod in client.list("pods", namespace)
         ],
         "secrets": client.list("secrets", NAMESPACE),
     }

@@ -70,7 +70,11 @@ class KindCluster:
     def load(self, *images: str) -> None:
         """Give every node those images of the engine that it lacks."""
         held = [self._images(node) for node in self.nodes]
-        missing = [image for image in images if not all(_has(one, image) for one in held)]
+        missing = [
+            image
+            for image in images
+            if not all(_has(images_of_node, image) for images_of_node in held)
+        ]
         if missing:
             argv = [str(_kind()), "load", "docker-image", "--name", self.name, *missing]
             named = ", ".join(image.rpartition("/")[2].partition(":")[0] for image in missing)
@@ -136,10 +140,10 @@ def ready_since(node: Mapping[str, Any], started: str) -> bool:
     Its bootID does not tell: containers have the machine's. Heartbeats have whole seconds.
     """
     return any(
-        one["type"] == "Ready"
-        and one["status"] == "True"
-        and one["lastHeartbeatTime"][:19] > started[:19]
-        for one in node["status"]["conditions"]
+        condition["type"] == "Ready"
+        and condition["status"] == "True"
+        and condition["lastHeartbeatTime"][:19] > started[:19]
+        for condition in node["status"]["conditions"]
     )
 
 

@@ -66,7 +66,7 @@ class Handler:
 
         def lose(vmi: dict[str, Any]) -> None:
             seen = vmi["status"]["interfaces"]
-            vmi["status"]["interfaces"] = [one for one in seen if one["name"] != interface]
+            vmi["status"]["interfaces"] = [shown for shown in seen if shown["name"] != interface]
 
         self._update(vms, name, lose)
 
@@ -162,7 +162,9 @@ def _enter(status: dict[str, Any], phase: str) -> None:
 
 
 def _is_ready(vmi: dict[str, Any]) -> bool:
-    conditions = {one["type"]: one["status"] for one in vmi["status"].get("conditions", [])}
+    conditions = {
+        condition["type"]: condition["status"] for condition in vmi["status"].get("conditions", [])
+    }
     return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
 
 

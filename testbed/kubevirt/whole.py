@@ -54,7 +54,7 @@ def released() -> str:
 def image_of(manifest: str) -> str:
     """The image that a manifest of the release runs the operator with."""
     key = "image: "
-    (line,) = [one for one in manifest.splitlines() if one.strip().startswith(key)]
+    (line,) = [line for line in manifest.splitlines() if line.strip().startswith(key)]
     return line.partition(key)[2].strip()
 
 
@@ -65,8 +65,10 @@ def found(kubectl: Kubectl) -> dict[str, bool]:
         return {}
     items = client.list("kubevirts.kubevirt.io")
     return {
-        f"{one['metadata']['namespace']}/{one['metadata']['name']}": _is_available(one)
-        for one in items
+        f"{kubevirt['metadata']['namespace']}/{kubevirt['metadata']['name']}": _is_available(
+            kubevirt
+        )
+        for kubevirt in items
     }
 
 
@@ -116,7 +118,10 @@ def _kubevirt(*, kvm: bool) -> dict[str, Any]:
 
 def _is_available(kubevirt: dict[str, Any]) -> bool:
     conditions = kubevirt.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Available" and condition["status"] == "True"
+        for condition in conditions
+    )
 
 
 def _phase(kubectl: Kubectl) -> str:

@@ -59,7 +59,10 @@ def test_a_running_instance_reports_its_macs(
 ) -> None:
     vmi = kubevirt.handler.run(vms, db)
 
-    seen = {one["name"]: (one["mac"], one["infoSource"]) for one in vmi["status"]["interfaces"]}
+    seen = {
+        interface["name"]: (interface["mac"], interface["infoSource"])
+        for interface in vmi["status"]["interfaces"]
+    }
     assert seen["lan"] == (MAC, "domain, multus-status")
     assert seen["default"][1] == "domain"
     assert vmi["status"]["nodeName"] == NODES[0]
