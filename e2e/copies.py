@@ -14,7 +14,7 @@ _MAC = "/spec/template/spec/domain/devices/interfaces/{}/macAddress"
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What is copied of a farm's VMs."""
+    """Snapshots, restores and clones of the VMs of a namespace."""
 
     vms: KubeVirtNamespace
 
@@ -28,7 +28,7 @@ class Copies:
         self.vms.wait("vmsnapshot", name, ready, f"{name} ready to use")
 
     def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
-        """Begin a VirtualMachineRestore, with patches that clear the first so many addresses."""
+        """Begin a VirtualMachineRestore, with patches that clear the first addresses."""
         patches = [
             json.dumps({"op": "replace", "path": _MAC.format(number), "value": ""})
             for number in range(without_macs_of)

@@ -1,4 +1,4 @@
-"""What the API server itself holds: one address is one object, and the object reads well."""
+"""The CRDs on a real API server: each address is one object, and kubectl shows it clearly."""
 
 import hashlib
 import json

@@ -5,7 +5,9 @@ import pytest
 from e2e.pods import PodNamespace, declaration, name_of
 
 
-def test_a_declared_address_goes_to_whoever_asks_for_it_and_returns(pods: PodNamespace) -> None:
+def test_a_declared_address_goes_to_the_pod_that_asks_for_it_and_returns(
+    pods: PodNamespace,
+) -> None:
     mac = "0a:00:00:00:02:01"
     pods.client.create(declaration(mac))
 

@@ -1,4 +1,4 @@
-"""What users see while one of our programs, or the API server, is away and comes back."""
+"""Results for users while one of our programs, or the API server, stops and comes back."""
 
 import http.client
 import secrets

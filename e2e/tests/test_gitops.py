@@ -1,4 +1,4 @@
-"""What docs/gitops.md says of Argo CD, Flux and the audit log is so, on a real API server.
+"""docs/gitops.md is right about Argo CD, Flux and the audit log, on a real API server.
 
 The tools themselves do not run here. How they compare, apply and prune is in `e2e.drift`, and what
 the API server answers them is all that counts.
@@ -157,13 +157,13 @@ def test_an_address_that_was_in_use_before_its_file_is_declared_by_the_sync_afte
     before = pods.bound(mac, "samplepod")
 
     apply(pods.kubectl, text)
-    meanwhile = pods.spec(mac)
+    while_bound = pods.spec(mac)
     no_drift(pods.kubectl, text)
     pods.delete("samplepod")
     pods.freed(mac)
     apply(pods.kubectl, text)
 
-    assert meanwhile == before
+    assert while_bound == before
     assert pods.spec(mac)["state"] == "Declared"
 
 
@@ -331,7 +331,7 @@ def addresses(pods: PodNamespace, text: str) -> list[str]:
 
 
 def ignored(how: str, kind: str = "Pod") -> list[str]:
-    """What the page tells Argo CD not to compare, of one kind."""
+    """Return the fields of one kind that the page tells Argo CD to ignore."""
     for block in re.findall(r"^ *```yaml\n(.*?)^ *```$", PAGE, re.MULTILINE | re.DOTALL):
         for document in yaml.safe_load_all(textwrap.dedent(block)):
             for rule in document.get("spec", {}).get("ignoreDifferences", []):
@@ -369,7 +369,7 @@ def test_the_network_of_the_sample_pod_gives_it_the_address_of_its_annotation() 
 
 
 def history(cluster: ControlPlane, mac: str, *flags: str) -> list[str]:
-    """What the page's line prints, without the heading, for this address and this log."""
+    """Return what the page's command prints for this address and this log, without the heading."""
     [line] = re.findall(r"^python3 docs/examples/held\.py \S+ \S+$", PAGE, re.MULTILINE)
     _, script, _, _ = line.split()
     log = cluster.state / "audit.log"
@@ -418,14 +418,14 @@ def test_the_log_says_who_held_an_address_and_from_when_until_when(
     later = pods.holds(mac, lambda found: found["spec"].get("owner", {}).get("uid"), "a bound pod")
     name = pods.spec(mac)["owner"]["name"]
 
-    one, other = lines(cluster, mac, 2, 0)
-    assert f"Pod {pods.namespace}/first" in one
-    assert first in one
-    assert f"Pod {pods.namespace}/{name}" in other
-    assert later in other
-    assert since(one) < until(one) <= since(other)
-    [then] = history(cluster, mac, "--at", since(one))
-    assert then.split() == one.split()
+    line, next_line = lines(cluster, mac, 2, 0)
+    assert f"Pod {pods.namespace}/first" in line
+    assert first in line
+    assert f"Pod {pods.namespace}/{name}" in next_line
+    assert later in next_line
+    assert since(line) < until(line) <= since(next_line)
+    [then] = history(cluster, mac, "--at", since(line))
+    assert then.split() == line.split()
     assert history(cluster, mac, "--at", "2020-01-01T00:00:00Z") == []
 
 
@@ -438,10 +438,10 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     pods.delete("again")
     after = hold(pods, "again", mac)
 
-    one, other = lines(cluster, mac, 2, 0)
-    assert before in one
-    assert after in other
-    assert until(one) <= since(other)
+    line, next_line = lines(cluster, mac, 2, 0)
+    assert before in line
+    assert after in next_line
+    assert until(line) <= since(next_line)
 
 
 def test_what_was_refused_or_only_tried_is_no_history(

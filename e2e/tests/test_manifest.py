@@ -224,7 +224,7 @@ def selects(policy: dict[str, Any], template: dict[str, Any]) -> bool:
     return bool(wanted.items() <= template["metadata"]["labels"].items())
 
 
-def test_nobody_connects_to_our_pods_but_at_the_ports_that_they_name() -> None:
+def test_our_pods_accept_connections_only_at_the_ports_that_they_name() -> None:
     policies = [document for document in documents() if document["kind"] == "NetworkPolicy"]
     assert all(policy["spec"]["policyTypes"] == ["Ingress"] for policy in policies)
     assert [
@@ -263,7 +263,7 @@ def test_no_pod_gets_a_token_of_ours_but_those_that_say_so() -> None:
     )
 
 
-def test_an_upgrade_and_a_drain_leave_somebody_who_answers() -> None:
+def test_an_upgrade_and_a_drain_leave_a_webhook_that_answers() -> None:
     [budget] = (document for document in documents() if document["kind"] == "PodDisruptionBudget")
     name = budget["metadata"]["name"]
 
@@ -381,7 +381,7 @@ def test_our_programs_may_do_no_more(client: Client) -> None:
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
-def test_whoever_may_view_the_cluster_sees_the_addresses_and_writes_none(
+def test_a_user_who_may_view_the_cluster_sees_the_addresses_and_writes_none(
     client: Client, role: str
 ) -> None:
     ann = f"{role}-ann"

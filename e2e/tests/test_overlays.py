@@ -165,7 +165,7 @@ def test_an_overlay_applied_again_changes_nothing(
     kubectl("apply", "-f", str(MANIFEST), *flags)
 
 
-def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Path) -> None:
+def test_overlays_combine(bare_cluster: ControlPlane, tmp_path: Path) -> None:
     kubectl = bare_cluster.kubectl
     for folder in ("deploy", "crds"):
         shutil.copytree(DEPLOY.parent / folder, tmp_path / folder)
@@ -192,7 +192,7 @@ def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Pat
 # Certificates by cert-manager, whose part the test plays: it does not run here.
 
 
-def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_touches_none(
+def test_with_certificates_of_another_issuer_pods_are_served_and_the_controller_touches_none(
     audited_cluster: ControlPlane,
 ) -> None:
     cluster, kubectl = audited_cluster, audited_cluster.kubectl

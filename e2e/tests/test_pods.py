@@ -1,4 +1,4 @@
-"""What a user of pods sees, through kubectl."""
+"""Addresses of pods, as a user of kubectl sees them."""
 
 import json
 import re
@@ -305,7 +305,7 @@ def test_a_namespace_of_the_cluster_itself_is_never_touched(critical: PodNamespa
     assert "mac" not in element
 
 
-def test_an_address_that_nobody_allocated_is_adopted_wherever_it_is(
+def test_an_address_without_an_allocation_is_adopted_in_every_namespace(
     pods: PodNamespace, elsewhere: PodNamespace
 ) -> None:
     elsewhere.create("wild", [{"name": "a", "mac": OURS + "01:04"}])

@@ -1,5 +1,5 @@
-"""The ValidatingAdmissionPolicy's promise: an address in use stays registered, whoever asks, and
-who may declare addresses can do that alone.
+"""The ValidatingAdmissionPolicy: no user can unregister an address in use, and a user with the right
+to declare addresses can do nothing else.
 """
 
 import hashlib
@@ -228,7 +228,7 @@ def test_a_declared_address_is_given_nothing_that_its_release_depends_on(
     assert f"{mac}: only kubemacpool writes {named}; {INSTEAD}" in said
 
 
-def test_what_nobody_should_have_written_into_a_declared_address_can_be_taken_out(
+def test_a_wrong_field_in_a_declared_address_can_be_taken_out(
     client: Client, controller: Client, declared: str
 ) -> None:
     controller.patch("mac", declared, {"spec": {"shared": True}})
@@ -297,7 +297,7 @@ def test_a_file_that_changes_a_bound_address_is_refused(
     assert HOLDER in said
 
 
-def test_a_declared_address_can_be_reserved_for_somebody_else_and_deleted(
+def test_a_declared_address_can_be_reserved_for_another_object_and_deleted(
     client: Client, declared: str
 ) -> None:
     other = {"kind": "Pod", "namespace": "shop", "name": "another"}
@@ -375,7 +375,7 @@ def test_our_programs_give_a_declared_address_back(
         "system:kube-controller-manager",
     ],
 )
-def test_nobody_else_may_even_with_every_right(client: Client, bound: str, stranger: str) -> None:
+def test_no_other_user_may_even_with_every_right(client: Client, bound: str, stranger: str) -> None:
     mighty = as_user(client, stranger, "system:masters")
 
     assert HOLDER in refusal(lambda: mighty.delete("mac", bound))

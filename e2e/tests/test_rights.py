@@ -32,7 +32,7 @@ ALLOCATIONS = "macallocations"
 SPOILT = "bm9uZQ=="
 DRY = "--dry-run=server"
 OURS = "0a:00:00:00:0b:"
-# What runs every ten minutes, every second: else the session would last as long.
+# Tasks that run every ten minutes run every second, or the session would take ten minutes.
 OFTEN = """
 import controller.allocations.repair
 controller.allocations.repair.REPAIR_EVERY_S = 1.0
@@ -41,7 +41,7 @@ controller.allocations.repair.REPAIR_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What both programs asked for in a session, and what everybody may ask for."""
+    """The calls of both programs in a session, and the rights that every account has."""
 
     events: list[dict[str, Any]]
     calls: set[Call]
@@ -97,7 +97,7 @@ def test_paths_that_are_no_resource_are_those_that_everybody_may_get(log: Log) -
     ] == []
 
 
-def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
+def test_each_program_has_an_account_of_its_own_and_no_other_has_theirs(
     rights: set[Right],
 ) -> None:
     documents = list(yaml.safe_load_all(MANIFEST.read_text()))
@@ -113,7 +113,7 @@ def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
     assert {right.user for right in rights} == {WEBHOOK, CONTROLLER}
 
 
-# What happens in the session.
+# The steps of the session.
 
 
 def everything(cluster: ControlPlane, often: Path) -> None:
@@ -154,7 +154,7 @@ def _standby(cluster: ControlPlane, often: Path) -> None:
 
 
 def _owner_of_a_kind_that_is_not_installed(pods: PodNamespace) -> None:
-    """Ask for what a VM had before KubeVirt was removed: the webhook says that nobody has it."""
+    """Ask for an address of a VM from before KubeVirt was removed: the webhook finds it free."""
     mac = OURS + "02"
     owner = {
         "apiVersion": "kubevirt.io/v1",

@@ -49,7 +49,7 @@ BEHIND_S = 8.0
 
 @dataclass(slots=True)
 class Requests:
-    """What became of pods that several clients create all the time, as dry runs."""
+    """The answers to clients that create pods all the time, as dry runs."""
 
     allowed: list[int]  # by client
     refusals: list[str] = field(default_factory=list)
@@ -117,8 +117,8 @@ def read(client: Client, name: str) -> dict[str, bytes]:
 def bundle_of(client: Client) -> str:
     """Return the caBundle, which all webhooks have in common."""
     found = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
-    [one] = {webhook["clientConfig"].get("caBundle", "") for webhook in found}
-    return base64.b64decode(one).decode()
+    [bundle] = {webhook["clientConfig"].get("caBundle", "") for webhook in found}
+    return base64.b64decode(bundle).decode()
 
 
 def distrust(webhook: Program, bundle: str) -> str:
@@ -131,7 +131,7 @@ def distrust(webhook: Program, bundle: str) -> str:
 
 
 def served(webhook: Program, bundle: str) -> str:
-    """Return the certificate (PEM) that a webhook shows to whoever trusts `bundle`."""
+    """Return the certificate (PEM) that a webhook shows to a client that trusts `bundle`."""
     where = urlsplit(webhook.ready_url)
     context = ssl.create_default_context(cadata=bundle)
     with (

@@ -1,6 +1,6 @@
-"""KubeVirt's own programs run beside the control plane, and do what they do elsewhere.
+"""KubeVirt's own programs run beside the control plane and behave as on a real cluster.
 
-What needs a node is a stand-in (`kubevirt.handler`): it says that a machine runs, and no more.
+The parts that need a node are stand-ins (`kubevirt.handler`): they only write statuses.
 """
 
 from pathlib import Path
@@ -156,7 +156,7 @@ def test_a_user_starts_and_stops_a_machine_through_virt_api(
 
 
 @pytest.mark.usefixtures("kubevirt")
-def test_a_kubevirt_of_somebody_s_that_is_not_available_is_named_and_left_as_it_is(
+def test_a_kubevirt_of_another_owner_that_is_not_available_is_named_and_left_as_it_is(
     cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))

@@ -116,7 +116,7 @@ def test_the_api_server_asks_a_webhook_at_its_loopback_cluster_ip(
     names = (f"attempt-{count}" for count in range(10_000))
 
     def is_asked() -> bool:
-        """The API server learns of a new webhook within a second or so: until then, try anew."""
+        """The API server learns of a new webhook within about a second; until then, try again."""
         name = next(names)
         kubectl.apply(CONFIG_MAP.format(name=name), "-n", namespace)
         made = kubectl.json("get", "configmap", name, "-n", namespace)
