@@ -69,7 +69,7 @@ class ClusterInUse:
         self.owners |= {interface.mac: owner for interface in interfaces if interface.mac}
 
     def _run(self, name: str, kind: str) -> None:
-        """Let the VMI run. If its spec has no address, CNI picks one, and the VMI's status shows it."""
+        """Run the VMI. If its spec has no address, CNI picks one, and its status shows it."""
         vmi = self.vms.kubevirt.handler.run(self.vms, name)
         macs = {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
         self.natted = macs.get("default", self.natted)

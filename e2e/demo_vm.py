@@ -20,8 +20,8 @@ def show_vm(terminal: Terminal) -> None:
         return
     title(
         "A virtual machine: its addresses are in its own spec",
-        "KubeVirt may be installed after the pool. The demo applies its CRDs of VMs and VMIs. None of its"
-        " programs runs, so nothing boots.",
+        "KubeVirt may be installed after the pool. The demo applies its CRDs of VMs and VMIs. None"
+        " of its programs runs, so nothing boots.",
     )
     crds.apply_machine_crds(terminal.cluster.kubectl)
     terminal.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")

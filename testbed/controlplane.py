@@ -122,7 +122,7 @@ def bring_up(
 
 
 def attach(state: Path) -> ControlPlane:
-    """Return the running cluster of the folder `state`; raises FileNotFoundError if there is none."""
+    """Return the cluster of the folder `state`; raises FileNotFoundError if there is none."""
     state = state.absolute()
     return ControlPlane(state, Plan.load(state))
 

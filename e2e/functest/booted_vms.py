@@ -1,4 +1,4 @@
-"""A namespace whose VMs boot. Guests print their addresses on the console and run what is typed there."""
+"""A namespace whose VMs boot. Guests print their addresses on the console and obey what you type."""
 
 import json
 import re

@@ -36,7 +36,7 @@ QUIET_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """The cluster before the move, the output of the guide's commands, and pods created during it."""
+    """The cluster before the move, the output of the guide's commands, and pods of that time."""
 
     before: ClusterInUse
     vm_specs: dict[str, Any]  # spec and annotations of each VM, as they were before

@@ -51,7 +51,7 @@ def _all_count(kubectl: Kubectl) -> bool:
 
 
 def _operator(cluster: KindCluster) -> str:
-    """Return the manifest of virt-operator: the release if its image can be pulled, else our build."""
+    """Return virt-operator's manifest: the release if its image can be pulled, else our build."""
     if released := images.released():
         return released
     say("KubeVirt is built from its modules, once.")
