@@ -1,4 +1,4 @@
-"""A namespace whose VMs boot. Guests print their addresses on the console and obey what you type."""
+"""A namespace whose VMs boot: guests print their addresses on the console, and obey commands."""
 
 import json
 import re

@@ -1,5 +1,6 @@
-"""The ValidatingAdmissionPolicy: no user can unregister an address in use, and a user who may declare
-addresses can do nothing else.
+"""The ValidatingAdmissionPolicy: no user can unregister an address in use.
+
+A user with the right to declare addresses can do nothing else.
 """
 
 import hashlib
