@@ -25,7 +25,11 @@ class Copies:
         def ready(snapshot: dict[str, Any]) -> bool:
             return bool(snapshot.get("status", {}).get("readyToUse"))
 
+        def released(machine: dict[str, Any]) -> bool:
+            return not machine.get("status", {}).get("snapshotInProgress")
+
         self.vms.wait("vmsnapshot", name, ready, f"{name} ready to use")
+        self.vms.wait("vm", vm, released, f"{vm} free of the snapshot {name}")  # or it cannot stop
 
     def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
         """Begin a VirtualMachineRestore, with patches that clear the first addresses."""

@@ -8,7 +8,7 @@ import pytest
 from e2e import drift
 from testbed.kubectl import Kubectl
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 
 
 PAGE = (PROJECT / "docs/gitops.md").read_text()

@@ -1,12 +1,11 @@
 """A session in which both programs make every call that they ever make."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from e2e import metrics, pool
 from e2e.audit import CONTROLLER, Audit
-from e2e.pods import OPTED_IN, PodNamespace
+from e2e.pods import OPTED_IN, PodNamespace, allocation
 from e2e.rights import asked
 from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client, refusal
@@ -69,7 +68,7 @@ def _namespace(kubectl: Kubectl, name: str) -> PodNamespace:
 def _standby(cluster: ControlPlane, often: Path) -> None:
     """Start the controller that takes over later, and repairs often."""
     (often / "sitecustomize.py").write_text(OFTEN)
-    env = {"PYTHONPATH": f"{often}:{Path(__file__).parents[2]}"}
+    env = {"PYTHONPATH": f"{often}:{Path(__file__).parents[1]}"}
     quiet = ("--quiet-s", str(QUIET_S))
     start_controller(cluster, "controller-2", *quiet, env=env).wait_ready()
 
@@ -84,7 +83,7 @@ def _owner_of_a_kind_that_is_not_installed(pods: PodNamespace) -> None:
         "name": "ghost",
         "uid": "none",
     }
-    left = _allocation(mac, state="Bound", source="Pool", owner=owner)
+    left = allocation(mac, state="Bound", source="Pool", owner=owner)
     controller = Client(pods.client.connection.as_user(CONTROLLER))
     asked = [{"name": "a", "mac": mac}]
 
@@ -116,7 +115,7 @@ def _noted(pods: PodNamespace, mac: str) -> None:
 
 def _declared(pods: PodNamespace) -> None:
     mac = OURS + "05"
-    pods.client.create(_allocation(mac))
+    pods.client.create(allocation(mac))
     pods.create("gateway", [{"name": "a", "mac": mac}])
     pods.bound(mac, "gateway")
     pods.delete("gateway")
@@ -208,17 +207,6 @@ def _repair(cluster: ControlPlane, pods: PodNamespace) -> None:
         return len(read()) > 1
 
     eventually(looked, "repairs reading allocations", 120)
-
-
-def _allocation(mac: str, **spec: object) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "kubemacpool.io/v1beta1",
-            "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
-            "spec": {"mac": mac, **spec},
-        }
-    )
 
 
 def _told(pods: PodNamespace, reason: str) -> None:

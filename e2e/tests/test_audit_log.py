@@ -5,7 +5,7 @@ from typing import Any
 
 from e2e.audit import Audit
 from e2e.gitops import PAGE
-from e2e.pods import PodNamespace, declaration, name_of
+from e2e.pods import PodNamespace, allocation, name_of
 from e2e.pods import manifest as pod_manifest
 from testbed.client import refusal
 from testbed.controlplane import ControlPlane
@@ -93,7 +93,7 @@ def test_what_was_refused_or_only_tried_is_no_history(
     cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:03"
-    pods.client.create(declaration(mac), dry_run=True)
+    pods.client.create(allocation(mac), dry_run=True)
     pods.create("holder", [{"name": "a", "mac": mac}])
     pods.bound(mac, "holder")
 
@@ -127,7 +127,7 @@ def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
     cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:05"
-    pods.client.create(declaration(mac))
+    pods.client.create(allocation(mac))
     pods.create("gateway", [{"name": "a", "mac": mac}])
     pods.bound(mac, "gateway")
     pods.delete("gateway")

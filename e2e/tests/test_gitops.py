@@ -12,7 +12,7 @@ import yaml
 
 from e2e import drift, pool
 from e2e.gitops import PAGE, PROJECT, WAYS, Apply, client_side, no_drift
-from e2e.pods import PodNamespace, declaration
+from e2e.pods import PodNamespace, allocation
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 from testbed.release import MANIFEST, Installed
@@ -28,7 +28,7 @@ def declared_again(pods: PodNamespace, mac: str) -> None:
 def test_a_claimed_address_is_no_drift(pods: PodNamespace, apply: Apply) -> None:
     mac = "0a:00:00:00:05:01" if apply is client_side else "0a:00:00:00:05:02"
     only = {"kind": "Pod", "namespace": pods.namespace, "name": "gateway"}
-    text = declaration(mac, reservedFor=only)
+    text = allocation(mac, reservedFor=only)
     apply(pods.kubectl, text)
     no_drift(pods.kubectl, text)
 
@@ -44,7 +44,7 @@ def test_a_claimed_address_is_no_drift(pods: PodNamespace, apply: Apply) -> None
 
 def test_a_field_that_the_page_tells_to_leave_out_is_drift(pods: PodNamespace) -> None:
     mac = "0a:00:00:00:05:03"
-    text = declaration(mac, state="Declared")
+    text = allocation(mac, state="Declared")
     pods.kubectl.apply(text)
 
     pods.create("samplepod", [{"name": "a", "mac": mac}])
@@ -62,7 +62,7 @@ def test_pruning_a_claimed_address_is_refused_until_it_is_free(
 ) -> None:
     mac = "0a:00:00:00:05:04" if cascade == "background" else "0a:00:00:00:05:05"
     prune = ("delete", "mac", mac.replace(":", "-"), f"--cascade={cascade}")
-    pods.kubectl.apply(declaration(mac))
+    pods.kubectl.apply(allocation(mac))
     pods.create("samplepod", [{"name": "a", "mac": mac}])
     before = pods.bound(mac, "samplepod")
 
@@ -83,9 +83,9 @@ def test_a_changed_reservation_is_refused_until_the_address_is_free(
 ) -> None:
     mac = "0a:00:00:00:05:06" if apply is client_side else "0a:00:00:00:05:07"
     only = {"kind": "Pod", "namespace": pods.namespace, "name": "old"}
-    changed = declaration(mac, reservedFor={**only, "name": "new"})
+    changed = allocation(mac, reservedFor={**only, "name": "new"})
     flags = [] if apply is client_side else ["--server-side", f"--field-manager={drift.FLUX}"]
-    apply(pods.kubectl, declaration(mac, reservedFor=only))
+    apply(pods.kubectl, allocation(mac, reservedFor=only))
     pods.create("old", [{"name": "a", "mac": mac}])
     pods.bound(mac, "old")
 
@@ -103,7 +103,7 @@ def test_an_address_that_was_in_use_before_its_file_is_declared_by_the_sync_afte
     pods: PodNamespace, apply: Apply
 ) -> None:
     mac = "0a:00:00:00:05:08" if apply is client_side else "0a:00:00:00:05:09"
-    text = declaration(mac)
+    text = allocation(mac)
     pods.create("samplepod", [{"name": "a", "mac": mac}])
     before = pods.bound(mac, "samplepod")
 

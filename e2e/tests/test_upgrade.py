@@ -12,7 +12,7 @@ import pytest
 
 from e2e import pool
 from e2e.load import Crowd
-from e2e.pods import OPTED_IN, PodNamespace, declaration
+from e2e.pods import OPTED_IN, PodNamespace, allocation
 from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client
 from testbed.controlplane import ControlPlane
@@ -110,7 +110,7 @@ def in_use(cluster: ControlPlane, file: str, way: list[str]) -> PodNamespace:
     client.create_namespace(namespace, **OPTED_IN, team="network")
     client.patch("macpool", "default", {"spec": {"reserved": [RESERVED]}})
     for mac in (DECLARED, CLAIMED):
-        client.create(declaration(mac))
+        client.create(allocation(mac))
     pods = PodNamespace(kubectl, namespace)
     [element] = eventually(lambda: served(pods, "samplepod"), "a pod with an address")
     pods.bound(element["mac"], "samplepod")
