@@ -1,4 +1,4 @@
-"""What the API server was asked, by whom: its audit log, where a cluster is brought up with one."""
+"""Reads the audit log of a cluster: which client asked the API server for which call."""
 
 import json
 from collections import Counter

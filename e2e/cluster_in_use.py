@@ -1,4 +1,4 @@
-"""A cluster that was in use before kubemacpool came: machines and pods with addresses."""
+"""A cluster that was in use before kubemacpool was installed: VMs and pods with addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,17 +22,17 @@ Owner = tuple[str, str, str]  # kind, namespace, name
 
 @dataclass(slots=True)
 class ClusterInUse:
-    """Who has which address in two namespaces: `farm` with machines of all kinds, and `wild`."""
+    """The owner of each address in two namespaces: `vms` with VMs and VMIs, `wild` with a pod."""
 
     vms: KubeVirtNamespace
     wild: PodNamespace
     owners: dict[str, Owner] = field(default_factory=dict)
-    twins: str = ""  # what both TWINS have
-    natted: str = ""  # what a guest has behind NAT, and no spec: of no concern to anybody
+    twins: str = ""  # the address that both TWINS have
+    natted: str = ""  # a guest's address behind NAT, in no spec: we must ignore it
     _given: int = 0
 
     def fill(self) -> None:
-        """Create them all."""
+        """Create all of them."""
         for number in range(_HALTED):
             self._machine(f"idle-{number}", *self._addressed())
         self._machine("busy", *self._addressed(), metadata={"annotations": {_ANNOTATION: "1"}})
@@ -56,7 +56,7 @@ class ClusterInUse:
         self.vms.delete("vm", "leaving", wait=False)  # only the finalizer keeps it
 
     def of(self, name: str) -> list[str]:
-        """Return the addresses of one of them."""
+        """Return the addresses of the owner `name`."""
         return [mac for mac, (_, _, owner) in self.owners.items() if owner == name]
 
     def _machine(
@@ -65,11 +65,11 @@ class ClusterInUse:
         vm = manifest(name, interfaces, run_strategy="Halted")
         vm["metadata"] |= metadata or {}
         self.vms.client.create(vm, self.vms.namespace)
-        whose = ("VirtualMachine", self.vms.namespace, name)
-        self.owners |= {interface.mac: whose for interface in interfaces if interface.mac}
+        owner = ("VirtualMachine", self.vms.namespace, name)
+        self.owners |= {interface.mac: owner for interface in interfaces if interface.mac}
 
     def _run(self, name: str, kind: str) -> None:
-        """Let the VMI run; where its spec has no address, CNI makes one up, and its status has."""
+        """Run the VMI. If its spec has no address, CNI picks one, and its status shows it."""
         vmi = self.vms.kubevirt.handler.run(self.vms, name)
         macs = {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
         self.natted = macs.get("default", self.natted)
@@ -87,5 +87,5 @@ class ClusterInUse:
 
 
 def leave_go_manager(kubectl: Kubectl) -> None:
-    """Apply what the Go manager's manifest does, and what it writes into its Secrets."""
+    """Apply the objects of the Go manager's manifest, and the Secrets that it writes."""
     kubectl("apply", "-f", str(_GO_MANAGER))

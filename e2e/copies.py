@@ -14,7 +14,7 @@ _MAC = "/spec/template/spec/domain/devices/interfaces/{}/macAddress"
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What is copied of a farm's VMs."""
+    """Snapshots, restores and clones of the VMs of a namespace."""
 
     vms: KubeVirtNamespace
 
@@ -25,10 +25,14 @@ class Copies:
         def ready(snapshot: dict[str, Any]) -> bool:
             return bool(snapshot.get("status", {}).get("readyToUse"))
 
+        def released(machine: dict[str, Any]) -> bool:
+            return not machine.get("status", {}).get("snapshotInProgress")
+
         self.vms.wait("vmsnapshot", name, ready, f"{name} ready to use")
+        self.vms.wait("vm", vm, released, f"{vm} free of the snapshot {name}")  # or it cannot stop
 
     def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
-        """Begin a VirtualMachineRestore, with patches that clear the first so many addresses."""
+        """Begin a VirtualMachineRestore, with patches that clear the first addresses."""
         patches = [
             json.dumps({"op": "replace", "path": _MAC.format(number), "value": ""})
             for number in range(without_macs_of)

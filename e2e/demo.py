@@ -1,6 +1,6 @@
 """`make demo`: watch the pool at work, on a real control plane.
 
-Every line after a `$` is run as it stands there, and what it printed follows.
+The demo runs every line after a `$` exactly as it is written, and prints its output below it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from testbed.readiness import NotReady, eventually
 from testbed.release import start
 
 STATE = Path(__file__).parents[1] / ".cluster"
-# Q of the protocol, 60 s by default: nobody likes to watch a minute pass.
+# Q of the protocol. The default is 60 s, too long to watch.
 QUIET_S = 5.0
 
 _NETWORKS = r"""\
@@ -130,7 +130,7 @@ def _pool_address(terminal: Terminal) -> None:
     terminal.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
     terminal.wait_bound("samplepod")
     terminal.run("kubectl get macallocations")
-    tell("   One in state Stock is nobody's yet: it is kept ready for the next pod.")
+    tell("   One in state Stock has no owner yet: it is kept ready for the next pod.")
 
 
 def _several_interfaces(terminal: Terminal) -> None:
@@ -172,8 +172,8 @@ def _declared_address(terminal: Terminal) -> None:
 
 def _release(terminal: Terminal) -> None:
     title(
-        "Release: an address goes when its pod has gone and nobody can still be getting it",
-        f"It stays for {QUIET_S:g} s (60 s on a cluster) after it was last written: so long an"
+        "Release: an address is freed when its pod is gone and no request can still grant it",
+        f"It stays for {QUIET_S:g} s (60 s on a cluster) after it was last written, because an"
         " answer that grants it may still be under way. A pod that lived longer frees its"
         " addresses at once.",
     )
@@ -216,7 +216,7 @@ To type the README's examples yourself, begin with an empty namespace:
   kubectl delete namespace shop; kubectl delete -f docs/examples/declared.yaml --ignore-not-found
 
 The logs are in {cluster.state}. `make demo` shows it again (it deletes namespace shop first, and
-starts our programs anew, also after you have deleted the release); `make cluster-down` ends and
+starts our programs again, also after you have deleted the release); `make cluster-down` ends and
 removes everything."""
     )
 

@@ -1,4 +1,4 @@
-"""The demo's virtual machine. KubeVirt's CRDs are real, and none of its programs runs."""
+"""The demo's virtual machine. KubeVirt's CRDs are real, but none of its programs runs."""
 
 from e2e.terminal import Terminal, title
 from e2e.vms import addresses
@@ -11,17 +11,17 @@ _SHOW = f"""kubectl get vm web -n shop \\
 
 
 def show_vm(terminal: Terminal) -> None:
-    """Show a VM's addresses where KubeVirt's CRDs are at hand; say so where they are not."""
-    if not crds.at_hand():
+    """Show a VM's addresses if KubeVirt's CRDs are built; otherwise say that they are not."""
+    if not crds.are_built():
         title(
-            "A virtual machine: not shown, because KubeVirt's CRDs are not at hand",
+            "A virtual machine: not shown, because KubeVirt's CRDs are not built yet",
             "`make kubevirt-crds` builds them (Go, 3 minutes, once); then `make demo` shows one.",
         )
         return
     title(
-        "A virtual machine: its addresses stand in its own spec",
-        "KubeVirt may arrive after the pool: here come its own CRDs of VMs and VMIs. None of its"
-        " programs runs, so nothing boots.",
+        "A virtual machine: its addresses are in its own spec",
+        "KubeVirt may be installed after the pool. The demo applies its CRDs of VMs and VMIs. None"
+        " of its programs runs, so nothing boots.",
     )
     crds.apply_machine_crds(terminal.cluster.kubectl)
     terminal.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
@@ -41,13 +41,13 @@ def show_vm(terminal: Terminal) -> None:
 
 def _copy(terminal: Terminal) -> None:
     mac = addresses(terminal.cluster.kubectl.client.read("vm", "web", "shop"))["front"]
-    title("A second VM that asks for the first one's address, while that exists")
+    title("A second VM that asks for the first one's address, while the first one exists")
     edit = f's/name: web,/name: web-copy,/; s/bridge: {{}}/&, macAddress: "{mac}"/'
     terminal.refused(
         f"sed '{edit}' {_VM} \\\n      | kubectl apply -f -",
         "belongs to VirtualMachine shop/web (interface front)",
     )
-    title("Deleted, it gives its addresses back")
+    title("A deleted VM gives its addresses back")
     selector = "--field-selector spec.owner.name=web"
     terminal.run("kubectl delete vm web -n shop")
     terminal.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")

@@ -18,7 +18,7 @@ from e2e.pods import manifest
 
 @dataclass(slots=True)
 class Crowd:
-    """So many clients; `pods` and `refusals` are what became of their creates."""
+    """`count` clients that create pods; `pods` and `refusals` are the results of their requests."""
 
     kubeconfig: Path
     clients: int
@@ -95,6 +95,6 @@ class Crowd:
 
 
 def _raise_what_ended(clients: list[Future[None]]) -> None:
-    """A client that something unforeseen has ended fails the test: it asked no more."""
+    """Fail the test if a client ended with an unexpected error: it sent no more requests."""
     for running in clients:
         running.result()

@@ -12,6 +12,15 @@ from testbed.readiness import READY_S
 T = TypeVar("T")
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
+OWNER = {  # of allocations that no program judges
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "namespace": "shop",
+    "name": "samplepod",
+    "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
+    "interface": "net1",
+    "network": "shop/ovs-conf",
+}
 OPT_IN = "mutatepods.kubemacpool.io=allocate"
 OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
@@ -30,16 +39,21 @@ def manifest(name: str, networks: object = None, **metadata: object) -> str:
     )
 
 
-def declaration(mac: str, **spec: object) -> str:
-    """Return a MacAllocation that declares an address."""
+def allocation(mac: str, name: str = "", /, **spec: object) -> str:
+    """Return a MacAllocation; without a `spec`, it declares the address."""
     return json.dumps(
         {
             "apiVersion": "kubemacpool.io/v1beta1",
             "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
+            "metadata": {"name": name or name_of(mac)},
             "spec": {"mac": mac, **spec},
         }
     )
+
+
+def as_user(client: Client, user: str, group: str = "") -> Client:
+    """Return a client that impersonates another user."""
+    return Client(client.connection.as_user(user, group))
 
 
 def as_text(networks: object) -> str:

@@ -1,4 +1,4 @@
-"""Where the demo types: lines after a `$` are run as they stand, and what they print follows."""
+"""The demo's terminal: it runs each line after a `$` as it is written, and prints its output."""
 
 import textwrap
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ _LONGEST = 120  # a table's row stays whole up to here
 
 
 class DemoFailed(Exception):
-    """A line did not do what the demo says it does."""
+    """A line of the demo did not have the result that the demo announces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """Where lines are typed before the audience."""
+    """A terminal that types lines and shows their output."""
 
     cluster: ControlPlane
 
@@ -32,7 +32,7 @@ class Terminal:
             raise DemoFailed(f"this should have been refused, saying {because!r}: {line}")
 
     def wait_bound(self, owner: str, addresses: int = 1) -> None:
-        """Wait until the controller has bound so many addresses to a pod or VM, which is soon."""
+        """Wait until the controller has bound this number of addresses to a pod or VM."""
         bound, what = f"spec.state=Bound,spec.owner.name={owner}", f"{addresses} bound to {owner}"
         client = self.cluster.kubectl.client
         try:
@@ -57,7 +57,7 @@ def tell(text: str) -> None:
 
 
 def title(text: str, *notes: str) -> None:
-    """Head what follows."""
+    """Print a heading and notes."""
     tell(f"\n== {text}")
     for note in notes:
         tell(textwrap.fill(note, _WIDTH, initial_indent="   ", subsequent_indent="   "))

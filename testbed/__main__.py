@@ -25,8 +25,8 @@ _CHECKOUT = Path(__file__).parents[1]
 _DEFAULT_STATE = _CHECKOUT / ".cluster"
 _DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (nodes, pods and Multus
 on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
-KUBECONFIG, never started or ended). Without it: what stands, else kind where a Docker Engine runs,
-else control-plane."""
+KUBECONFIG, never started or ended). If it is not set: the cluster that is running; otherwise kind
+if a Docker Engine runs; otherwise control-plane."""
 _NOT_AT_HAND = 3
 _EXPECTED = (
     NoCluster,

@@ -1,6 +1,6 @@
 """A client of the API server that keeps its connection: an answer costs 3 ms, a kubectl 300 ms.
 
-Tests prepare and observe through it. What users type, they type with `kubectl`.
+Tests prepare and observe through it. They use `kubectl` only for commands that users type.
 """
 
 import functools

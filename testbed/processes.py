@@ -1,7 +1,7 @@
 """Processes that outlive a call, and perhaps us: started, recorded, signalled, ended.
 
-Every process stands in `<state>/processes/<name>.json` with its start time, so that a later command
-can end it, and a re-used process id is never taken for it.
+Every process has a record in `<state>/processes/<name>.json` with its start time. So a later
+command can end it, and never takes another process with the same id for it.
 """
 
 import json
@@ -63,7 +63,7 @@ class Process:
         _record(self.state, self.name).unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Let it stand still (SIGSTOP); the kernel keeps its connections open."""
+        """Pause it (SIGSTOP); the kernel keeps its connections open."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:

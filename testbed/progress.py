@@ -1,4 +1,4 @@
-"""Says on stderr what goes on, so that nobody stares at a silent terminal."""
+"""Reports progress on stderr, so that a long step does not look like a hang."""
 
 import os
 import signal

@@ -107,12 +107,19 @@ def wait_in_force(kubectl: Kubectl) -> None:
     client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
     client.create_namespace(namespace, **{"mutatepods.kubemacpool.io": "allocate"})
     try:
-        client.apply(_DECLARED)
         eventually(lambda: _serves(client, namespace), "pods get addresses")
+    finally:
+        client.delete("namespace", namespace, wait=False)
+    wait_policy(client)
+
+
+def wait_policy(client: Client) -> None:
+    """Wait until the API server asks the policy that protects allocations."""
+    client.apply(_DECLARED)
+    try:
         eventually(lambda: _protects(client), "the policy protects allocations")
     finally:
         client.delete("macallocation", _DECLARED["metadata"]["name"], missing_ok=True)
-        client.delete("namespace", namespace, wait=False)
 
 
 def _serves(client: Client, namespace: str) -> bool:

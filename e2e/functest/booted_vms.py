@@ -1,4 +1,4 @@
-"""A namespace whose VMs boot: guests say on their console what they have, and obey it."""
+"""A namespace whose VMs boot: guests print their addresses on the console, and obey commands."""
 
 import json
 import re
@@ -134,7 +134,7 @@ class BootedVms(VmNamespace):
         NodePods(self.kubectl, self.namespace).freed(macs)
 
     def _guest(self, spec: dict[str, Any], grace_s: int) -> dict[str, Any]:
-        """What makes a machine's spec one of our guest's."""
+        """Return the fields of a VM's spec that boot our guest."""
         source = {"image": self.guest, "imagePullPolicy": "IfNotPresent"}
         boot = {
             "container": source | {"kernelPath": "/boot/vmlinuz", "initrdPath": "/boot/initrd.img"},
@@ -163,7 +163,7 @@ def given(vmi: dict[str, Any]) -> dict[str, str]:
 
 
 def reported(vmi: dict[str, Any]) -> dict[str, str]:
-    """What virt-handler says of a running guest's interfaces."""
+    """Return what virt-handler reports of a running guest's interfaces."""
     return {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
 
 

@@ -1,4 +1,4 @@
-"""The cluster that stands, with the release on it as `make cluster-sync` installs it."""
+"""The running cluster, with the release on it as `make cluster-sync` installs it."""
 
 import os
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _DEFAULT_STATE = Path(__file__).parents[2] / ".cluster"
 
 @pytest.fixture(scope="session")
 def provider() -> Provider:
-    """Whichever KUBEVIRT_PROVIDER names, or stands."""
+    """The cluster that KUBEVIRT_PROVIDER names, otherwise the one that is running."""
     return chosen(Path(os.environ.get(STATE, _DEFAULT_STATE)))
 
 
@@ -52,7 +52,7 @@ def node_pods(kubectl: Kubectl, namespace: str) -> Iterator[NodePods]:
     own = NodePods(kubectl, namespace)
     own.attach("front", "back", "storage")
     yield own
-    release_on_nodes.rolled_out(kubectl)  # whatever the test did to the programs is over
+    release_on_nodes.rolled_out(kubectl)  # a test may have stopped our programs
 
 
 @pytest.fixture(scope="session")

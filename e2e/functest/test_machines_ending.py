@@ -1,4 +1,4 @@
-"""VMs whose guests run while somebody edits or deletes them, and VMIs without a VM."""
+"""VMs that a user edits or deletes while their guests run, and VMIs without a VM."""
 
 import secrets
 
@@ -45,7 +45,7 @@ def test_an_interface_added_while_the_guest_runs_has_its_address_before_its_rest
     assert booted_vms.inside(again) == {"eth0": both["default"], "eth1": both["front"]}
 
 
-def test_an_address_is_nobody_else_s_while_the_deleted_vm_s_guest_still_shuts_down(
+def test_no_other_vm_gets_an_address_while_its_deleted_vm_s_guest_still_shuts_down(
     booted_vms: BootedVms,
 ) -> None:
     mac = booted_vms.create("web", run_strategy="Always", grace_s=LONG_S)["default"]

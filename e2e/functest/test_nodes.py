@@ -35,7 +35,7 @@ def refusal(node_pods: NodePods, mac: str) -> str:
 
 
 def runs_again(node_pods: NodePods) -> bool:
-    """Whether the container was started anew after its node was."""
+    """Return True if the container was started again after its node."""
     pod = node_pods.kubectl.json("get", "pod", "web", "-n", node_pods.namespace)
     restarts: int = pod["status"]["containerStatuses"][0]["restartCount"]
     return restarts > 0 and is_ready(pod)

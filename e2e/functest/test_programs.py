@@ -45,7 +45,7 @@ def create_during(node_pods: NodePods, disturb: Callable[[], object]) -> Crowd:
     return crowd
 
 
-def test_a_rolled_webhook_refuses_nobody(node_pods: NodePods) -> None:
+def test_no_pod_is_refused_while_the_webhook_is_rolled_out(node_pods: NodePods) -> None:
     def roll() -> None:
         node_pods.kubectl("rollout", "restart", WEBHOOK, *INSTALLED)
         node_pods.kubectl("rollout", "status", WEBHOOK, *INSTALLED, "--timeout=110s")
@@ -56,9 +56,9 @@ def test_a_rolled_webhook_refuses_nobody(node_pods: NodePods) -> None:
     assert len(set(crowd.macs())) == len(crowd.pods)
 
 
-def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(node_pods: NodePods) -> None:
+def test_no_pod_is_refused_when_a_webhook_pod_is_deleted_under_load(node_pods: NodePods) -> None:
     pods = node_pods.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
-    # One that still ends since the last rollout serves nobody.
+    # A pod that is still ending since the last rollout serves no requests.
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
     victim = staying[0]["metadata"]["name"]
 

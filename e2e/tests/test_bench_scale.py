@@ -1,4 +1,4 @@
-"""The scale bench runs, and refuses nobody; what the figures are, no test says."""
+"""The scale bench runs and no pod is refused. No test checks its figures."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_nobody_is_refused_while_addresses_are_free(results: dict[str, Any]) -> None:
+def test_no_pod_is_refused_while_addresses_are_free(results: dict[str, Any]) -> None:
     parts = (*results["sizes"], *results["levels"], *results["bursts"])
 
     assert len(parts) == 3 + 4 + 3

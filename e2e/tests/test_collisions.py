@@ -45,13 +45,13 @@ def told(pods: PodNamespace, name: str) -> list[str]:
 
 
 def wait_told(pods: PodNamespace, name: str, times: int = 1) -> list[str]:
-    """Wait until `kubectl describe pod` shows so many collisions; return them."""
+    """Wait until `kubectl describe pod` shows `times` collisions; return them."""
 
-    def so_many(events: Collection[dict[str, Any]]) -> list[str]:
+    def all_of_them(events: Collection[dict[str, Any]]) -> list[str]:
         return messages(events) if len(events) == times else []
 
     what, fields = f"{times} events on {name}", COLLIDING.format(name)
-    return pods.client.until("events", so_many, what, pods.namespace, fields=fields)
+    return pods.client.until("events", all_of_them, what, pods.namespace, fields=fields)
 
 
 def messages(events: Collection[dict[str, Any]]) -> list[str]:

@@ -10,7 +10,7 @@ from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 
 
-def test_a_new_range_is_in_force_without_a_restart_and_unassigns_nobody(
+def test_a_new_range_is_in_force_without_a_restart_and_unassigns_no_address(
     pods: PodNamespace, request: pytest.FixtureRequest
 ) -> None:
     [before] = pods.create("before", [{"name": "a"}])

@@ -29,7 +29,7 @@ MANIFESTS = ("README.md", "docs/usage.md", MACHINES_PAGE, FIRST_VM)  # each show
 def pool() -> Iterator[ControlPlane]:
     """A cluster of the documents' own, as they start and stop what others rely on."""
     if external.chosen():
-        pytest.skip("the documents show a cluster that nobody else uses")
+        pytest.skip("the documents show a cluster that no other test uses")
     with ephemeral() as cluster:
         apply_machine_crds(cluster.kubectl)  # a VM has its addresses without KubeVirt's programs
         with installed(cluster, quiet_s=2):
@@ -53,7 +53,7 @@ def test_every_example_prints_what_the_document_shows(
 
 @pytest.fixture
 def namespace_with_network(release: Installed, kubevirt: KubeVirt) -> Iterator[ControlPlane]:
-    """KubeVirt, and what the page on virtual machines takes for granted: namespace and network."""
+    """KubeVirt, with the namespace and the network that the page on virtual machines assumes."""
     assert release.webhooks
     kubectl, vms = kubevirt.cluster.kubectl, VirtualMachines(kubevirt.cluster.kubectl, "shop")
     kubectl("create", "namespace", "shop")

@@ -1,4 +1,4 @@
-"""What users see while one of our programs, or the API server, is away and comes back."""
+"""Results for users while one of our programs, or the API server, stops and comes back."""
 
 import http.client
 import secrets
@@ -134,26 +134,6 @@ def test_after_its_crd_was_deleted_and_applied_again_no_address_in_use_is_given_
     pods.eventually_owns([*macs, *crowd.macs()])
 
 
-def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_out() -> None:
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        pool.edit(cluster.kubectl, RANGE_START="nonsense")
-        controller = start_controller(cluster, "controller-1", *QUIET)
-        controller.wait_ready()
-
-        pool.wait_condition(
-            cluster.kubectl,
-            "Ready",
-            lambda condition: condition.get("reason") == "InvalidRange",
-            "the reason",
-        )
-        webhook = start_webhook(cluster)
-        address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
-        eventually(lambda: "has no range" in _try_readyz(address), "the webhook saying why")
-        pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:00")
-        webhook.wait_ready()
-
-
 @pytest.mark.parametrize("how", ["background", "foreground"])
 def test_a_namespace_deleted_whole_frees_all_its_addresses(
     spaces: tuple[PodNamespace, PodNamespace], how: str
@@ -200,11 +180,3 @@ def _readyz(address: str) -> str:
         return connection.getresponse().read().decode()
     finally:
         connection.close()
-
-
-def _try_readyz(address: str) -> str:
-    """Return what it says, nothing while it has no certificate yet."""
-    try:
-        return _readyz(address)
-    except OSError:
-        return ""

@@ -41,7 +41,7 @@ def vms(audited_cluster: ControlPlane, programs: Installed) -> Iterator[VmNamesp
     assert all(program.process.alive for program in (programs.controller, *programs.webhooks))
 
 
-def test_without_kubevirt_pods_are_served_and_nobody_complains(
+def test_without_kubevirt_pods_are_served_and_no_program_complains(
     audited_cluster: ControlPlane, programs: Installed, vms: VmNamespace
 ) -> None:
     before = _complaints(programs)

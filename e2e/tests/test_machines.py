@@ -1,4 +1,4 @@
-"""What a user of virtual machines sees, with KubeVirt's own virt-controller and virt-api."""
+"""Addresses of virtual machines, with KubeVirt's own virt-controller and virt-api."""
 
 import json
 import re
@@ -143,14 +143,14 @@ def test_an_address_that_another_vm_has_is_refused_with_holder_and_remedy(
 
 
 def test_duplicates_within_a_vm_are_refused(vms: KubeVirtNamespace) -> None:
-    one = "0a:00:00:00:09:02"
+    mac = "0a:00:00:00:09:02"
 
-    twice = vms.refuses("web", Interface("a", "lan", one), Interface("b", "lan", one.upper()))
+    twice = vms.refuses("web", Interface("a", "lan", mac), Interface("b", "lan", mac.upper()))
     named = vms.refuses("web", Interface("a", "lan"), Interface("a", "lan"))
 
-    assert f"{one} stands twice" in twice
+    assert f"{mac} stands twice" in twice
     assert "give each interface a name of its own" in named
-    assert vms.pods.allocation(one) is None
+    assert vms.pods.allocation(mac) is None
 
 
 def test_an_update_that_is_refused_later_leaks_nothing_and_takes_nothing(

@@ -1,6 +1,6 @@
-"""A cluster full of machines and pods, where the Go manager ran until now, is taken over.
+"""A cluster full of VMs and pods moves from the Go manager to kubemacpool.
 
-The commands are those of docs/moving-from-the-go-manager.md, as they stand there.
+The test runs the commands of docs/moving-from-the-go-manager.md as they are written there.
 """
 
 import http
@@ -36,7 +36,7 @@ QUIET_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What was before, what the guide's commands said, and the pods that came at that moment."""
+    """The cluster before the move, the output of the guide's commands, and pods of that time."""
 
     before: ClusterInUse
     vm_specs: dict[str, Any]  # spec and annotations of each VM, as they were before
@@ -112,7 +112,7 @@ def test_none_is_given_out_before_all_that_are_in_use_are_known(
     assert not {*move.newcomers.macs()} & move.before.owners.keys()
 
 
-def test_a_duplicate_is_reported_and_nobody_s_address_is_changed(move: Move) -> None:
+def test_a_duplicate_is_reported_and_no_address_is_changed(move: Move) -> None:
     before = move.before
 
     assert {name for name in TWINS if f"VirtualMachine old/{name}" in move.duplicates} == {*TWINS}
@@ -227,7 +227,7 @@ def _follow(cluster: ControlPlane, folder: Path, step: str) -> str:
 
 
 def _written(before: ClusterInUse) -> dict[str, Any]:
-    """What people wrote into the VMs, and what stands in their annotations."""
+    """Return the specs and the annotations of the VMs, as users wrote them."""
     listed = json.loads(before.vms("get", "vm", "-o", "json"))["items"]
     return {
         vm["metadata"]["name"]: (vm["spec"], vm["metadata"].get("annotations")) for vm in listed

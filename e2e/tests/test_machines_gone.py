@@ -7,7 +7,7 @@ from testbed.kubevirt.virtualmachines import asked_for
 
 
 @pytest.mark.parametrize("how", ["background", "foreground"])
-def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_more(
+def test_a_namespace_deleted_whole_frees_an_address_when_no_guest_can_use_it_any_more(
     vms: KubeVirtNamespace, how: str
 ) -> None:
     idle, busy = vms.create("idle"), vms.create("busy")

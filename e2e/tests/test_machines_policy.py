@@ -1,4 +1,4 @@
-"""Two machines and one address: refused or shared, told, and survived by whoever stays."""
+"""Two VMs with one address: refused or shared, reported, and kept by the VM that stays."""
 
 from collections.abc import Iterator
 

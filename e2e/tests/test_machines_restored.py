@@ -50,7 +50,7 @@ def test_a_restore_in_place_brings_the_addresses_back(
     vms.pods.eventually_owns(list(web.values()))
 
 
-def test_a_restore_in_place_is_refused_what_somebody_else_has_until_he_is_gone(
+def test_a_restore_in_place_waits_until_another_vm_with_its_address_is_gone(
     vms: KubeVirtNamespace, copies: Copies, web: dict[str, str]
 ) -> None:
     vms.edit("web", [NAT.device, _lan(OURS + "02").device])
@@ -156,7 +156,7 @@ def test_kubevirt_itself_refuses_a_clone_s_address_that_is_written_with_colons(
     assert vms.pods.allocation(OURS + "05") is None
 
 
-def test_a_clone_that_asks_for_what_somebody_has_is_refused_as_its_restore_says(
+def test_a_clone_that_asks_for_an_address_in_use_is_refused_and_its_restore_says_so(
     vms: KubeVirtNamespace, copies: Copies, web: dict[str, str]
 ) -> None:
     copies.clone("twin", "web", "copy", {"lan": web["lan"].replace(":", "-")})

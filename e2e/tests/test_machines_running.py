@@ -1,4 +1,4 @@
-"""What happens to the addresses of machines that run: plugged, unplugged, migrated, bare."""
+"""Addresses of running VMs: interfaces plugged and unplugged, migrations, VMIs without a VM."""
 
 from typing import Any
 

@@ -67,6 +67,6 @@ def test_the_alerts_are_those_of_the_guide_and_ask_for_metrics_that_it_names() -
 
 def test_what_needs_no_operator_can_be_applied(release: Installed, kubectl: Kubectl) -> None:
     assert release.webhooks
-    for (kind, _), one in MONITORING.items():
+    for (kind, _), document in MONITORING.items():
         if kind not in OPERATORS:
-            kubectl.client.create(one, dry_run=True)
+            kubectl.client.create(document, dry_run=True)

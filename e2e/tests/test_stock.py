@@ -13,7 +13,7 @@ from testbed.kubectl import Kubectl
 from testbed.programs import start_controller, start_webhook
 from testbed.release import Installed, installed
 
-QUIET_S = 3.0  # V is 15 s, and what nobody came for goes after 21 s
+QUIET_S = 3.0  # V is 15 s: an unused address goes after 21 s
 QUIET = ("--quiet-s", f"{QUIET_S:g}")
 GOES_S = 90.0  # on a busy machine
 NET = [{"name": "a"}]
@@ -79,7 +79,7 @@ def test_the_next_pod_gets_what_was_created_ahead(pods: PodNamespace) -> None:
     pods.freed(element["mac"])
 
 
-def test_it_is_nobody_s_until_then_and_goes_when_nobody_comes(pods: PodNamespace) -> None:
+def test_it_has_no_owner_until_then_and_goes_when_no_pod_comes(pods: PodNamespace) -> None:
     [mac] = stock(pods.kubectl)
 
     said = refusal(lambda: pods.client.delete("mac", name_of(mac)))
@@ -137,7 +137,7 @@ def test_a_webhook_that_stops_leaves_no_stock_and_one_that_is_killed_for_minutes
     without_stock(pods.kubectl, "the controller collecting it")
 
 
-def test_a_webhook_that_was_paused_gives_out_nothing_that_went_meanwhile(
+def test_a_webhook_that_was_paused_gives_out_no_address_that_went_in_the_pause(
     pods: PodNamespace, programs: Installed
 ) -> None:
     [ready] = stock(pods.kubectl)

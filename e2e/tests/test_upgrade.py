@@ -12,7 +12,7 @@ import pytest
 
 from e2e import pool
 from e2e.load import Crowd
-from e2e.pods import OPTED_IN, PodNamespace, declaration
+from e2e.pods import OPTED_IN, PodNamespace, allocation
 from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client
 from testbed.controlplane import ControlPlane
@@ -43,7 +43,7 @@ def their_copy(release: Path, folder: Path) -> str:
 
 
 def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
-    """What users have that an upgrade must leave as it is."""
+    """Return the objects of users that an upgrade must leave as they are."""
     client = kubectl.client
     allocations = client.list("macallocations")
     webhooks = client.read(*MUTATOR)["webhooks"]
@@ -51,7 +51,7 @@ def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
         "allocations": {
             allocation["metadata"]["uid"]: allocation["spec"]
             for allocation in allocations
-            if allocation["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
+            if allocation["spec"]["state"] != "Stock"  # without an owner, gone with its webhook
         },
         "reserved": client.read("macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
@@ -110,7 +110,7 @@ def in_use(cluster: ControlPlane, file: str, way: list[str]) -> PodNamespace:
     client.create_namespace(namespace, **OPTED_IN, team="network")
     client.patch("macpool", "default", {"spec": {"reserved": [RESERVED]}})
     for mac in (DECLARED, CLAIMED):
-        client.create(declaration(mac))
+        client.create(allocation(mac))
     pods = PodNamespace(kubectl, namespace)
     [element] = eventually(lambda: served(pods, "samplepod"), "a pod with an address")
     pods.bound(element["mac"], "samplepod")
@@ -129,7 +129,7 @@ def served(pods: PodNamespace, name: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change by hand of something that stands in the manifest."""
+    """An administrator changed a field of the manifest by hand."""
 
     what: tuple[str, ...]
     path: str  # a JSON pointer

@@ -68,7 +68,7 @@ class KindCluster:
         return not self.kubectl.run("get", "--raw", "/readyz").returncode
 
     def load(self, *images: str) -> None:
-        """Give every node those images of the engine that it lacks."""
+        """Load the images that a node lacks from the engine into each node."""
         held = [self._images(node) for node in self.nodes]
         missing = [
             image
@@ -111,7 +111,7 @@ class KindCluster:
         docker("kill", node)
 
     def start_nodes(self, *nodes: str) -> None:
-        """Start nodes that were stopped; the ways between nodes' pods are laid anew.
+        """Start nodes that were stopped, and set the routes between their pods again.
 
         Returns when the API server has heard of each since, instead of what it was before.
         """
@@ -153,7 +153,7 @@ def _has(names: Sequence[str], image: str) -> bool:
 
 
 def name_of(state: Path) -> str:
-    """What the cluster is called whose commands name the folder `state`."""
+    """Return the name of the cluster that belongs to the folder `state`."""
     return f"kubemacpool-{hashlib.sha256(str(state.absolute()).encode()).hexdigest()[:6]}"
 
 

@@ -1,6 +1,6 @@
-"""Stands in for virt-handler, one explicit call at a time.
+"""A stand-in for virt-handler: tests call each of its steps.
 
-A stand-in: no machine boots. It writes the status of VirtualMachineInstances as virt-handler does,
+No VM boots. It writes the status of VirtualMachineInstances as virt-handler does,
 under its service account, and nothing else; the pods around them are the `kubelet`'s.
 """
 

@@ -1,4 +1,4 @@
-"""What virt-handler reports of a running guest's interfaces (KubeVirt's pkg/network/setup)."""
+"""A running guest's interfaces, as virt-handler reports them (KubeVirt's pkg/network/setup)."""
 
 import json
 from typing import Any

@@ -18,9 +18,9 @@ from testbed.readiness import READY_S, eventually
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
-# There is no image of virt-launcher, so no node shall ask anybody for one.
+# There is no image of virt-launcher, so no node shall pull one.
 _CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
-# What virt-operator writes; its programs do nothing before its phase is Deployed.
+# The object that virt-operator writes. KubeVirt's programs wait until its phase is Deployed.
 _DEPLOYED = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "KubeVirt",

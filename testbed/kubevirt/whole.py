@@ -77,8 +77,8 @@ def is_there(kubectl: Kubectl) -> bool:
     return bool(found(kubectl))
 
 
-def stands(kubectl: Kubectl, patience: str = "0s") -> bool:
-    """Whether KubeVirt is there and says that it is available."""
+def is_available(kubectl: Kubectl, patience: str = "0s") -> bool:
+    """Return True if KubeVirt is installed and reports that it is available."""
     wait = ("wait", "kubevirt/kubevirt", "--for=condition=Available", f"--timeout={patience}")
     return not kubectl.run(*wait, *_THERE).returncode
 
@@ -93,7 +93,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
 
     def available() -> bool:
         progress.tick(_phase(kubectl))
-        return stands(kubectl, "5s")
+        return is_available(kubectl, "5s")
 
     eventually(available, "KubeVirt available", START_S)
     await_collector(kubectl)
