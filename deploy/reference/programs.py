@@ -5,7 +5,7 @@ import functools
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from controller.options import read_options
 from webhook.__main__ import read_arguments
 
 PROJECT = Path(__file__).parents[2]
-_PARSERS = {
+_PARSERS: Mapping[str, Callable[[], object]] = {
     "webhook": lambda: read_arguments(["--help"]),
     "controller": lambda: read_options(["--help"], {}),
 }
