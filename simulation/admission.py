@@ -155,6 +155,12 @@ class Admission:
         self.step()
         return stored
 
+    def stored(self, request: Request) -> Carrier:
+        """The API server stores what was allowed, and returns it."""
+        stored = self.store(request)
+        assert stored is not None, request.verdict
+        return stored
+
     def _note_stock(self, request: Request, verdict: Allowed) -> None:
         """What came from stock has nobody's name on record: for the laws."""
         review = request.review
@@ -225,11 +231,11 @@ class Admission:
 
     def pod(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
         """A pod is created, and nothing comes between."""
-        return self._done(self.ask(name, *macs, replica=replica))
+        return self.stored(self.answer(self.ask(name, *macs, replica=replica)))
 
     def machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
         """A VM is created, and nothing comes between."""
-        return self._done(self.ask_machine(name, *macs, replica=replica))
+        return self.stored(self.answer(self.ask_machine(name, *macs, replica=replica)))
 
     def start(self, vm: Carrier) -> Carrier:
         """KubeVirt starts a VM as it is; its VMI is returned."""
@@ -246,12 +252,7 @@ class Admission:
         self.kubevirt.look(INSTANCE, key)
         request = self.ask_launcher(key)
         assert request is not None
-        return self._done(request)
-
-    def _done(self, request: Request) -> Carrier:
-        stored = self.store(self.answer(request))
-        assert stored is not None, request.verdict
-        return stored
+        return self.stored(self.answer(request))
 
     def bypass(self, name: str, mac: MacAddress, namespace: str = "other") -> Carrier:
         """A pod appears with an address of its own where no webhook looks, or did not just then."""
