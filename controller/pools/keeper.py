@@ -41,7 +41,7 @@ class _ConfigMap(msgspec.Struct):
 
 @dataclass(slots=True)
 class PoolKeeper:
-    """`adopted` says whether every address in use has an allocation, None: as before."""
+    """`adopted` returns True if every address in use has an allocation, None: as before."""
 
     api: Api
     namespace: str
@@ -57,7 +57,7 @@ class PoolKeeper:
         return self.seen.pool if self.seen else None
 
     async def configure(self) -> None:
-        """Bring into force what the ConfigMap says, and say what cannot be.
+        """Bring the ConfigMap into force, and report its faults.
 
         Raises ApiError, Unreachable.
         """
@@ -65,7 +65,7 @@ class PoolKeeper:
         wanted = configuration.wanted(config.data if config else None, await self._read())
         before, self.seen = self.seen, await self._apply(wanted)
         if before is None or before.pool.ranges != self.seen.pool.ranges:
-            _log.info("in force is pool %s", self.seen.pool)
+            _log.info("pool in force: %s", self.seen.pool)
         self._problems = wanted.problems
         await self.report()
         self._announced.intersection_update(wanted.problems)
@@ -76,7 +76,7 @@ class PoolKeeper:
                 self._announced.add(problem)
 
     async def report(self) -> None:
-        """Write the status where it has changed. Raises ApiError, Unreachable."""
+        """Write the status if it has changed. Raises ApiError, Unreachable."""
         if self.seen is None:
             return
         status = configuration.status_of(
@@ -109,7 +109,7 @@ class PoolKeeper:
             raise
 
     async def _apply(self, wanted: Wanted) -> SeenPool:
-        """Write these and nothing else: `spec.reserved` belongs to whoever wrote it."""
+        """Write these fields only: `spec.reserved` belongs to the user."""
         ranges = [{"start": block.start, "end": block.end} for block in wanted.ranges]
         body = {
             "apiVersion": API_VERSION,

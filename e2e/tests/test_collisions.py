@@ -80,7 +80,8 @@ def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
     [mine] = wait_told(pods, "mine")
     [theirs] = wait_told(elsewhere, "theirs")
-    assert mine.startswith(f"{mac} of interface net1 is in use by Pod {elsewhere.namespace}/theirs")
+    place = f"{elsewhere.namespace}/theirs"
+    assert mine.startswith(f"{mac} of interface net1 is also in use by Pod {place}")
     assert f"Pod {pods.namespace}/mine" in theirs
     assert scrape()["kubevirt_kmp_duplicate_macs"] >= 1
     elsewhere.delete("theirs")
