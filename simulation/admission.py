@@ -19,7 +19,7 @@ from simulation.kubevirt import Key, KubeVirt, vm_with
 from simulation.laws import UNSEEN, Laws
 from simulation.programs import Request, networks
 from simulation.steering import DOING, Calls, Parked
-from webhook.admission import Allowed, MachineReview, PodReview, Review
+from webhook.admission import Allowed, PodReview, Review, VmReview
 from webhook.tests.reviews import as_stored
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class Admission:
         """A create of a VM (name None: generated) with an interface for each of `macs`."""
         nics = [Nic(f"net-{n}", mac) for n, mac in enumerate(macs or (None,))]
         spec = _spec(machine("", *nics))
-        return self._ask(MachineReview(*self._asking(MACHINE, name), spec), replica)
+        return self._ask(VmReview(*self._asking(MACHINE, name), spec), replica)
 
     def ask_machine_update(self, vm: Carrier, nics: Sequence[Nic], replica: int = 0) -> Request:
         """An update of `vm` that leaves it with these interfaces."""
         old = self.cluster.manifest(MACHINE, vm.namespace, vm.name)
-        review = MachineReview(
+        review = VmReview(
             *self._asking(MACHINE, vm.name), _spec(vm_with(old, [*nics])), vm.uid, _spec(old)
         )
         return self._ask(review, replica)
@@ -148,7 +148,7 @@ class Admission:
             return None
         request.is_over = True
         self._note_stock(request, verdict)
-        if isinstance(review, MachineReview):
+        if isinstance(review, VmReview):
             stored = self._store_machine(review, verdict)
         else:
             stored = self._store_pod(review, verdict)
@@ -202,7 +202,7 @@ class Admission:
         self.laws.stored(now, pod)
         return now
 
-    def _store_machine(self, review: MachineReview, verdict: Allowed) -> Carrier | None:
+    def _store_machine(self, review: VmReview, verdict: Allowed) -> Carrier | None:
         name = review.owner.name
         if name is None:
             name = self.cluster.generated("vm-")

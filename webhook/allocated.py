@@ -26,17 +26,17 @@ _COARSE_S = 1.0
 STEP = 1000
 
 
-class TakenView(Protocol):
+class AllocatedView(Protocol):
     """What the claims need to know of it."""
 
     @property
     def known(self) -> Addresses:
         """Taken, as far as the watch has come."""
 
-    async def fresh(self) -> Addresses:
+    async def list_again(self) -> Addresses:
         """Taken, by a list made after the call."""
 
-    def is_quiet(self, stored: Stored) -> bool:
+    def is_unchanged(self, stored: Stored) -> bool:
         """Whether it has not changed for Q, as far as is known here."""
 
 
@@ -125,7 +125,7 @@ class AllocatedNames:
         self.known.drop(item.mac)
         self._versions.pop(item.mac, None)
 
-    def is_quiet(self, stored: Stored) -> bool:
+    def is_unchanged(self, stored: Stored) -> bool:
         """Whether it has not changed for Q since this state of it was first seen here.
 
         Versions of one API server can be compared (KEP-5504), so one list of times serves all.
@@ -138,7 +138,7 @@ class AllocatedNames:
         at_s, newest = self._newest[0]
         return at_s <= before_s and known <= newest
 
-    async def fresh(self) -> Addresses:
+    async def list_again(self) -> Addresses:
         """List now; who comes while a list is under way shares the next one, not that one."""
         return await self._listed(None)
 

@@ -29,7 +29,7 @@ class WatchedPools:
         """
         return CollisionPolicy.REJECT if self._default is None else self._default.policy
 
-    def lacks(self) -> list[str]:
+    def not_ready_because(self) -> list[str]:
         """Say what is missing before an address may be given out."""
         if self._default is None:
             return ["there is no MacPool default yet: the controller writes it from the ConfigMap"]
@@ -55,4 +55,4 @@ class WatchedPools:
 
     def _keep(self, default: SeenPool | None) -> None:
         self._default = default
-        self._in_force = only(None if default is None or self.lacks() else default.pool)
+        self._in_force = only(None if default is None or self.not_ready_because() else default.pool)

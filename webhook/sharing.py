@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.objects import Objects
     from webhook.admission import Want
-    from webhook.allocated import TakenView
+    from webhook.allocated import AllocatedView
 
 _REMEDY = "choose another address, or leave out the mac and get one from the pool"
 
@@ -36,7 +36,7 @@ class Holders:
     """Shares or refuses; `policy` returns the collision policy that is in force now."""
 
     objects: Objects
-    taken: TakenView
+    allocated: AllocatedView
     policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
     async def share_or_refuse(
@@ -57,7 +57,7 @@ class Holders:
             raise MacTaken(await self._why(allocation, want))
         if await self._is_gone(owner, found.mac):
             raise MacTaken(_released(where, owner))
-        if not allocation.shared and not self.taken.is_quiet(found):
+        if not allocation.shared and not self.allocated.is_unchanged(found):
             raise MacTaken(
                 f"{where}, which {owner} has: it can be shared when nothing has changed about it"
                 f" for a minute: retry in a minute"

@@ -14,7 +14,7 @@ from crds.mac import MacRange
 from crds.pool import Pool
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import V_S
+from simulation.replica import STOCK_LIFETIME_S
 
 if TYPE_CHECKING:
     from crds.allocation import Stored
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Snapshot = tuple[dict[MacAddress, Stored], int]
 
-KEPT_S = V_S + 120  # so long the controller keeps what was created ahead
+KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
 
 
 def test_what_was_created_ahead_is_handed_out_without_a_call(sim: Simulation) -> None:
@@ -57,7 +57,7 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
     sim.calm()
 
-    sim.pass_time(V_S)  # only then the answer comes
+    sim.pass_time(STOCK_LIFETIME_S)  # only then the answer comes
     sim.go_on(sim.replicas[0])
 
     assert not sim.replicas[0].ready()
@@ -66,7 +66,7 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
 
 @pytest.mark.parametrize(
     ("passes_s", "boottime_behind_s", "wall_ahead_s"),
-    [(V_S, 0, -V_S), (V_S, V_S, 0), (0, 0, V_S), (0, 0, -1)],
+    [(STOCK_LIFETIME_S, 0, -STOCK_LIFETIME_S), (STOCK_LIFETIME_S, STOCK_LIFETIME_S, 0), (0, 0, STOCK_LIFETIME_S), (0, 0, -1)],
     ids=["the wall's set back", "the other stood still", "the wall's set ahead", "back a second"],
 )
 def test_nothing_is_handed_out_while_two_clocks_disagree(
@@ -148,7 +148,7 @@ def test_an_answer_that_is_lost_leaves_an_address_to_nobody_until_it_expires(
     sim.fail(sim.next("webhook-0", "create"), after=True)
 
     sim.calm()
-    assert len(sim.replicas[0].shelf) == 0
+    assert len(sim.replicas[0].entries) == 0
     assert sim.answer(sim.ask("web-1", FIRST)).is_denied
     assert sim.pod("web-0").carries(SECOND)
     sim.pass_time(KEPT_S)
@@ -176,7 +176,7 @@ def test_of_two_replicas_that_create_one_address_ahead_one_has_it(sim: Simulatio
     sim.deliver()
 
     assert sim.replicas[1].ready() == {FIRST}
-    assert len(sim.replicas[0].shelf) == 0
+    assert len(sim.replicas[0].entries) == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from crds.allocation import Source, State
 from crds.tests.kubevirt import Nic
 from simulation.lives import ask_for_more, owner, running
 from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD
-from simulation.replica import V_S
+from simulation.replica import STOCK_LIFETIME_S
 
 if TYPE_CHECKING:
     from simulation.programs import Request
@@ -23,7 +23,7 @@ def test_ones_own_stock_is_given_to_who_asks_for_it_by_name(sim: Simulation) -> 
     request = sim.answer(sim.ask("web-0", FIRST))
 
     assert request.is_allowed
-    assert FIRST not in sim.replicas[0].shelf
+    assert FIRST not in sim.replicas[0].entries
     allocation = sim.allocation(FIRST)
     assert allocation is not None
     assert (allocation.state, allocation.source) == (State.PENDING, Source.REQUESTED)
@@ -37,7 +37,7 @@ def test_ones_own_stock_is_given_by_name_even_when_it_is_too_old_to_be_handed_ou
     sim: Simulation,
 ) -> None:
     sim.stocked()
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
 
     request = sim.answer(sim.ask("web-0", FIRST))
 
@@ -79,14 +79,14 @@ def test_who_asks_for_it_by_name_and_loses_it_to_a_writer_is_refused(sim: Simula
     sim.answer(request)
 
     assert "retry in 7 minutes" in _why(request)
-    assert FIRST not in sim.replicas[0].shelf
+    assert FIRST not in sim.replicas[0].entries
     assert sim.pod("web-1").carries(SECOND)
 
 
 def test_who_asks_for_it_by_name_while_it_is_collected_locks_it_anew(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(V_S + 120)
+    sim.pass_time(STOCK_LIFETIME_S + 120)
     sim.settle(FIRST, 3)  # nobody carries it: the delete is on its way
     request = sim.ask("web-0", FIRST)
     sim.answer(request, 2)
@@ -100,7 +100,7 @@ def test_who_asks_for_it_by_name_while_it_is_collected_locks_it_anew(sim: Simula
 def test_who_asks_for_it_by_name_stops_its_collection(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(V_S + 120)
+    sim.pass_time(STOCK_LIFETIME_S + 120)
     sim.settle(FIRST, 3)
     request = sim.answer(sim.ask("web-0", FIRST))
 
@@ -115,7 +115,7 @@ def test_what_another_created_since_ones_own_was_collected_is_not_ones_own(
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps
     sim.calm()
-    sim.pass_time(V_S + 120)
+    sim.pass_time(STOCK_LIFETIME_S + 120)
     sim.calm()
     assert sim.stocked(1) == (FIRST,)
 

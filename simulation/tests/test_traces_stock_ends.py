@@ -8,13 +8,13 @@ import pytest
 
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import V_S
+from simulation.replica import STOCK_LIFETIME_S
 
 if TYPE_CHECKING:
     from simulation.programs import Request
     from simulation.simulation import Simulation
 
-KEPT_S = V_S + 120  # so long the controller keeps what was created ahead
+KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
 
 
 def _handed_out(sim: Simulation) -> Request:
@@ -88,7 +88,7 @@ def test_what_was_handed_out_at_the_last_moment_and_stored_as_late_as_can_be_is_
 ) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(V_S - 1)
+    sim.pass_time(STOCK_LIFETIME_S - 1)
     request = sim.ask("web-0")
     sim.pass_time(59)
     pod = sim.stored(request)
@@ -207,7 +207,7 @@ def test_a_replica_deletes_what_it_cannot_hand_out_any_more(sim: Simulation) -> 
     sim.tidy()
     assert sim.allocation(FIRST) is not None
 
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
     sim.tidy()
 
     assert not sim.cluster.allocated
@@ -227,12 +227,12 @@ def test_what_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_a_delete_that_fails_leaves_it_to_the_controller(sim: Simulation, *, after: bool) -> None:
     sim.stocked()
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
     sim.tidy(most=0)
 
     sim.fail(sim.next("webhook-0", "delete"), after=after)
 
-    assert FIRST not in sim.replicas[0].shelf
+    assert FIRST not in sim.replicas[0].entries
     sim.quiesce()
     assert sim.allocation(FIRST) is None
 
@@ -242,7 +242,7 @@ def test_nobody_deletes_what_a_stranger_was_found_to_carry(sim: Simulation) -> N
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)
     sim.calm()
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
 
     sim.tidy()
 

@@ -56,7 +56,7 @@ class Replica:
             ),
             most=0,
         )
-        self.taken, self.handlers = built.allocated, built.handlers
+        self.allocated, self.handlers = built.allocated, built.handlers
         self.claims, self.dry_claims = built.handlers.claims, built.handlers.dry_claims
         self.watch = cluster.follow_names(built.names, lag=lag)
 

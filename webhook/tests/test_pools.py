@@ -18,7 +18,7 @@ def test_the_default_pool_is_in_force_once_adopted() -> None:
     pools.reset([SeenPool(Pool("other", pool().ranges), ADOPTED), READY])
 
     assert pools.in_force() == only(pool())
-    assert pools.lacks() == []
+    assert pools.not_ready_because() == []
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_nothing_is_given_out_too_early_and_it_says_why(seen: list[SeenPool], sa
     pools.reset(seen)
 
     assert pools.in_force() == Pools()
-    (lack,) = pools.lacks()
+    (lack,) = pools.not_ready_because()
     assert says in lack
 
 

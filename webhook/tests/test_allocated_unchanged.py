@@ -28,21 +28,21 @@ class Watched:
 
     def __init__(self) -> None:
         self.now_s = 1000.0
-        self.taken = AllocatedNames(never, lambda: self.now_s)
-        self.taken.reset([])
+        self.allocated = AllocatedNames(never, lambda: self.now_s)
+        self.allocated.reset([])
 
     def put(self, last: int, version: int) -> None:
-        self.taken.put(Seen(mac(last), version))
+        self.allocated.put(Seen(mac(last), version))
 
     def drop(self, last: int, version: int) -> None:
-        self.taken.drop(Seen(mac(last), version))
+        self.allocated.drop(Seen(mac(last), version))
 
     def reset(self, **versions: int) -> None:
-        self.taken.reset([Seen(mac(int(name[1:])), at) for name, at in versions.items()])
+        self.allocated.reset([Seen(mac(int(name[1:])), at) for name, at in versions.items()])
 
-    def is_quiet(self, last: int, version: int | str, after_s: float = 0.0) -> bool:
+    def is_unchanged(self, last: int, version: int | str, after_s: float = 0.0) -> bool:
         self.now_s += after_s
-        return self.taken.is_quiet(Stored(Allocation(mac=mac(last)), "u-1", str(version)))
+        return self.allocated.is_unchanged(Stored(Allocation(mac=mac(last)), "u-1", str(version)))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ async def test_what_has_not_changed_for_q_is_quiet(*, after_s: float, quiet: boo
     watched = Watched()
     watched.put(1, 7)
 
-    assert watched.is_quiet(1, 7, after_s) is quiet
+    assert watched.is_unchanged(1, 7, after_s) is quiet
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ async def test_a_state_that_was_never_seen_here_is_not_quiet(version: str) -> No
     watched = Watched()
     watched.put(1, 7)
 
-    assert not watched.is_quiet(1, version, 10 * Q)
+    assert not watched.is_unchanged(1, version, 10 * Q)
 
 
 async def test_an_address_that_was_never_seen_here_is_not_quiet() -> None:
     watched = Watched()
     watched.put(1, 7)
 
-    assert not watched.is_quiet(2, 7, 10 * Q)
+    assert not watched.is_unchanged(2, 7, 10 * Q)
 
 
 async def test_a_change_starts_it_anew() -> None:
@@ -79,9 +79,9 @@ async def test_a_change_starts_it_anew() -> None:
     watched.now_s += Q + 1
     watched.put(1, 8)
 
-    assert not watched.is_quiet(1, 7)
-    assert not watched.is_quiet(1, 8, Q - 1)
-    assert watched.is_quiet(1, 8, 2)
+    assert not watched.is_unchanged(1, 7)
+    assert not watched.is_unchanged(1, 8, Q - 1)
+    assert watched.is_unchanged(1, 8, 2)
 
 
 async def test_changes_of_others_do_not_matter() -> None:
@@ -91,8 +91,8 @@ async def test_changes_of_others_do_not_matter() -> None:
         watched.now_s += 1
         watched.put(2, 8 + step)
 
-    assert watched.is_quiet(1, 7)
-    assert not watched.is_quiet(2, 77)
+    assert watched.is_unchanged(1, 7)
+    assert not watched.is_unchanged(2, 77)
 
 
 async def test_what_was_deleted_is_not_quiet_nor_is_its_successor() -> None:
@@ -101,9 +101,9 @@ async def test_what_was_deleted_is_not_quiet_nor_is_its_successor() -> None:
     watched.now_s += Q + 1
     watched.drop(1, 8)
 
-    assert not watched.is_quiet(1, 7)
+    assert not watched.is_unchanged(1, 7)
     watched.put(1, 9)
-    assert not watched.is_quiet(1, 9)
+    assert not watched.is_unchanged(1, 9)
 
 
 async def test_a_new_list_starts_all_anew() -> None:
@@ -112,9 +112,9 @@ async def test_a_new_list_starts_all_anew() -> None:
     watched.now_s += 10 * Q
     watched.reset(n1=7)
 
-    assert not watched.is_quiet(1, 7)
-    assert not watched.is_quiet(1, 7, Q - 1)
-    assert watched.is_quiet(1, 7, 2)
+    assert not watched.is_unchanged(1, 7)
+    assert not watched.is_unchanged(1, 7, Q - 1)
+    assert watched.is_unchanged(1, 7, 2)
 
 
 async def test_after_a_restore_older_versions_are_new_ones() -> None:
@@ -123,9 +123,9 @@ async def test_after_a_restore_older_versions_are_new_ones() -> None:
     watched.now_s += 10 * Q
     watched.reset(n1=7, n2=5)
 
-    assert not watched.is_quiet(1, 7, Q - 1)
-    assert watched.is_quiet(1, 7, 2)
-    assert watched.is_quiet(2, 5)
+    assert not watched.is_unchanged(1, 7, Q - 1)
+    assert watched.is_unchanged(1, 7, 2)
+    assert watched.is_unchanged(2, 5)
 
 
 async def test_no_more_times_are_remembered_than_one_a_second_for_q() -> None:
@@ -134,7 +134,7 @@ async def test_no_more_times_are_remembered_than_one_a_second_for_q() -> None:
         watched.now_s += 0.1
         watched.put(step % 9, step)
 
-    assert len(watched.taken._newest) <= Q + 2
+    assert len(watched.allocated._newest) <= Q + 2
 
 
 _STEPS = st.lists(
@@ -170,12 +170,12 @@ async def test_quiet_is_never_too_soon_and_comes_within_a_second(
                 version = 10 + 3
                 known = {one: (10 + n, 0.0) for n, one in enumerate(known)}
             known = {one: (at, watched.now_s) for one, (at, _) in known.items()}
-            watched.taken.reset([Seen(one, at) for one, (at, _) in known.items()])
+            watched.allocated.reset([Seen(one, at) for one, (at, _) in known.items()])
         for one in range(1, 4):
             at, since_s = known.get(mac(one), (0, watched.now_s))
-            quiet = watched.is_quiet(one, at)
+            quiet = watched.is_unchanged(one, at)
 
             assert not (quiet and watched.now_s - since_s < Q)
             assert quiet or watched.now_s - since_s < Q + 1
-            assert not watched.is_quiet(one, at + 1)
-            assert not watched.is_quiet(one, at - 1)
+            assert not watched.is_unchanged(one, at + 1)
+            assert not watched.is_unchanged(one, at - 1)

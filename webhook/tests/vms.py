@@ -8,9 +8,9 @@ import msgspec
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
 from webhook import review as wire
-from webhook.admission import Allowed, Denied, MachineReview, Want
+from webhook.admission import Allowed, Denied, VmReview, Want
 from webhook.tests.reviews import as_stored, body, mac, patched, request
-from webhook.virtualmachines import MachinePlan, plan
+from webhook.virtualmachines import VmPlan, plan
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier
@@ -78,10 +78,10 @@ def reviewed(
     return request(new, **{**asked, **changes})
 
 
-def made(new: dict[str, Any], old: dict[str, Any] | None = None) -> MachinePlan | Denied:
+def made(new: dict[str, Any], old: dict[str, Any] | None = None) -> VmPlan | Denied:
     """What is planned for it."""
     read = wire.read(body(reviewed(new, old)))
-    assert isinstance(read, MachineReview)
+    assert isinstance(read, VmReview)
     return plan(read)
 
 
@@ -90,16 +90,14 @@ def answered(
 ) -> tuple[dict[str, Any], tuple[Want, ...]]:
     """The VM as it is stored, addresses ...:a0, :a1 given out in turn; and the wants."""
     planned = made(new, old)
-    assert isinstance(planned, MachinePlan), planned
+    assert isinstance(planned, VmPlan), planned
     given = [want.requested or mac(0xA0 + n) for n, want in enumerate(planned.wants)]
-    return as_stored(new, planned.settled(given)), planned.wants
+    return as_stored(new, planned.write_macs(given)), planned.wants
 
 
-def nothing_to_do(planned: MachinePlan | Denied) -> bool:
+def nothing_to_do(planned: VmPlan | Denied) -> bool:
     """Whether the VM is served as it is."""
-    return (
-        isinstance(planned, MachinePlan) and not planned.wants and planned.settled(()) == Allowed()
-    )
+    return isinstance(planned, VmPlan) and not planned.wants and planned.write_macs(()) == Allowed()
 
 
 def refusal(new: dict[str, Any], old: dict[str, Any] | None = None) -> str:
