@@ -11,7 +11,15 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 # Lock files, a licence, a plot, manifests of another project and of an earlier release.
-OTHERS = ("*.txt", "*.mod", "*.sum", "*.svg", "LICENSE", "e2e/go-manager.yaml", "e2e/tests/manifests/*")
+OTHERS = (
+    "*.txt",
+    "*.mod",
+    "*.sum",
+    "*.svg",
+    "LICENSE",
+    "e2e/go-manager.yaml",
+    "e2e/tests/manifests/*",
+)
 THIS = Path(__file__).relative_to(PROJECT).as_posix()
 
 # Regular expression: replacement. An underscore ends a word, as a space does.

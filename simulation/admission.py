@@ -10,7 +10,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner, OwnerReference
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.carriers import OwnerReference
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of

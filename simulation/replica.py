@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import QUIET_S, STOCK_LIVES_Q
 from crds.pools import only
-from crds.tests.fake import seen
+from crds.tests.fake import name_and_version
 from simulation.steering import DOING
 from webhook.replica import Surroundings, build
 from webhook.stock.demand import Demand
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from crds.mac import MacAddress
     from crds.pool import CollisionPolicy, Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
     from crds.tests.fake import FakeCluster
     from kube.tests.steered import SteeredLoop
 
@@ -84,8 +84,8 @@ class Replica:
     ) -> None:
         client = cluster.client(name)
 
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
+        async def relist() -> list[NameAndVersion]:
+            return [name_and_version(stored) for stored in await client.allocations.list()]
 
         self.name, self.pool = name, settings.pool
         self.clock = Clocks(loop)

@@ -15,7 +15,8 @@ from kube.resource import is_name, is_namespace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.allocation import Owner, OwnerReference
+    from crds.allocation import Owner
+    from crds.carriers import OwnerReference
     from crds.mac import MacAddress
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crds.objects import Objects
     from crds.pool import CollisionPolicy
     from crds.pools import Pools
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
     from webhook.claims import AllocationWriter
     from webhook.stock.entries import Instant
 
@@ -41,7 +41,7 @@ class Surroundings:
 
     allocations: AllocationWriter
     objects: Objects
-    names: Callable[[], Awaitable[list[Seen]]]
+    names: Callable[[], Awaitable[list[NameAndVersion]]]
     connection: Callable[[], int]
     pools: Callable[[], Pools]
     policy: Callable[[], CollisionPolicy]
@@ -55,7 +55,7 @@ class Surroundings:
 class Replica:
     """The parts of one webhook process. `names` is the view that the watch of allocations feeds."""
 
-    names: Views[Seen]
+    names: Views[NameAndVersion]
     allocated: AllocatedNames
     entries: StockEntries
     stock: Stock

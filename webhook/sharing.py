@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from crds import lifecycle, names
 from crds.allocation import Allocation, Owner, State, Stored
 from crds.kinds import is_machine
-from crds.objects import UnknownKind, members
+from crds.objects import UnknownKind, read_root
 from crds.pool import CollisionPolicy
 from crds.store import StoreUnavailable
 
@@ -97,7 +97,7 @@ class Holders:
 
     async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
         try:
-            found = await members(self.objects, owner.root, mac)
+            found = await read_root(self.objects, owner.root, mac)
         except UnknownKind:
             return False
         return not any(member.still_holds(mac, owner) for member in found)

@@ -27,10 +27,9 @@ from controller.allocations.decisions import decide
 from controller.allocations.ownership import claimants, existing
 from crds.allocation import QUIET_S, STOCK_KEPT_Q, State
 from crds.kinds import is_machine
-from crds.objects import UnknownKind
-from crds.objects import members as read_members
+from crds.objects import UnknownKind, read_root
 from crds.store import AlreadyAllocated, Changed
-from kube.singleflight import Joined
+from kube.singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,13 +78,13 @@ class Reconciler:
     clock: Clock
     again: Callable[[MacAddress, float], None]  # reconcile it again after these seconds
     quiet_s: float = QUIET_S
-    _live: Joined[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
-    _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
+    _live: SingleFlight[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
+    _everyone: SingleFlight[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self._live = Joined(self._members)
-        self._everyone = Joined(self._list)
+        self._live = SingleFlight(self._members)
+        self._everyone = SingleFlight(self._list)
         self._turns = asyncio.Semaphore(_TURNS)
 
     async def reconcile(self, mac: MacAddress) -> None:
@@ -175,7 +174,7 @@ class Reconciler:
 
     async def _members(self, asked: tuple[Root, MacAddress | None]) -> tuple[Carrier, ...]:
         """Read one root. The addresses of a pod share a read; each address of a VM has its own."""
-        return await read_members(self.objects, *asked)
+        return await read_root(self.objects, *asked)
 
     async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
         """Return all carriers by address."""

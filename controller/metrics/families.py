@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crds.mac import MacAddress
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # The most addresses that have a series of their own. Prometheus keeps each series for hours, and
@@ -32,7 +32,7 @@ class Metrics:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._collisions: Callable[[], Mapping[MacAddress, int]] | None = None
-        self._pool: Callable[[], SeenPool | None] = lambda: None
+        self._pool: Callable[[], PoolSnapshot | None] = lambda: None
         self._ends: Callable[[], Mapping[str, datetime]] = dict
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -41,7 +41,7 @@ class Metrics:
     def lead(
         self,
         collisions: Callable[[], Mapping[MacAddress, int]],
-        pool: Callable[[], SeenPool | None],
+        pool: Callable[[], PoolSnapshot | None],
         ends: Callable[[], Mapping[str, datetime]],
     ) -> None:
         """Serve the metrics of a leader, with these values.
@@ -88,7 +88,7 @@ def _collisions(counts: Mapping[MacAddress, int]) -> Iterator[GaugeMetricFamily]
     )
 
 
-def _pool(seen: SeenPool) -> Iterator[GaugeMetricFamily]:
+def _pool(seen: PoolSnapshot) -> Iterator[GaugeMetricFamily]:
     numbers = {
         "size": ("Addresses that the pool can give out", seen.status.size),
         "allocated": ("Addresses of the pool that are taken", seen.status.allocated),

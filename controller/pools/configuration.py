@@ -16,7 +16,7 @@ from crds.resources import Condition, PoolStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
 
 CONFIG_MAP = "kubemacpool-mac-range-config"
 
@@ -47,7 +47,7 @@ class Wanted:
     problems: tuple[Problem, ...] = ()
 
 
-def wanted(data: Mapping[str, str] | None, seen: SeenPool | None) -> Wanted:
+def wanted(data: Mapping[str, str] | None, seen: PoolSnapshot | None) -> Wanted:
     """Take the valid values of the ConfigMap (None: it is missing), and the others of `seen`."""
     ranges = seen.pool.ranges if seen else ()
     policy = seen.policy if seen else CollisionPolicy.REJECT

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from controller.allocations.caches import AllocationView
     from crds.pool import Pool
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
     from kube.client import Api
     from kube.clock import Clock
 
@@ -48,7 +48,7 @@ class PoolKeeper:
     known: AllocationView
     clock: Clock
     adopted: Callable[[], bool | None]
-    seen: SeenPool | None = None
+    seen: PoolSnapshot | None = None
     _problems: tuple[Problem, ...] = field(default=(), init=False)
     _announced: set[Problem] = field(default_factory=set, init=False)
 
@@ -88,7 +88,7 @@ class PoolKeeper:
         )
         if status == self.seen.status:
             return
-        raw = await self.api.merge(f"{POOLS.one(_DEFAULT)}/status", _json({"status": status}))
+        raw = await self.api.merge(f"{POOLS.named(_DEFAULT)}/status", _json({"status": status}))
         self.seen = POOLS.read(raw)
 
     async def _config(self) -> _ConfigMap | None:
@@ -100,15 +100,15 @@ class PoolKeeper:
             raise
         return msgspec.json.decode(raw, type=_ConfigMap)
 
-    async def _read(self) -> SeenPool | None:
+    async def _read(self) -> PoolSnapshot | None:
         try:
-            return POOLS.read(await self.api.get(POOLS.one(_DEFAULT)))
+            return POOLS.read(await self.api.get(POOLS.named(_DEFAULT)))
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
-    async def _apply(self, wanted: Wanted) -> SeenPool:
+    async def _apply(self, wanted: Wanted) -> PoolSnapshot:
         """Write these fields only: `spec.reserved` belongs to the user."""
         ranges = [{"start": block.start, "end": block.end} for block in wanted.ranges]
         body = {
@@ -117,7 +117,7 @@ class PoolKeeper:
             "metadata": {"name": _DEFAULT},
             "spec": {"ranges": ranges, "collisionPolicy": wanted.policy},
         }
-        return POOLS.read(await self.api.apply(POOLS.one(_DEFAULT), _json(body)))
+        return POOLS.read(await self.api.apply(POOLS.named(_DEFAULT), _json(body)))
 
     async def _event(self, problem: Problem, uid: str) -> None:
         """Warn on the ConfigMap, where `kubectl describe` shows it."""

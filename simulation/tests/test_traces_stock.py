@@ -66,7 +66,12 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
 
 @pytest.mark.parametrize(
     ("passes_s", "boottime_behind_s", "wall_ahead_s"),
-    [(STOCK_LIFETIME_S, 0, -STOCK_LIFETIME_S), (STOCK_LIFETIME_S, STOCK_LIFETIME_S, 0), (0, 0, STOCK_LIFETIME_S), (0, 0, -1)],
+    [
+        (STOCK_LIFETIME_S, 0, -STOCK_LIFETIME_S),
+        (STOCK_LIFETIME_S, STOCK_LIFETIME_S, 0),
+        (0, 0, STOCK_LIFETIME_S),
+        (0, 0, -1),
+    ],
     ids=["the wall's set back", "the other stood still", "the wall's set ahead", "back a second"],
 )
 def test_nothing_is_handed_out_while_two_clocks_disagree(

@@ -11,6 +11,7 @@ from crds.tests.kubevirt import Nic
 from simulation.lives import ask_for_more, owner, running
 from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD
 from simulation.replica import STOCK_LIFETIME_S
+from webhook.admission import Denied
 
 if TYPE_CHECKING:
     from simulation.programs import Request
@@ -212,5 +213,5 @@ def test_a_running_vm_gets_from_stock_what_an_edit_adds(sim: Simulation) -> None
 
 
 def _why(request: Request) -> str:
-    assert request.is_denied
+    assert isinstance(request.verdict, Denied)
     return request.verdict.message

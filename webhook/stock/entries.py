@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
 
 
 class Instant(NamedTuple):
@@ -44,8 +44,8 @@ class _Entry:
 class StockEntries:
     """The allocations that this process created ahead (a View for the Follower), oldest first.
 
-    `connection` returns the number of the watch connection that is open now, 0 for none; `lifetime_s`
-    is V.
+    `connection` returns the number of the watch connection that is open now, 0 for none.
+    `lifetime_s` is STOCK_LIFETIME_S.
     """
 
     def __init__(
@@ -125,10 +125,10 @@ class StockEntries:
                 out.append(entry.stored)
         return out
 
-    def reset(self, _: list[Seen]) -> None:
+    def reset(self, _: list[NameAndVersion]) -> None:
         """See View.reset; a list comes after a cut, and no entry outlives one."""
 
-    def put(self, item: Seen) -> None:
+    def put(self, item: NameAndVersion) -> None:
         """See View.put."""
         entry = self._entries.get(item.mac)
         if entry is None:
@@ -138,7 +138,7 @@ class StockEntries:
         else:  # before that, it may be an earlier allocation of the address
             entry.version = str(item.version)
 
-    def drop(self, item: Seen) -> None:
+    def drop(self, item: NameAndVersion) -> None:
         """See View.drop."""
         self.forget(item.mac)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.pool import Pool
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from crds.store import StoreUnavailable
 from webhook import allocated as module
 from webhook.allocated import Addresses, AllocatedNames
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
 
 
-def seen(address: MacAddress, version: int = 1) -> Seen:
-    return Seen(address, version)
+def seen(address: MacAddress, version: int = 1) -> NameAndVersion:
+    return NameAndVersion(address, version)
 
 
 class Lists:
     """A source of lists that a test ends by hand, one after the other."""
 
     def __init__(self) -> None:
-        self.begun: list[asyncio.Future[list[Seen]]] = []
+        self.begun: list[asyncio.Future[list[NameAndVersion]]] = []
         self.most_at_once = 0
         self._more = asyncio.Event()
 
-    async def __call__(self) -> list[Seen]:
+    async def __call__(self) -> list[NameAndVersion]:
         self.begun.append(asyncio.get_running_loop().create_future())
         self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
         self._more.set()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crds.allocation import QUIET_S, Allocation, Stored
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from webhook.allocated import AllocatedNames
 from webhook.tests.reviews import mac
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Q = QUIET_S
 
 
-async def never() -> list[Seen]:
+async def never() -> list[NameAndVersion]:
     raise AssertionError("nobody asks for a list")
 
 
@@ -32,13 +32,15 @@ class Watched:
         self.allocated.reset([])
 
     def put(self, last: int, version: int) -> None:
-        self.allocated.put(Seen(mac(last), version))
+        self.allocated.put(NameAndVersion(mac(last), version))
 
     def drop(self, last: int, version: int) -> None:
-        self.allocated.drop(Seen(mac(last), version))
+        self.allocated.drop(NameAndVersion(mac(last), version))
 
     def reset(self, **versions: int) -> None:
-        self.allocated.reset([Seen(mac(int(name[1:])), at) for name, at in versions.items()])
+        self.allocated.reset(
+            [NameAndVersion(mac(int(name[1:])), at) for name, at in versions.items()]
+        )
 
     def is_unchanged(self, last: int, version: int | str, after_s: float = 0.0) -> bool:
         self.now_s += after_s
@@ -170,7 +172,7 @@ async def test_quiet_is_never_too_soon_and_comes_within_a_second(
                 version = 10 + 3
                 known = {one: (10 + n, 0.0) for n, one in enumerate(known)}
             known = {one: (at, watched.now_s) for one, (at, _) in known.items()}
-            watched.allocated.reset([Seen(one, at) for one, (at, _) in known.items()])
+            watched.allocated.reset([NameAndVersion(one, at) for one, (at, _) in known.items()])
         for one in range(1, 4):
             at, since_s = known.get(mac(one), (0, watched.now_s))
             quiet = watched.is_unchanged(one, at)

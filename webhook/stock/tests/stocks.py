@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Source, State, Stored
 from crds.pools import only
-from crds.resources import Seen
-from crds.tests.fake import FakeCluster, seen
+from crds.resources import NameAndVersion
+from crds.tests.fake import FakeCluster, name_and_version
 from kube.watch import Views
 from webhook.allocated import AllocatedNames
 from webhook.stock.demand import LITTLE, Demand
@@ -34,9 +34,9 @@ def made(last: int, version: int = 7, uid: str = "") -> Stored:
     return Stored(allocation, uid or f"u-{last}", str(version))
 
 
-def shown(last: int, version: int = 7) -> Seen:
+def shown(last: int, version: int = 7) -> NameAndVersion:
     """The same, as a watch shows it."""
-    return Seen(mac(last), version)
+    return NameAndVersion(mac(last), version)
 
 
 class EntriesScene:
@@ -74,8 +74,8 @@ class Stocking:
         self.pool = of
         client = self.cluster.client("webhook-1")
 
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
+        async def relist() -> list[NameAndVersion]:
+            return [name_and_version(stored) for stored in await client.allocations.list()]
 
         self.allocated = AllocatedNames(relist, lambda: self.now_s)
         self.entries = StockEntries(

@@ -11,7 +11,7 @@ from crds.allocation import Source, State
 from crds.kubevirt import IN_POD_BRIDGE
 from crds.mac import MacRange
 from crds.pool import Pool
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from crds.tests.gates import Fail, Hold
 from kube.tests.steered import SteeredLoop
 from webhook.allocated import STEP
@@ -226,7 +226,7 @@ async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
     scene = Stocking()
     wanted(scene, 16)
     for number in range(1, STEP + 1):
-        scene.allocated.put(Seen(mac(number), 1))
+        scene.allocated.put(NameAndVersion(mac(number), 1))
 
     scene.stock.fill(asyncio.create_task)
 
