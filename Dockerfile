@@ -7,7 +7,7 @@ RUN python3 -m venv --copies /opt/kubemacpool
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/kubemacpool/bin/pip install --no-cache-dir --no-compile --require-hashes -r /tmp/requirements.txt \
  && /opt/kubemacpool/bin/python -m pip uninstall --quiet --yes setuptools pip
-# Compiled here, because nothing can be written where it runs.
+# Compiled here, because the file system is read-only at run time.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kubemacpool/lib
 COPY kube /app/kube
 COPY crds/*.py /app/crds/
@@ -26,7 +26,7 @@ ENV PATH=/opt/kubemacpool/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
 USER 107:107
 CMD ["python", "-m", "webhook"]
-# Last, so that what is above need not be built again for another commit.
+# Last, so that another commit reuses the layers above.
 ARG VERSION=
 ARG REVISION=
 LABEL org.opencontainers.image.title="kubemacpool" \

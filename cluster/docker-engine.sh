@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 state=${KUBEMACPOOL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubemacpool}/docker-engine
 
-# Whether the process in our pid file is the engine that we started: after a crash, it may be anybody.
+# Succeeds if the process in our pid file is the engine that we started: after a crash, it may be another.
 ours() {
 	[ -f "$state/pid" ] || return 1
 	tr '\0' ' ' <"/proc/$(cat "$state/pid")/cmdline" 2>/dev/null | grep -qF -- "--pidfile $state/pid"
@@ -26,10 +26,10 @@ up() {
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq docker.io iptables >/dev/null
 	fi
 	mkdir -p "$state"
-	rm -f "$state/pid" # no engine answers, so it is of one that crashed
+	rm -f "$state/pid" # no engine answers, so the file is left from a crash
 	cp "$here/runc-bounded" "$state/" # it must outlive this checkout
 	local flags=(--data-root "$state/data" --exec-root "$state/exec" --pidfile "$state/pid")
-	# Containers with --privileged ask for every capability there is; some machines lack one.
+	# Containers with --privileged request every capability; some machines lack one.
 	if lacks_capabilities; then
 		flags+=(--add-runtime "bounded=$state/runc-bounded" --default-runtime bounded)
 	fi

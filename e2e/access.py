@@ -1,4 +1,4 @@
-"""Asks the API server who may do what (authorization.k8s.io/v1 SubjectAccessReview)."""
+"""Asks the API server for the rights of a user (authorization.k8s.io/v1 SubjectAccessReview)."""
 
 from testbed.client import Client
 
@@ -38,7 +38,7 @@ def may(  # noqa: PLR0913 - a right has these many sides
 
 
 def bind_role(client: Client, user: str, role: str) -> None:
-    """Give a user a ClusterRole everywhere."""
+    """Bind a user to a ClusterRole in all namespaces."""
     client.apply(
         {
             "apiVersion": f"{_RBAC}/v1",

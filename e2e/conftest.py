@@ -16,7 +16,7 @@ QUIET_S = 2.0  # Q of the session's release; a test about Q has a release of its
 
 @pytest.fixture(scope="session")
 def audited_cluster() -> Iterator[ControlPlane]:
-    """Another one, whose audit log has every call of our programs (`e2e.audit`)."""
+    """A cluster whose audit log has every call of our programs (`e2e.audit`)."""
     with ephemeral(audit_policy=audit.POLICY) as control_plane:
         yield control_plane
 
@@ -30,7 +30,7 @@ def release(cluster: ControlPlane) -> Iterator[Installed]:
 
 @pytest.fixture
 def pods(release: Installed, kubectl: Kubectl) -> Iterator[PodNamespace]:
-    """A namespace of the test's own that has opted in, on a cluster with the release."""
+    """A new namespace that has opted in, on a cluster with the release."""
     assert release.webhooks
     for name in fresh_namespace(kubectl, **OPTED_IN):
         yield PodNamespace(kubectl, name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from e2e.vms import KubeVirtNamespace
 
-# virt-controller tries again ever more slowly: what failed for a minute waits for another one.
+# virt-controller retries with growing delays: after a minute of failures it waits for another.
 _AGAIN_S = 180
 _MAC = "/spec/template/spec/domain/devices/interfaces/{}/macAddress"
 

@@ -55,7 +55,7 @@ def by_last_applied(kubectl: Kubectl, manifest: str) -> list[str]:
 
 
 def shown(kubectl: Kubectl, manifest: str, *flags: str) -> str:
-    """Return what `kubectl diff` prints, which is nothing where there is no drift."""
+    """Return the output of `kubectl diff`, which is empty without drift."""
     done = kubectl.run("diff", "-f", "-", *flags, stdin=manifest)
     assert done.returncode in {_NO_DRIFT, _DRIFT}, done.stderr
     return done.stdout
@@ -86,7 +86,7 @@ def _compared(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _said(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what kubectl adds to what was applied: the namespace, and empty annotations."""
+    """Leave out the fields that kubectl adds: the namespace, and empty annotations."""
     kept = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
     if not kept.get("annotations"):
         kept.pop("annotations", None)
@@ -94,7 +94,7 @@ def _said(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _expected(last: Any, wanted: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    """Merge three ways (RFC 7386): what Git says, without what it said last and says no more."""
+    """Merge three ways (RFC 7386): Git's fields replace the live ones; fields removed in Git go."""
     last = last if isinstance(last, dict) else {}
     dropped = last.keys() - wanted.keys()
     result = {key: value for key, value in live.items() if key not in dropped}
@@ -107,7 +107,7 @@ def _expected(last: Any, wanted: dict[str, Any], live: dict[str, Any]) -> dict[s
 
 
 def _applied(last: object, live: object) -> object:
-    """Leave out of `live` what was not applied last: defaults, and what others have added."""
+    """Leave out of `live` the fields that were not applied last: defaults and those of others."""
     if isinstance(last, dict) and isinstance(live, dict):
         return {key: _applied(value, live[key]) for key, value in last.items() if key in live}
     if isinstance(last, list) and isinstance(live, list):

@@ -1,4 +1,4 @@
-"""Documents whose examples are run, and compared with what they show.
+"""Runs the examples of documents, and compares their output with the documents.
 
 Run are the blocks marked `console`, line after `$` line, each document from top to bottom; blocks
 marked `sh` are not, because they need more than the test bed has. A `yaml` block that names its
@@ -25,7 +25,7 @@ _AGE = re.compile(r"^(\d+[smhd])+$")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line that a reader would type, and what the document says it prints."""
+    """One line that a reader would type, and the output that the document shows."""
 
     place: str
     line: str
@@ -33,14 +33,14 @@ class Example:
 
 
 def blocks(document: str, language: str) -> list[tuple[int, str]]:
-    """The document's blocks of that language, each with the number of its first line."""
+    """Return the document's blocks of that language, each with the number of its first line."""
     text = (PROJECT / document).read_text()
     fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
     return [(text.count("\n", 0, match.start(1)) + 1, match[1]) for match in fence.finditer(text)]
 
 
 def examples(document: str) -> list[Example]:
-    """Every line that the document's blocks marked `console` let one type."""
+    """Return every line to type in the document's blocks marked `console`."""
     found = []
     for number, block in blocks(document, "console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -58,7 +58,7 @@ def words(output: str) -> Counter[str]:
 
 
 def differs(example: Example, output: str) -> str:
-    """How the output differs from what is shown, or nothing."""
+    """Return the difference between the output and the document, or nothing."""
     shown, printed = words(example.shown), words(output)
     open_ended = shown.pop("...", 0)
     missing, surplus = shown - printed, printed - shown
@@ -68,7 +68,7 @@ def differs(example: Example, output: str) -> str:
 
 
 def follow(cluster: Cluster, example: Example, deadline_s: float = READY_S) -> None:
-    """Type the line; what only reads is asked again until the cluster has come so far."""
+    """Type the line; repeat a line that only reads until its output is right."""
     difference = differs(example, typed(cluster, example.line).output)
     if difference and _READS.search(example.line):
 

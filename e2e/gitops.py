@@ -29,7 +29,7 @@ WAYS = pytest.mark.parametrize("apply", [client_side, server_side])
 
 
 def no_drift(kubectl: Kubectl, text: str) -> None:
-    """Neither kubectl, nor Flux, nor Argo CD with ServerSideDiff finds anything to do."""
+    """Assert that kubectl, Flux, and Argo CD with ServerSideDiff find no difference."""
     assert drift.shown(kubectl, text) == ""
     assert drift.by_dry_run(kubectl, drift.FLUX, text) == []
     assert drift.by_dry_run(kubectl, drift.ARGO, text) == []

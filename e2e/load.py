@@ -22,7 +22,7 @@ class Crowd:
 
     kubeconfig: Path
     clients: int
-    scheduler: str = "default-scheduler"  # one that there is not leaves pods unscheduled
+    scheduler: str = "default-scheduler"  # the name of an unknown scheduler leaves pods unscheduled
     pods: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     _own: threading.local = field(default_factory=threading.local)
@@ -36,7 +36,7 @@ class Crowd:
     def begin(
         self, namespace: str, names: list[str], networks: object, tries: int = 1
     ) -> Iterator[Callable[[], int]]:
-        """Begin to create them; gives a function that says how many have an answer so far."""
+        """Begin to create pods; yield a function that returns the number of answers so far."""
         with ThreadPoolExecutor(self.clients) as threads:
             begun = [threads.submit(self._one, namespace, name, networks, tries) for name in names]
             yield lambda: len(self.pods) + len(self.refusals)

@@ -33,7 +33,7 @@ def reader(kubectl: Kubectl) -> str:
 
 
 def forget_reader(kubectl: Kubectl) -> None:
-    """Take all of that away."""
+    """Remove that account and its rights."""
     for kind in ("serviceaccount", "clusterrole", "clusterrolebinding"):
         kubectl.client.delete(kind, READER)
 

@@ -23,7 +23,7 @@ def documents(text: str) -> list[dict[str, Any]]:
 
 
 def served(kubectl: Kubectl, namespace: str) -> bool:
-    """Whether a pod that asks for a network would get an address."""
+    """Return True if a pod that asks for a network would get an address."""
     [element] = PodNamespace(kubectl, namespace).dry_run("probe", [{"name": "a"}])
     return "mac" in element
 

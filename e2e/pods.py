@@ -1,4 +1,4 @@
-"""Pods and allocations as tests speak of them."""
+"""Pods and allocations: manifests, and the calls that tests need."""
 
 import json
 from collections.abc import Callable, Collection, Sequence

@@ -36,7 +36,7 @@ class Right:
     name: str = ""  # none: whatever it is called
 
     def covers(self, call: Call) -> bool:
-        """Whether it is this right that allows `call`.
+        """Return True if it is this right that allows `call`.
 
         A list or watch has the name that its field selector `metadata.name` asks for.
         """

@@ -38,7 +38,7 @@ class Requests:
 
 @contextmanager
 def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[Requests]:
-    """Keep asking, with `count` clients, until the block ends."""
+    """Create pods with `count` clients until the block ends."""
     seen, over = Requests([0] * count), threading.Event()
     body = json.loads(manifest("steady", [{"name": "a"}]))
 
@@ -60,7 +60,7 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
         finally:
             over.set()
     for client in clients:
-        client.result()  # one that something unforeseen has ended asked no more
+        client.result()  # raises the unexpected error of a client
 
 
 def read(client: Client, name: str) -> dict[str, bytes]:
@@ -77,7 +77,7 @@ def bundle_of(client: Client) -> str:
 
 
 def distrust(webhook: Program, bundle: str) -> str:
-    """Shake hands as an API server would; return what it has against it, or nothing."""
+    """Return why an API server that trusts `bundle` refuses the webhook, or nothing."""
     try:
         served(webhook, bundle)
     except ssl.SSLError as error:

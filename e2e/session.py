@@ -37,7 +37,7 @@ controller.allocations.repair.REPAIR_EVERY_S = 1.0
 
 
 def everything(cluster: ControlPlane, often: Path) -> None:
-    """Let both programs do all that they ever do."""
+    """Make both programs use all their rights."""
     pods, lab = (_namespace(cluster.kubectl, name) for name in ("shop", "lab"))
     found = OURS + "01"
     lab.create("early", [{"name": "a", "mac": found}])
@@ -123,7 +123,7 @@ def _declared(pods: PodNamespace) -> None:
 
 
 def _collision(pods: PodNamespace, lab: PodNamespace) -> None:
-    """Let two share an address under the policy Warn; both are told."""
+    """Let two pods share an address under the policy Warn; both get an event."""
     mac = OURS + "06"
     lab.client.label("namespace", lab.namespace, OPTED_IN)
     pods.create("one", [{"name": "a", "mac": mac}])

@@ -1,4 +1,4 @@
-"""Virtual machines and the allocations of their addresses, as tests speak of them."""
+"""Virtual machines and the allocations of their addresses: the calls that tests need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from testbed.client import refusal
 from testbed.kubevirt import KubeVirt, VirtualMachines
 from testbed.kubevirt.virtualmachines import Interface, manifest
 
-# The namespace controller looks at what is left ever more slowly.
+# The namespace controller retries with growing delays.
 NAMESPACE_GOES_S = 180
 OPT_IN_VMS = "mutatevirtualmachines.kubemacpool.io=allocate"
 OPTED_IN_VMS = {"mutatevirtualmachines.kubemacpool.io": "allocate"}
@@ -89,7 +89,7 @@ class VmNamespace(VirtualMachines):
         return self.pods.holds(mac, spec, f"{mac} bound to {kind} {name}")
 
     def outlast_quiet(self) -> None:
-        """Return when all that could be released by now has been: a VM made now is, and gone."""
+        """Create and delete a VM, and wait for its release: Q is then over for earlier VMs, too."""
         mac = self.create("marker", LAN)["lan"]
         self.bound(mac, "marker")
         self.delete("vm", "marker")
@@ -118,7 +118,7 @@ class KubeVirtNamespace(VmNamespace):
         self.end(name)
 
     def end(self, name: str) -> None:
-        """Let a VMI that is being deleted end, and wait until it is gone."""
+        """End a VMI that is being deleted, and wait until it is gone."""
         self.wait_instance(name, lambda vmi: "deletionTimestamp" in vmi["metadata"])
         self.kubevirt.handler.stop(self, name)
         self.wait_gone("vmi", name)

@@ -107,7 +107,7 @@ def _status(provider: Provider, _: argparse.Namespace) -> int:
 
 def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
     if whole.wanted():
-        provider.bring_kubevirt()  # not in a fixture, where pytest keeps to itself what goes on
+        provider.bring_kubevirt()  # here, because pytest hides the progress of fixtures
     argv = [sys.executable, "-m", "pytest", "--all", provider.tests(), *arguments.rest]
     env = os.environ | {STATE: str(arguments.state.absolute())}
     return subprocess.run(argv, cwd=_CHECKOUT, env=env, check=False).returncode

@@ -26,7 +26,7 @@ class Pair:
 
     @property
     def pem(self) -> str:
-        """The certificate alone, as others may read it."""
+        """The certificate (PEM)."""
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     @property
@@ -45,7 +45,7 @@ class Pair:
         write_private(folder / f"{name}.key", self.key_pem)
 
     def issue(self, name: str, hosts: Sequence[str] = ()) -> "Pair":
-        """A pair signed by this one, for a server at `hosts`, or for the client `name`."""
+        """Return a pair signed by this one, for a server at `hosts`, or for the client `name`."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = _builder(name, self.certificate.subject, key)
@@ -57,7 +57,7 @@ class Pair:
 
 
 def authority(name: str) -> Pair:
-    """A pair that signs others."""
+    """Return a pair that signs others."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, _named(name), key)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

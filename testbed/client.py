@@ -45,7 +45,7 @@ class Client:
             raise
 
     def read(self, kind: str, name: str, namespace: str = "") -> Object:
-        """Return a stored object; raise Refused where there is none."""
+        """Return a stored object; raise Refused if there is none."""
         return self.connection.send("GET", self.resource(kind).named(name, namespace)).object
 
     def list(
@@ -135,7 +135,7 @@ class Client:
             if missing_ok and refused.status == _NOT_FOUND:
                 return
             raise
-        left = answer.object  # the object, or a Status where it is gone already
+        left = answer.object  # the object, or a Status if it is already gone
         if wait:
             self.wait_gone(kind, name, namespace, (left.get("details") or left["metadata"])["uid"])
 

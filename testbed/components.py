@@ -1,4 +1,4 @@
-"""How each component is started: its arguments, and the URL that says it is ready."""
+"""The command line of each component, and the URL that shows that it is ready."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One connection to an API server: requests, refusals, and what changes while one watches."""
+"""One connection to an API server: requests, refusals and watches."""
 
 import json
 import time
@@ -81,7 +81,7 @@ class Connection:
     def states(
         self, path: str, query: Mapping[str, str], deadline: float
     ) -> Iterator[Collection[Object]]:
-        """Give all objects of a collection, at first and after each change, until the deadline."""
+        """Yield all objects of a collection, at first and after each change, until the deadline."""
         while True:
             try:
                 listed = self.send("GET", path, query=query).object
@@ -103,7 +103,7 @@ class Connection:
     def _events(
         self, path: str, query: Mapping[str, str], since: str, deadline: float
     ) -> Iterator[Object]:
-        """Changes since a version, until the deadline or until the API server ends the watch."""
+        """Yield changes since a version, until the deadline or the end of the watch."""
         left_s = max(1, round(deadline - time.monotonic()))
         watch = {"watch": "true", "resourceVersion": since, "timeoutSeconds": f"{left_s}"}
         headers = {"Accept": "application/json"}
@@ -147,7 +147,7 @@ class Connection:
 
 
 def _parsed(body: bytes) -> Object:
-    """Return a JSON object, empty where the body is something else."""
+    """Return a JSON object, empty if the body is something else."""
     try:
         found = json.loads(body)
     except ValueError:

@@ -22,14 +22,14 @@ _GROUPS = {"admin": "system:masters"}
 
 @dataclass(frozen=True, slots=True)
 class ControlPlane:
-    """One cluster, whose everything lies in the folder `state`."""
+    """One cluster; all its files are in the folder `state`."""
 
     state: Path
     plan: Plan
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's."""
+        """The administrator's kubeconfig."""
         return self.state / "kubeconfig"
 
     @property
@@ -45,7 +45,7 @@ class ControlPlane:
 
     @property
     def ready(self) -> bool:
-        """Whether the API server says so now."""
+        """Return True if the API server is ready now."""
         return answers(components.ready_url("kube-apiserver", self.plan))
 
     def start(self, component: str) -> None:
@@ -54,14 +54,14 @@ class ControlPlane:
         self._await(component)
 
     def process(self, component: str) -> processes.Process:
-        """The running process of a component, to stop, kill, pause and resume."""
+        """Return the running process of a component, to stop, kill, pause and resume."""
         for process in processes.recorded(self.state):
             if process.name == component:
                 return process
         raise LookupError(f"{component} does not run in {self.state}")
 
     def down(self) -> None:
-        """End every process recorded here, programs too, the newest first."""
+        """End every process recorded here, also our programs, the newest first."""
         for process in processes.recorded(self.state):
             process.stop()
 
@@ -129,7 +129,7 @@ def attach(state: Path) -> ControlPlane:
 
 @contextmanager
 def ephemeral(*, scheduler: bool = False, audit_policy: str = "") -> Iterator[ControlPlane]:
-    """Give a cluster of one's own, and leave nothing of it."""
+    """Yield a new cluster, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="kubemacpool-") as folder:
         cluster = bring_up(Path(folder), scheduler=scheduler, audit_policy=audit_policy)
         try:

@@ -1,4 +1,4 @@
-"""Which resources an API server serves, by every name that kubectl takes for them."""
+"""The resources that an API server serves, by every name that kubectl takes for them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Downloads one release binary; nothing reaches the cache whose checksum was not verified."""
+"""Downloads one release binary; the cache takes only files with a verified checksum."""
 
 import hashlib
 import os
@@ -27,14 +27,14 @@ class ChecksumMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Where releases are downloaded from."""
+    """The servers from which releases are downloaded."""
 
     kubernetes: str
     etcd: str
 
     @classmethod
     def chosen(cls) -> "Mirrors":
-        """The projects' own servers, unless the environment names mirrors."""
+        """Return the projects' own servers, or the mirrors that the environment names."""
         return cls(
             os.environ.get("KUBEMACPOOL_KUBERNETES_URL", "https://dl.k8s.io/release"),
             os.environ.get(

@@ -13,7 +13,7 @@ class NoCluster(Exception):
 
 
 def chosen() -> bool:
-    """Whether the environment asks for the external cluster."""
+    """Return True if the environment asks for the external cluster."""
     return os.environ.get("KUBEVIRT_PROVIDER") == "external"
 
 
@@ -30,6 +30,6 @@ def connect() -> Kubectl:
 
 
 def describe(kubectl: Kubectl) -> str:
-    """Name the external cluster for people: its server and where it is configured."""
+    """Return a description of the external cluster: its server, and where it is configured."""
     server = kubectl("config", "view", "--minify", "-o", "jsonpath={.clusters[0].cluster.server}")
     return f"{server} ({kubectl.kubeconfig})"

@@ -15,7 +15,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def link(files: Mapping[str, Path], into: Path) -> None:
-    """Have files of other folders in this one, under these names, executable."""
+    """Link or copy files of other folders into this one, under these names, executable."""
     into.mkdir(parents=True, exist_ok=True)
     for name, path in files.items():
         try:

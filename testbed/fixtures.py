@@ -71,12 +71,12 @@ def kubectl(request: pytest.FixtureRequest) -> Kubectl:
 
 @pytest.fixture
 def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace of the test's own, in which pods can be created."""
+    """A new namespace in which pods can be created."""
     yield from fresh_namespace(kubectl)
 
 
 def fresh_namespace(kubectl: Kubectl, **labels: str) -> Iterator[str]:
-    """A namespace of one's own, in which pods can be created, until the generator ends."""
+    """Yield a new namespace in which pods can be created; delete it afterwards."""
     name = f"e2e-{secrets.token_hex(4)}"
     kubectl.client.create_namespace(name, **labels)
     yield name
@@ -93,7 +93,7 @@ def kubevirt(cluster: ControlPlane) -> Iterator[KubeVirt]:
 
 @pytest.fixture
 def vms(kubevirt: KubeVirt, kubectl: Kubectl, namespace: str) -> Iterator[VirtualMachines]:
-    """A namespace of the test's own, for virtual machines."""
+    """A new namespace for virtual machines."""
     own = VirtualMachines(kubectl, namespace)
     yield own
     kubevirt.handler.end_all(own)

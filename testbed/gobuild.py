@@ -1,4 +1,4 @@
-"""Builds from published Go modules what cannot be downloaded."""
+"""Builds binaries from published Go modules if they cannot be downloaded."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def build(names: Sequence[str], into: Path) -> None:
 
 
 def _need_c(module: GoModule, names: Sequence[str]) -> None:
-    """Say before an hour has gone what a compiler of C will miss."""
+    """Report missing C libraries before a build of an hour begins."""
     if set(names).isdisjoint([*module.linked, *module.c_files]):
         return
     if all(map(shutil.which, ("cc", "pkg-config"))):
@@ -71,7 +71,7 @@ def _compile_c(go: str, module: GoModule, name: str, binary: Path, count: str) -
 
 
 def _copy(go: str, module: GoModule, name: str, copy: Path, _: str) -> None:
-    """Take a file or folder that is no Go code out of a module."""
+    """Copy a file or folder that is not Go code from a module."""
     log = copy.parents[1] / f".build-{name}.log"
     found = _fetched(go, module, *module.files[name], log)
     if found.is_dir():  # a module's folders are read-only
@@ -83,7 +83,7 @@ def _copy(go: str, module: GoModule, name: str, copy: Path, _: str) -> None:
 
 
 def _fetched(go: str, module: GoModule, source: str, path: str, log: Path) -> Path:
-    """A file or folder of the module `source`, whose sum our go.sum verifies."""
+    """Return a file or folder of the module `source`, whose sum our go.sum verifies."""
     download = [go, "mod", "download", source]
     run(f"Fetching {source}", download, _environment(), module.folder, log)
     asked = subprocess.run(
@@ -111,7 +111,7 @@ def _environment() -> dict[str, str]:
 
 
 def _toolchain(module: GoModule) -> str:
-    """The Go command: the user's where it is new enough for our go.mod, else one in our cache."""
+    """Return the Go command: the user's if it suits our go.mod, else one in our cache."""
     on_path = shutil.which("go")
     if on_path and _suits(on_path, module):
         return on_path
@@ -131,7 +131,7 @@ def _toolchain(module: GoModule) -> str:
 
 
 def _suits(go: str, module: GoModule) -> bool:
-    """Whether `go` accepts our go.mod (an older one may fetch a newer toolchain by itself)."""
+    """Return True if `go` accepts our go.mod (an older one may download a newer toolchain)."""
     asked = subprocess.run(
         [go, "version"], cwd=module.folder, env=_environment(), capture_output=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Our Go modules: what is built from each of them, how, and about how long that takes."""
+"""Our Go modules: the products of each, and how long their builds take."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from testbed import versions
 
 @dataclass(frozen=True, slots=True)
 class GoModule:
-    """One folder with a go.mod, and what comes out of it; see `gobuild` for how."""
+    """One folder with a go.mod, and its products; `gobuild` builds them."""
 
     folder: Path
     packages: Mapping[str, str]  # binary: the package it is built from
     version_packages: Mapping[str, Mapping[str, str]]  # package: the variables stamped there
     seconds: Mapping[str, int]  # on two cores, when all they share is built already
     shared_s: int  # for what they share
-    remedy: str  # for those who will not wait
+    remedy: str  # how to avoid the build
     loners: Collection[str] = ()  # these share nothing
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # name: module, path in it
     c_files: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # the same, to compile
@@ -29,7 +29,7 @@ class GoModule:
         return [*self.packages, *self.c_files, *self.files]
 
     def about_minutes(self, names: Collection[str]) -> int:
-        """How long `names` take with an empty build cache."""
+        """Return how long `names` take with an empty build cache."""
         shared = self.shared_s if set(names) - set(self.loners) else 0
         return round((shared + sum(self.seconds.get(name, 0) for name in names)) / 60)
 
@@ -92,7 +92,7 @@ KUBEVIRT = GoModule(
     seconds={"virt-controller": 40, "virt-api": 25, "kubevirt-manifests": 10},
     shared_s=110,
     remedy="There are no binaries of it to download.",
-    # The CRD that Multus deploys, from those who specify it, in the release that KubeVirt uses.
+    # The CRD of Multus, from the project that specifies it, in the release that KubeVirt uses.
     files={
         "networks-crd.yaml": (
             "github.com/k8snetworkplumbingwg/network-attachment-definition-client",
@@ -102,7 +102,7 @@ KUBEVIRT = GoModule(
 )
 
 _PROGRAMS = "kubevirt.io/kubevirt/cmd"
-# What KubeVirt has besides those two, to boot a VM.
+# KubeVirt's other programs, which boot a VM.
 KUBEVIRT_WHOLE = GoModule(
     folder=versions.KUBEVIRT_WHOLE_MODULE,
     packages={
@@ -163,7 +163,7 @@ NODE = GoModule(
     },
 )
 
-# cert-manager does not run here: its CRDs say whether our overlay is written as it reads it.
+# cert-manager does not run here: its CRDs check the objects of our overlay.
 CERT_MANAGER = GoModule(
     folder=versions.CERT_MANAGER_MODULE,
     packages={},
@@ -176,6 +176,6 @@ CERT_MANAGER = GoModule(
 
 
 def of(names: Collection[str]) -> GoModule:
-    """The module that all of `names` come from."""
+    """Return the module that all of `names` come from."""
     modules = (CONTROL_PLANE, KUBEVIRT, KUBEVIRT_WHOLE, NODE, CERT_MANAGER)
     return next(module for module in modules if set(names) <= set(module.products))

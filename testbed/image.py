@@ -1,4 +1,4 @@
-"""Our image, built with whatever builder is there: `make image`, `make cluster-sync`.
+"""Builds our image with the first builder that works: `make image`, `make cluster-sync`.
 
 python -m testbed.image [TAG] [--base BASE]
 """
@@ -68,7 +68,7 @@ def push(image: str, repository: str) -> str:
 
 
 def busybox() -> str:
-    """The image of the examples' pods: pulled, or the distribution's busybox alone."""
+    """Return the image of the examples' pods: pulled, or built from the distribution's busybox."""
     if not engine.pulled(_BUSYBOX):
         with tempfile.TemporaryDirectory() as folder:
             dockerfile = Path(folder) / "Dockerfile"
@@ -84,7 +84,7 @@ def _version() -> str:
 
 
 def _revision() -> str:
-    """The commit that is checked out, `-dirty` if files differ; nothing where this is no clone."""
+    """Return the checked-out commit, with `-dirty` if files differ; empty if this is no clone."""
     if not shutil.which("git"):
         return ""
     return _said("git", "describe", "--always", "--abbrev=40", "--dirty", check=False)
@@ -98,7 +98,7 @@ def _said(*argv: str, check: bool = True) -> str:
 
 
 def _builder() -> str:
-    """The first builder that works here."""
+    """Return the first builder that works here."""
     if engine.runs():
         return "docker"
     for name in ("podman", "buildah"):
@@ -110,12 +110,12 @@ def _builder() -> str:
 
 
 def _base(builder: str) -> str:
-    """The Dockerfile's own base; where Docker cannot pull it, one made here."""
+    """Return the Dockerfile's own base, or one built here if Docker cannot pull it."""
     return bases.python() if builder == "docker" else bases.PYTHON
 
 
 def _report(builder: str, image: str) -> int:
-    """Say what the image holds; the exit code is 1 where it holds what it should not."""
+    """Print the content of the image; the exit code is 1 if it has unwanted files."""
     if builder == "buildah":
         subprocess.run([builder, "images", image], check=True)
         return 0

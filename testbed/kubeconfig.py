@@ -31,7 +31,7 @@ def write_with_token(path: Path, server: str, authority: Path, user: str, token:
 
 
 def write_with_token_file(path: Path, server: str, authority: Path, user: str, file: Path) -> None:
-    """Write a kubeconfig whose token clients read from `file`, again and again."""
+    """Write a kubeconfig whose token clients read from `file` each time."""
     _write(path, server, authority, user, f"tokenFile: {file}")
 
 

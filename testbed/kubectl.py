@@ -26,11 +26,11 @@ class Kubectl:
 
     @property
     def client(self) -> Client:
-        """The client of the same cluster and user, for what is not about kubectl."""
+        """The client of the same cluster and user, for tests that are not about kubectl."""
         return connect(self.kubeconfig)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
-        """Return what it prints; raise KubectlFailed."""
+        """Return its output; raise KubectlFailed."""
         done = self.run(*args, stdin=stdin)
         if done.returncode:
             raise KubectlFailed(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
@@ -46,7 +46,7 @@ class Kubectl:
         return self("apply", "-f", "-", *args, stdin=manifest)
 
     def fails(self, *args: str, stdin: str = "") -> str:
-        """Return what it says on stderr; it is an error when it succeeds."""
+        """Return its stderr; fail if the command succeeds."""
         done = self.run(*args, stdin=stdin)
         assert done.returncode, f"kubectl {' '.join(args)} succeeded: {done.stdout}"
         return done.stderr

@@ -20,42 +20,42 @@ from testbed.progress import Progress, say
 
 
 def find(names: Iterable[str], *, quietly: bool = False) -> dict[str, Path]:
-    """The path of each of the control plane's `names`; fetches or builds what is missing."""
+    """Return the paths of the control plane's `names`; download or build missing ones."""
     return _find(list(names), versions.cached_binaries(), _assets(), _fill, quietly=quietly)
 
 
 @functools.cache  # asked often
 def find_kubevirt(*names: str) -> dict[str, Path]:
-    """The path of KubeVirt's products, of `names` or all; builds what our cache lacks."""
+    """Return the paths of KubeVirt's products, `names` or all; build missing ones."""
     return _find(names or KUBEVIRT.products, versions.cached_kubevirt(), [], _build)
 
 
 @functools.cache
 def find_kubevirt_whole(*names: str) -> dict[str, Path]:
-    """The path of what KubeVirt has besides, of `names` or all; builds what our cache lacks."""
+    """Return the paths of KubeVirt's other products, `names` or all; build missing ones."""
     wanted = names or KUBEVIRT_WHOLE.products
     return _find(wanted, versions.cached_kubevirt_whole(), [], _build)
 
 
 @functools.cache
 def find_node(*names: str) -> dict[str, Path]:
-    """The path of kind and of what its nodes are made of; builds what our cache lacks."""
+    """Return the paths of kind and of the parts of its nodes; build missing ones."""
     return _find(names or NODE.products, versions.cached_node(), [], _build)
 
 
 @functools.cache
 def find_cert_manager() -> dict[str, Path]:
-    """The path of cert-manager's CRDs; fetches them where our cache lacks them."""
+    """Return the path of cert-manager's CRDs; download them if our cache lacks them."""
     return _find(CERT_MANAGER.products, versions.cached_cert_manager(), [], _build)
 
 
 def has_kubevirt(*names: str) -> bool:
-    """Whether our cache has them already."""
+    """Return True if our cache has them already."""
     return all(_at_hand(name, [versions.cached_kubevirt()]) for name in names)
 
 
 def has_kubevirt_whole() -> bool:
-    """Whether our cache has all that KubeVirt has besides."""
+    """Return True if our cache has KubeVirt's other products."""
     cache = versions.cached_kubevirt_whole()
     return all(_at_hand(name, [cache]) for name in KUBEVIRT_WHOLE.products)
 

@@ -27,7 +27,7 @@ class Plan:
 
     @property
     def components(self) -> list[str]:
-        """In the order in which they start."""
+        """The components, in the order of their start."""
         order = ["etcd", "kube-apiserver", "kube-controller-manager", versions.SCHEDULER]
         return [name for name in order if name in self.binaries]
 
@@ -42,22 +42,22 @@ class Plan:
         return f"{self.address.removesuffix('.1')}.128/25"
 
     def url(self, listener: str) -> str:
-        """Where a component listens; etcd speaks plain HTTP."""
+        """Return the URL of a component; etcd speaks plain HTTP."""
         scheme = "http" if listener.startswith("etcd") else "https"
         return f"{scheme}://{self.address}:{self.ports[listener]}"
 
     def save(self, state: Path) -> None:
-        """Keep it for later commands."""
+        """Write the plan for later commands."""
         write_private(state / _FILE, json.dumps(asdict(self), indent=2))
 
     @classmethod
     def load(cls, state: Path) -> "Plan":
-        """Read what `save` wrote; FileNotFoundError says that `state` holds no cluster."""
+        """Read a saved plan; raises FileNotFoundError if `state` has no cluster."""
         return cls(**json.loads((state / _FILE).read_text()))
 
     @classmethod
     def new(cls, *, lasting: bool, scheduler: bool, audit: bool) -> "Plan":
-        """Choose; fetches the binaries first, which may take minutes."""
+        """Make the choices; downloads the binaries first, which may take minutes."""
         names = (
             [*versions.CONTROL_PLANE, versions.SCHEDULER] if scheduler else versions.CONTROL_PLANE
         )
@@ -75,7 +75,7 @@ class Plan:
 
 
 def _loopback_address() -> str:
-    """The first address of a random loopback /24; on Linux a process may listen on all of them.
+    """Return the first address of a random loopback /24, on which Linux lets any process listen.
 
     One of 47,872, so two clusters on one machine do not meet; systemd-resolved's 127.0.0.53 and the
     like lie outside.

@@ -4,8 +4,8 @@ import random
 import socket
 from contextlib import ExitStack
 
-# Below the range that the kernel takes outgoing connections' ports from (32768 and up): what is
-# down for a moment finds its port free when it comes back.
+# Below the kernel's range for outgoing connections (32768 and up), so that a process that restarts
+# finds its port free.
 _PORTS = range(20_000, 32_000)
 
 

@@ -1,4 +1,4 @@
-"""Processes that outlive a call, and perhaps us: started, recorded, signalled, ended.
+"""Starts, records, signals and ends processes that outlive a call.
 
 Every process has a record in `<state>/processes/<name>.json` with its start time. So a later
 command can end it, and never takes another process with the same id for it.
@@ -23,7 +23,7 @@ _TAIL_LINES = 25
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process on this machine, known by its id and its moment of birth."""
+    """One process on this machine, identified by its id and its start time."""
 
     name: str
     state: Path
@@ -33,12 +33,12 @@ class Process:
 
     @property
     def log(self) -> Path:
-        """The file that takes what it prints."""
+        """The file with its output."""
         return self.state / f"{self.name}.log"
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs (or is paused)."""
+        """Return True if the process still runs (or is paused)."""
         try:
             condition, *birth = _stat(self.pid)
         except (FileNotFoundError, ProcessLookupError):
@@ -48,7 +48,7 @@ class Process:
         return condition != "Z" or not _has_ended(self.pid)
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """Ask it to end, insist after `grace_s`, and forget it."""
+        """Ask it to end (SIGTERM), kill it after `grace_s`, and remove its record."""
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
         if not self._ended_within(grace_s):
@@ -57,7 +57,7 @@ class Process:
         _record(self.state, self.name).unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """End it as a crash would: SIGKILL, no farewell."""
+        """Kill it (SIGKILL), as a crash would."""
         self._signal(signal.SIGKILL)
         self._ended_within(STOP_GRACE_S)
         _record(self.state, self.name).unlink(missing_ok=True)
@@ -67,7 +67,7 @@ class Process:
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused one go on."""
+        """Continue a paused process."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -76,7 +76,9 @@ class Process:
         except ProcessLookupError:
             return
         try:
-            if self.alive:  # asked after the handle was taken: the handle cannot change its process
+            if (
+                self.alive
+            ):  # checked after the handle was opened: a handle never changes its process
                 signal.pidfd_send_signal(handle, number)
         except ProcessLookupError:
             return
@@ -101,7 +103,7 @@ class Process:
 def start(
     name: str, argv: Sequence[str], *, state: Path, env: Mapping[str, str], lasting: bool
 ) -> Process:
-    """Start `argv` in a session of its own, its output appended to `<state>/<name>.log`.
+    """Start `argv` in a new session, and append its output to `<state>/<name>.log`.
 
     Unless `lasting`, the kernel kills it when the *thread* that called this ends (prctl(2),
     PR_SET_PDEATHSIG): call it from a thread that lives on, such as the main one.
@@ -120,7 +122,7 @@ def start(
             (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
-        setsid=True,  # the terminal's Ctrl-C is for us; we end what we started, in order
+        setsid=True,  # Ctrl-C goes to us only; we end the processes in order
     )
     _, boot, born_ticks = _stat(pid)
     record = _record(state, name)
@@ -130,28 +132,28 @@ def start(
 
 
 def recorded(state: Path) -> list[Process]:
-    """Every process that was started in `state` and not ended by us, the newest first."""
+    """Return every process that was started in `state` and not ended by us, the newest first."""
     found = []
     for record in (state / "processes").glob("*.json"):
-        with suppress(FileNotFoundError):  # ended and forgotten this very moment
+        with suppress(FileNotFoundError):  # ended at this moment
             found.append(Process(record.stem, state, **json.loads(record.read_text())))
     return sorted(found, key=lambda process: (process.born_ticks, process.pid), reverse=True)
 
 
 def die_with_parent(argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` until it ends, or we do."""
+    """Return the command that runs `argv` until it ends, or we do."""
     program = str(Path(__file__).with_name("die_with_parent.py"))
     return [sys.executable, "-I", "-S", program, str(os.getpid()), *argv]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Our environment for children that talk on loopback: no proxies, and `more`."""
+    """Return our environment without proxies, for children that talk on loopback, with `more`."""
     kept = {name: value for name, value in os.environ.items() if name.lower() not in _PROXIES}
     return kept | more
 
 
 def tail(log: Path) -> str:
-    """The last lines of `log`, with its name."""
+    """Return the last lines of `log`, with its name."""
     lines = log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
     return "\n".join([f"--- the end of {log}:", *lines])
 
@@ -167,7 +169,7 @@ def _stat(pid: int) -> tuple[str, str, int]:
 
 
 def _has_ended(pid: int) -> bool:
-    """Whether all threads of a zombie have ended: until then its ports are taken (pidfd_open(2)).
+    """Return True if all threads of a zombie have ended, which frees its ports (pidfd_open(2)).
 
     An ended child's exit code is taken, so that it does not stay as a zombie.
     """

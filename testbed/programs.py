@@ -22,14 +22,14 @@ _CHECKOUT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One running program; stop, kill, pause and resume are `process`'s."""
+    """One running program; use `process` to stop, kill, pause and resume it."""
 
     process: processes.Process
     ready_url: str
     metrics_url: str = ""  # of a controller
 
     def wait_ready(self, deadline_s: float = READY_S) -> None:
-        """Wait until `ready_url` answers 200; NotReady shows the end of its log."""
+        """Wait until `ready_url` answers 200; raises NotReady with the end of its log."""
         wait_ready(self.process, self.ready_url, deadline_s)
 
 
@@ -66,7 +66,7 @@ def start_webhook(
     *flags: str,
     env: Mapping[str, str] | None = None,
 ) -> Program:
-    """Start one replica on the Service's address, which all share, and on one of its own."""
+    """Start one replica on the Service's address, which all share, and on its own address."""
     own = _own_listener(cluster)
     shared = f"{service_address(cluster)}:{WEBHOOK_PORT}"
     listen = ["--listen-addr", shared, "--listen-addr", own]
@@ -88,7 +88,7 @@ def start_controller(
     *flags: str,
     env: Mapping[str, str] | None = None,
 ) -> Program:
-    """Start one replica of the controller, its health and metrics on addresses of its own."""
+    """Start one replica of the controller, with its own addresses for health and metrics."""
     address = cluster.plan.address
     own, metrics = (f"{address}:{port}" for port in free_ports(address, 2))
     program = start(
@@ -103,7 +103,7 @@ def start_controller(
 
 
 def service_address(cluster: ControlPlane) -> str:
-    """The ClusterIP at which the API server calls the webhook."""
+    """Return the ClusterIP at which the API server calls the webhook."""
     service = cluster.kubectl.client.read("service", SERVICE, NAMESPACE)
     address: str = service["spec"]["clusterIP"]
     return address

@@ -14,12 +14,12 @@ PERIOD_S = 5.0
 
 
 def say(message: str) -> None:
-    """Print one line on stderr at once; stdout is left to what a shell may evaluate."""
+    """Print one line on stderr at once; stdout is for output that a shell evaluates."""
     print(message, file=sys.stderr, flush=True)
 
 
 class Progress:
-    """One piece of work under way; `tick` may be called as often as it suits."""
+    """A running task; call `tick` as often as you like."""
 
     def __init__(self, work: str) -> None:
         self._work = work
@@ -27,14 +27,14 @@ class Progress:
         say(f"{work} ...")
 
     def tick(self, detail: str = "") -> None:
-        """Say that the work goes on, unless that was said less than `PERIOD_S` ago."""
+        """Report that the task still runs, at most once in `PERIOD_S`."""
         now = time.monotonic()
         if now - self._said >= PERIOD_S:
             self._said = now
             say(f"{self._work}: {now - self._began:.0f} s {detail}".rstrip())
 
     def done(self) -> None:
-        """Say how long it took."""
+        """Report how long the task took."""
         say(f"{self._work}: done in {time.monotonic() - self._began:.0f} s")
 
 
@@ -43,7 +43,7 @@ class CommandFailed(Exception):
 
 
 def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> None:
-    """Run `argv` to its end, ticking; its output goes to `log`. It dies with us."""
+    """Run `argv` to its end and report progress; its output goes to `log`. It ends with us."""
     progress = Progress(work)
     with (
         log.open("wb") as output,

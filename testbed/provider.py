@@ -20,7 +20,7 @@ class NoSuchProvider(Exception):
 
 
 class Provider(Protocol):
-    """One way to have a cluster."""
+    """One kind of cluster."""
 
     @property
     def is_up(self) -> bool:
@@ -31,22 +31,22 @@ class Provider(Protocol):
         """Kubectl as the administrator of the running cluster."""
 
     def up(self) -> None:
-        """Bring it up, or say that it is up."""
+        """Bring the cluster up, or report that it is up."""
 
     def sync(self) -> None:
-        """Build what runs there, install the release, and return when it serves."""
+        """Build the images, install the release, and return when it serves."""
 
     def bring_kubevirt(self) -> None:
-        """Put KubeVirt on it, unless it is there; return when machines can boot."""
+        """Install KubeVirt, unless it is there; return when VMs can boot."""
 
     def guest(self) -> str:
         """Return the image of a guest that its nodes have or can pull."""
 
     def down(self) -> None:
-        """End it, if it is ours."""
+        """End the cluster, if it is ours."""
 
     def is_ready(self) -> bool:
-        """Say what runs; whether the API server is ready."""
+        """Print what runs; return True if the API server is ready."""
 
     def ssh(self, node: str, command: list[str]) -> int:
         """Run a command on a node, or a shell; return its exit code."""
@@ -71,7 +71,7 @@ def chosen(state: Path) -> Provider:
 
 
 def standing(state: Path) -> list[Provider]:
-    """Return the provider that the environment names, else all that have a cluster here."""
+    """Return the provider that the environment names, else all that have a running cluster here."""
     if name := os.environ.get(VARIABLE):
         if name not in PROVIDERS:
             raise NoSuchProvider(

@@ -15,7 +15,7 @@ from testbed.versions import KUBERNETES
 
 @dataclass(frozen=True, slots=True)
 class OnControlPlane:
-    """The control plane whose everything lies in `state`."""
+    """The control plane of the folder `state`."""
 
     state: Path
 
@@ -56,7 +56,7 @@ class OnControlPlane:
         )
 
     def bring_kubevirt(self) -> None:
-        """See Provider: no machine boots here."""
+        """See Provider: no VM boots here."""
         raise NotReady(
             "KUBEVIRT=true: VMs boot on nodes, and the provider control-plane has none: choose"
             " KUBEVIRT_PROVIDER=kind."

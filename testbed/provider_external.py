@@ -53,7 +53,7 @@ class OnExternal:
         release_on_nodes.apply(self.kubectl, pushed)
 
     def bring_kubevirt(self) -> None:
-        """See Provider: as it is released. One that is there stays as it is, ready or not."""
+        """See Provider: the release. A KubeVirt that is there stays as it is, ready or not."""
         kubectl = self.kubectl
         found = whole.found(kubectl)
         if waiting := [name for name, available in found.items() if not available]:
@@ -95,7 +95,7 @@ class OnExternal:
 
 
 def _repository() -> str:
-    """Where images are pushed to."""
+    """Return the repository to which images are pushed."""
     registry, repository = os.environ.get("DEV_REGISTRY"), os.environ.get("REPO")
     if registry and repository:
         return f"{registry}/{repository}"

@@ -18,7 +18,7 @@ _NODES = "KUBEVIRT_NUM_NODES"
 
 @dataclass(frozen=True, slots=True)
 class OnKind:
-    """The kind cluster that is named after `state`; its kubeconfig lies in `<state>-kind`."""
+    """The kind cluster that is named after `state`; its kubeconfig is in `<state>-kind`."""
 
     state: Path
 
@@ -29,7 +29,7 @@ class OnKind:
 
     @property
     def cluster(self) -> KindCluster:
-        """The cluster; NotReady where there is none."""
+        """Return the cluster; raises NotReady if there is none."""
         self._need_engine()
         if found := self._standing():
             return found
@@ -62,7 +62,7 @@ class OnKind:
         release_on_nodes.apply(cluster.kubectl, built)
 
     def bring_kubevirt(self) -> None:
-        """See Provider: built where it cannot be pulled. The nodes have the guest then, too."""
+        """See Provider: built if it cannot be pulled. The nodes get the guest's image, too."""
         kubevirt.install(self.cluster)
         self.guest()
 

@@ -1,4 +1,4 @@
-"""Waits until a process answers that it is ready; says why when it does not."""
+"""Waits until a process answers that it is ready, or raises an error with the reason."""
 
 import http.client
 import ssl
@@ -21,7 +21,7 @@ class NotReady(Exception):
 
 
 def wait_ready(process: Process, url: str, deadline_s: float = READY_S) -> None:
-    """Return when a GET of `url` answers 200; raise NotReady when that does not happen."""
+    """Return when a GET of `url` answers 200; raise NotReady after the deadline."""
     deadline = time.monotonic() + deadline_s
     while refusal := _refusal(url):
         if not process.alive:
@@ -35,14 +35,14 @@ def wait_ready(process: Process, url: str, deadline_s: float = READY_S) -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET of `url` answers 200 now."""
+    """Return True if a GET of `url` answers 200 now."""
     return not _refusal(url)
 
 
 def eventually(
     condition: Callable[[], T], what: str, deadline_s: float = READY_S, *, period_s: float = _POLL_S
 ) -> T:
-    """Ask `condition` again and again; return its first true answer, fail after the deadline."""
+    """Call `condition` until its answer is true; return that answer, fail after the deadline."""
     deadline = time.monotonic() + deadline_s
     while not (answer := condition()):
         assert time.monotonic() < deadline, f"not within {deadline_s:.0f} s: {what}"
@@ -51,7 +51,7 @@ def eventually(
 
 
 def _refusal(url: str) -> str:
-    """Why a GET of `url` does not answer 200, or nothing; no certificate is verified here."""
+    """Return why a GET of `url` does not answer 200, or nothing; certificates are not verified."""
     parts = urlsplit(url)
     assert parts.hostname
     connection: http.client.HTTPConnection

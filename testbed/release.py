@@ -1,4 +1,4 @@
-"""Puts the release on a cluster as users would: the manifest as it is, our programs beside it.
+"""Installs the release as users do: the manifest as it is, and our programs beside the cluster.
 
 Programs instead of the Deployments' pods, because no kubelet runs here: same service accounts, same
 rights. All who need a working pool (demo, e2e, bench) start it here.
@@ -22,7 +22,7 @@ from testbed.readiness import eventually
 MANIFEST = Path(__file__).parents[1] / "deploy" / "kubemacpool.yaml"
 POLICY = "kubemacpool-protect-allocations"
 
-_CONTROLLER, _WEBHOOK = "controller-", "webhook-"  # what the names of our programs begin with
+_CONTROLLER, _WEBHOOK = "controller-", "webhook-"  # prefixes of the names of our programs
 _PROBED = "0e:0e:0e:0e:0e:0e"  # outside the manifest's range
 _DECLARED: dict[str, Any] = {
     "apiVersion": "kubemacpool.io/v1beta1",
@@ -42,7 +42,7 @@ spec: {containers: [{name: main, image: none}]}
 
 @dataclass(slots=True)
 class Installed:
-    """The programs as they run; who replaces one of the session's puts the new one here."""
+    """The running programs. A test that replaces one of them writes the new one here."""
 
     controller: Program
     webhooks: list[Program]
@@ -52,7 +52,7 @@ class Installed:
 def installed(
     cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = None
 ) -> Iterator[Installed]:
-    """Give a cluster on which the pool works; afterwards end the programs, and leave the rest."""
+    """Yield our programs on a cluster on which the pool works; end them afterwards."""
     try:
         yield install(cluster, replicas=replicas, quiet_s=quiet_s)
     finally:
@@ -73,7 +73,7 @@ def apply_release(kubectl: Kubectl) -> None:
 
 
 def remove_release(kubectl: Kubectl) -> None:
-    """Delete what the manifest applies; return when all of it is gone, allocations too."""
+    """Delete the objects of the manifest; return when all are gone, also allocations."""
     kubectl("delete", "-f", str(MANIFEST), "--ignore-not-found")
 
 
@@ -96,7 +96,7 @@ def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = N
 
 
 def stop(cluster: ControlPlane) -> None:
-    """End every controller-* and webhook-* that runs beside the cluster."""
+    """End all our programs that run beside the cluster."""
     for process in processes.recorded(cluster.state):
         if process.name.startswith((_CONTROLLER, _WEBHOOK)):
             process.stop()

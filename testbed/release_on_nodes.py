@@ -1,4 +1,4 @@
-"""The release on a cluster whose kubelets run it: the manifest, with an image of one's own."""
+"""The release on a cluster with nodes: the manifest, with our own image."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _ROLLOUT_S = 110  # kubectl itself is given 120
 
 
 def manifest(image: str, source: Path = MANIFEST) -> str:
-    """The release as users would edit it to run `image`."""
+    """Return the release, edited to run `image` as a user would edit it."""
     text = source.read_text()
     assert _RELEASED in text, f"{source} has no {_RELEASED}"
     return text.replace(_RELEASED, f"image: {image}")
@@ -32,7 +32,7 @@ def apply(kubectl: Kubectl, image: str) -> None:
 
 
 def _with_range(text: str, kubectl: Kubectl) -> str:
-    """Keep the range that is there already."""
+    """Keep the range that is configured already."""
     shown = ("-o", "jsonpath={.data.RANGE_START} {.data.RANGE_END}", "--ignore-not-found")
     found = kubectl("get", "configmap", _RANGE, "-n", NAMESPACE, *shown).split()
     if len(found) != len(_ENDS) or found == list(_ENDS):
@@ -44,7 +44,7 @@ def _with_range(text: str, kubectl: Kubectl) -> str:
 
 
 def rolled_out(kubectl: Kubectl) -> None:
-    """Wait until both Deployments run what they should, and are ready."""
+    """Wait until both Deployments are rolled out and ready."""
     for name in (CONTROLLER, WEBHOOK):
         deployment = f"deployment/{name}"
         kubectl("rollout", "status", deployment, "-n", NAMESPACE, f"--timeout={_ROLLOUT_S}s")

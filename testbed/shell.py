@@ -16,7 +16,7 @@ _GIVE_UP_S = 120.0
 
 
 class Cluster(Protocol):
-    """Whatever has a kubectl of its own."""
+    """A cluster with its own kubectl."""
 
     @property
     def kubectl(self) -> Kubectl:

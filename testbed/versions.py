@@ -1,4 +1,4 @@
-"""Which releases the test bed runs, and where their binaries are cached.
+"""The releases that the test bed runs, and the folders where their binaries are cached.
 
 The versions are written once, in the go.mod of binaries/ and of its folders; downloads use them,
 too.
@@ -38,7 +38,7 @@ ARCH = _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def cache() -> Path:
-    """The folder that outlives checkouts: `KUBEMACPOOL_CACHE`, else the user's cache."""
+    """Return the folder that outlives checkouts: `KUBEMACPOOL_CACHE`, else the user's cache."""
     if chosen := os.environ.get("KUBEMACPOOL_CACHE"):
         return Path(chosen).absolute()
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -46,27 +46,27 @@ def cache() -> Path:
 
 
 def cached_binaries() -> Path:
-    """The folder of this release's binaries in the cache; it may not exist yet."""
+    """Return the folder of this release's binaries in the cache; it may not exist yet."""
     return cache() / "bin" / f"{KUBERNETES}-{OS}-{ARCH}"
 
 
 def cached_kubevirt() -> Path:
-    """The same for KubeVirt's; what we add to its module is part of the name."""
+    """Return the same for KubeVirt; our additions to its module are part of the name."""
     return _cached_module(f"kubevirt-{KUBEVIRT}", KUBEVIRT_MODULE)
 
 
 def cached_kubevirt_whole() -> Path:
-    """The same for what KubeVirt has besides those."""
+    """Return the same for KubeVirt's other products."""
     return _cached_module(f"kubevirtwhole-{KUBEVIRT}", KUBEVIRT_WHOLE_MODULE)
 
 
 def cached_node() -> Path:
-    """The same for kind and what its nodes are made of."""
+    """Return the same for kind and the parts of its nodes."""
     return _cached_module(f"kind-{KIND}", NODE_MODULE)
 
 
 def cached_cert_manager() -> Path:
-    """The same for cert-manager's CRDs."""
+    """Return the same for cert-manager's CRDs."""
     return _cached_module(f"cert-manager-{CERT_MANAGER}", CERT_MANAGER_MODULE)
 
 

@@ -15,7 +15,7 @@ from testbed.readiness import eventually
 BOOT_S = 300.0
 _PERIOD_S = 1.0  # asking takes a core that the guest could have
 FRONT = Interface("front", network="front", plugin=TAP)
-# Its init has no ears for the power button, so a machine that is stopped ends after this.
+# Its init ignores the power button, so a VM that is stopped ends after this time.
 GRACE_S = 5
 _UP = "guest is up"
 _QEMU = 107  # the user who runs QEMU in a launcher
@@ -28,10 +28,10 @@ _DOMAIN = re.compile(r"<mac address='([0-9a-f:]{17})'/>")
 class BootedVms(VmNamespace):
     """One namespace that has opted in for VMs and pods, on a cluster with KubeVirt."""
 
-    guest: str  # an image
+    guest: str  # the name of an image
 
     def attach(self) -> None:
-        """Define the network of FRONT: a tap for each machine, which leads nowhere."""
+        """Define the network of FRONT: an unconnected tap for each VM."""
         tap = {"type": "tap", "owner": _QEMU, "group": _QEMU}
         tuning = {"type": "tuning", "capabilities": {"mac": True}}
         NodePods(self.kubectl, self.namespace).define("front", [tap, tuning])
@@ -94,7 +94,7 @@ class BootedVms(VmNamespace):
         return self.kubectl.run("logs", *self._of(pod), "-c", _CONSOLE).stdout
 
     def type(self, pod: dict[str, Any], line: str) -> None:
-        """Type a line on the guest's console, as virtctl console does: its end is a socket here."""
+        """Type a line on the guest's console through its socket, as virtctl console does."""
         socket = f"/var/run/kubevirt-private/{_machine_uid(pod)}/virt-serial0"
         # QEMU throws away what the guest has not read yet when the connection ends.
         script = f"ncat --no-shutdown --idle-timeout 3s -U {socket} || true"
@@ -102,7 +102,7 @@ class BootedVms(VmNamespace):
         self.kubectl.run("exec", *inside, stdin=f"{line}\n")  # the line may end the launcher
 
     def answers(self, pod: dict[str, Any], line: str, words: str) -> None:
-        """Type a line until the guest has said `words`: what it was not ready to read is lost."""
+        """Type a line until the guest prints `words`; a guest that is not ready loses the line."""
 
         def heard() -> bool:
             self.type(pod, line)
@@ -155,7 +155,7 @@ class BootedVms(VmNamespace):
 
 
 def given(vmi: dict[str, Any]) -> dict[str, str]:
-    """The addresses with which a guest is started, by interface."""
+    """Return the addresses with which a guest is started, by interface."""
     return {
         interface["name"]: interface["macAddress"]
         for interface in vmi["spec"]["domain"]["devices"]["interfaces"]

@@ -47,7 +47,7 @@ def kind(provider: Provider) -> KindCluster:
 
 @pytest.fixture
 def node_pods(kubectl: Kubectl, namespace: str) -> Iterator[NodePods]:
-    """A namespace of the test's own that has opted in, with three networks."""
+    """A new namespace that has opted in, with three networks."""
     kubectl("label", "namespace", namespace, OPT_IN)
     own = NodePods(kubectl, namespace)
     own.attach("front", "back", "storage")
@@ -57,7 +57,7 @@ def node_pods(kubectl: Kubectl, namespace: str) -> Iterator[NodePods]:
 
 @pytest.fixture(scope="session")
 def guest(provider: Provider, kubectl: Kubectl) -> str:
-    """The image of a guest, on a cluster with KubeVirt, which stays with the cluster."""
+    """The image of a guest, on a cluster with KubeVirt. KubeVirt stays after the tests."""
     ours = isinstance(provider, OnKind) and whole.is_there(kubectl)
     if not whole.wanted() and not ours:
         pytest.skip("boots VMs: make functest KUBEVIRT=true")
@@ -67,7 +67,7 @@ def guest(provider: Provider, kubectl: Kubectl) -> str:
 
 @pytest.fixture
 def booted_vms(guest: str, provider: Provider, kubectl: Kubectl, namespace: str) -> BootedVms:
-    """A namespace of the test's own that has opted in for VMs and pods, with a network."""
+    """A new namespace that has opted in for VMs and pods, with a network."""
     if isinstance(provider, OnKind):
         count_storage(kubectl)  # tests start nodes again
     own = BootedVms(kubectl, namespace, guest)

@@ -1,4 +1,4 @@
-"""A namespace whose pods run, on nodes with Multus: what they ask for, and what they have."""
+"""A namespace whose pods run, on nodes with Multus: their requested and their real addresses."""
 
 import json
 import re
@@ -10,9 +10,9 @@ from e2e.pods import NETWORKS, PodNamespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 
-# Q of the protocol is 60 s, and an address whose owner lived for less waits for it once or twice.
+# Q of the protocol is 60 s; an address whose owner lived for less time waits Q once or twice.
 RELEASE_S = 240.0
-# A node pulls nothing: its images were loaded. Twenty pods on one core take a while all the same.
+# Nodes pull nothing: their images are loaded. Still, twenty pods on one core take some time.
 START_S = 180.0
 STATUS = "k8s.v1.cni.cncf.io/network-status"
 IMAGE = "busybox:stable"
@@ -28,7 +28,7 @@ class NodePods:
 
     @property
     def pods(self) -> PodNamespace:
-        """Its pods and allocations as other tests speak of them."""
+        """The pods and allocations of this namespace."""
         return PodNamespace(self.kubectl, self.namespace)
 
     def __call__(self, *args: str, stdin: str = "") -> str:
@@ -151,7 +151,7 @@ def annotations(networks: object) -> dict[str, str]:
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Whether the kubelet says so."""
+    """Return True if the kubelet says so."""
     conditions = pod["status"].get("conditions", [])
     return any(
         condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions

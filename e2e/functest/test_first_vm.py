@@ -1,4 +1,4 @@
-"""The walk to a first VM is what happens, from where KubeVirt and kubemacpool are there."""
+"""The page on a first VM is right, on a cluster with KubeVirt and kubemacpool."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What `kubectl get macallocations` shows is what the interface in the container carries."""
+"""The interface in the container has the address that `kubectl get macallocations` shows."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_three_interfaces_carry_three_addresses(node_pods: NodePods) -> None:
     assert len(set(allocated.values())) == 3
 
 
-def test_an_address_by_hand_is_what_the_interface_carries(node_pods: NodePods) -> None:
+def test_an_address_written_by_hand_is_on_the_interface(node_pods: NodePods) -> None:
     node_pods.run("manual", [{"name": "front", "mac": "0A-0B-0C-0D-0E-0F"}])
 
     assert node_pods.allocated("manual") == {"net1": "0a:0b:0c:0d:0e:0f"}
@@ -68,7 +68,7 @@ def test_a_namespace_opts_out_and_in_again(node_pods: NodePods) -> None:
     node_pods.run("after", [{"name": "front"}])
 
     assert "mac" not in node_pods.pods.elements("between")[0]
-    # The kernel picked it, and Multus reported it: the pool does not give it to anybody else.
+    # The kernel picked it, and Multus reported it: the pool gives it to no other pod.
     assert node_pods.reported("between")["net1"] == node_pods.inside("between")["net1"]
     for pod in ("before", "after"):
         assert node_pods.inside(pod)["net1"] == node_pods.allocated(pod)["net1"]

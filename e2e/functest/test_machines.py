@@ -54,7 +54,7 @@ def test_a_guest_that_restarts_or_powers_off_itself_carries_the_same_address(
     assert booted_vms.up("web", starts=2)["metadata"]["uid"] == pod["metadata"]["uid"]
     assert booted_vms.inside(pod) == {"eth0": macs["default"]}
 
-    booted_vms.type(pod, "poweroff -f")  # a VM that shall always run gets another launcher then
+    booted_vms.type(pod, "poweroff -f")  # a VM with run strategy Always then gets another launcher
     again = booted_vms.up("web", after=pod)
     assert booted_vms.inside(again) == {"eth0": macs["default"]}
     booted_vms.bound(macs["default"], "web")

@@ -6,7 +6,7 @@ from e2e.functest.booted_vms import FRONT, BootedVms, reported
 from e2e.vms import NAT
 from testbed.kubevirt.virtualmachines import Interface, asked_for
 
-# Longer than any test waits: what ends such a guest is what is typed on its console.
+# Longer than any test waits: only a command on its console ends such a guest.
 LONG_S = 900
 
 

@@ -23,7 +23,7 @@ def test_a_guest_that_moves_to_another_node_takes_its_addresses_along(
     assert [element["mac"] for element in asked_for(target)] == [macs["front"]]
     assert reported(vmi) == macs
     assert booted_vms.domain(target) == list(macs.values())
-    # It has not booted again, so it has said nothing here yet.
+    # It has not booted again, so it has printed nothing here yet.
     for device, mac in zip(("eth0", "eth1"), macs.values(), strict=True):
         booted_vms.answers(target, f"cat /sys/class/net/{device}/address", mac)
     for mac in macs.values():

@@ -1,4 +1,4 @@
-"""The programs as pods: rolled, killed, scaled away; users notice nothing, or are told."""
+"""The programs as pods: rolled out, killed, scaled to zero; users see no error or a clear one."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ WEBHOOK, CONTROLLER = (
 )
 WEBHOOK_PODS = ("-l", "control-plane=mac-controller-manager", *INSTALLED)
 REFUSED = 'failed calling webhook "mutatepods.kubemacpool.io"'
-# One node may run both replicas: the one in the pod is known by its environment.
+# One node may run both replicas; the environment identifies the process of the pod.
 KILL = """for process in $(pgrep -f 'python -m controller'); do
   if grep -qz '^POD_NAME={pod}$' /proc/$process/environ; then kill -{signal} $process; fi
 done"""
@@ -70,14 +70,14 @@ def test_no_pod_is_refused_when_a_webhook_pod_is_deleted_under_load(node_pods: N
 
 @pytest.fixture
 def critical(kubectl: Kubectl) -> Iterator[NodePods]:
-    """A namespace of the platform's, labelled like one that has opted in."""
+    """A namespace of the platform that carries the opt-in label."""
     for name in fresh_namespace(kubectl):
         own = NodePods(kubectl, name)
         own.attach("front")
         yield own
 
 
-def test_without_any_webhook_only_those_who_need_it_are_refused(
+def test_without_a_webhook_only_pods_that_need_it_are_refused(
     node_pods: NodePods, critical: NodePods
 ) -> None:
     node_pods.kubectl("label", "namespace", critical.namespace, "runlevel=0", OPT_IN)
@@ -106,14 +106,14 @@ def pods_of(kubectl: Kubectl) -> str:
 
 @pytest.fixture
 def range_kept(kubectl: Kubectl) -> Iterator[None]:
-    """Whatever the test does to the range is undone."""
+    """Restore the range after the test."""
     before = pool.configured(kubectl)
     yield
     pool.configure(kubectl, *before)
 
 
 @pytest.mark.usefixtures("range_kept")
-def test_a_range_that_is_changed_live_counts_for_who_comes_next(node_pods: NodePods) -> None:
+def test_a_range_that_is_changed_live_counts_for_the_next_pods(node_pods: NodePods) -> None:
     node_pods.run("before", LAN)
     kept = node_pods.allocated("before")
 
@@ -140,7 +140,7 @@ def test_when_the_leading_controller_is_killed_or_freezes_addresses_are_bound_ag
     node_pods.pods.bound(mac, "orphan")
 
     print(f"{mac} was bound {time.monotonic() - began:.1f} s after the leader got SIG{signal}")
-    # A process that is started again in the same pod may go on at once: what it was is dead.
+    # A process that restarts in the same pod may continue at once: its predecessor is dead.
     assert signal == "KILL" or holder(node_pods.kubectl) != leader
 
 

@@ -24,7 +24,7 @@ def history(cluster: ControlPlane, mac: str, *flags: str) -> list[str]:
 
 
 def lines(cluster: ControlPlane, mac: str, count: int, *ended: int) -> list[str]:
-    """Its history, when it has come to `count` lines, of which those at `ended` have an end."""
+    """Wait for `count` lines of history, of which those at `ended` have an end; return them."""
 
     def complete() -> list[str]:
         found = history(cluster, mac)
@@ -50,7 +50,7 @@ def hold(pods: PodNamespace, pod: str, mac: str) -> str:
     return uid
 
 
-def test_the_log_says_who_held_an_address_and_from_when_until_when(
+def test_the_log_shows_which_pod_held_an_address_and_when(
     cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:01"
@@ -89,7 +89,7 @@ def test_a_pod_made_again_under_its_name_is_another_holder(
     assert until(line) <= since(next_line)
 
 
-def test_what_was_refused_or_only_tried_is_no_history(
+def test_refused_requests_and_dry_runs_are_no_history(
     cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:03"
@@ -106,7 +106,7 @@ def test_what_was_refused_or_only_tried_is_no_history(
     assert [write["user"]["username"] for write in refused] == ["admin"]
 
 
-def test_who_carries_the_address_of_another_is_in_the_log_too(
+def test_a_pod_that_carries_the_address_of_another_is_in_the_log_too(
     cluster: ControlPlane, pods: PodNamespace, elsewhere: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:04"
@@ -123,7 +123,7 @@ def test_who_carries_the_address_of_another_is_in_the_log_too(
     assert twin.endswith("carried it, too")
 
 
-def test_who_declared_an_address_is_in_the_log_and_nothing_but_allocations_is(
+def test_the_user_who_declared_an_address_is_in_the_log_and_only_allocations_are(
     cluster: ControlPlane, pods: PodNamespace
 ) -> None:
     mac = "0a:00:00:00:06:05"

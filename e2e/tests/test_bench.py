@@ -1,4 +1,4 @@
-"""The bench runs, and its report has every cell; what the figures are, no test says."""
+"""The bench runs, and its report has every cell. No test checks its figures."""
 
 import json
 import subprocess

@@ -33,13 +33,13 @@ def delete(client: Client, name: str) -> None:
 
 
 def spoil(client: Client, name: str, **files: bytes) -> None:
-    """Write what a Secret of certificates holds; `tls_key` is tls.key."""
+    """Write files into a Secret of certificates; `tls_key` is tls.key."""
     data = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in files.items()}
     client.patch("secret", name, {"data": data}, NAMESPACE)
 
 
 def each(harms: dict[str, Callable[[Client], None]], *soon: str) -> pytest.MarkDecorator:
-    """Do each harm; all but those of `soon` take the way of one of them, and are for check-all."""
+    """Run the test with each harm; those that are not in `soon` run in check-all only."""
     return pytest.mark.parametrize(
         "harm",
         [
@@ -62,7 +62,7 @@ UNNOTICED: dict[str, Callable[[Client], None]] = {
 
 
 @each(UNNOTICED, "the CA's Secret deleted", "the serving pair spoilt")
-def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
+def test_spoilt_secrets_are_repaired_and_no_request_is_refused(
     cluster: ControlPlane,
     release: Installed,
     pods: PodNamespace,
@@ -86,7 +86,7 @@ def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
 
 
 def is_whole(client: Client, webhooks: list[Program]) -> bool:
-    """Whether all webhooks serve what the CA has signed and its certificate alone verifies."""
+    """Return True if all webhooks serve a certificate that verifies with the CA alone."""
     authority, pair = read(client, AUTHORITY), read(client, SERVICE)
     if not authority or not pair or authority["tls.crt"].decode() not in bundle_of(client):
         return False
@@ -126,7 +126,7 @@ def signed(client: Client, name: str, begins: dt.timedelta, life: dt.timedelta) 
 
 
 def empty_bundles(client: Client) -> None:
-    """Take the caBundle out of every webhook."""
+    """Empty the caBundle of every webhook."""
     webhooks = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
     for webhook in webhooks:
         del webhook["clientConfig"]["caBundle"]
@@ -146,7 +146,7 @@ NOTICED: dict[str, Callable[[Client], None]] = {
 
 
 @each(NOTICED, "a wrong name", "an emptied caBundle")
-def test_what_stops_admission_is_repaired(
+def test_damage_that_stops_admission_is_repaired(
     cluster: ControlPlane,
     release: Installed,
     pods: PodNamespace,
@@ -163,7 +163,7 @@ def test_what_stops_admission_is_repaired(
 
 
 def is_served(client: Client, namespace: str) -> bool:
-    """Whether a pod would get an address."""
+    """Return True if a pod would get an address."""
     pod = manifest("probe", [{"name": "a"}])
     try:
         return '"mac"' in str(client.create(pod, namespace, dry_run=True))

@@ -1,4 +1,4 @@
-"""Addresses that several objects have: who is told, and what the metrics say."""
+"""Addresses that several objects have: their events and their metrics."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -67,7 +67,7 @@ def share(mac: str, first: tuple[PodNamespace, str], *others: tuple[PodNamespace
     first[0].in_conflict(mac, *(name for _, name in others))
 
 
-def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
+def test_two_managed_pods_with_one_address_get_events(
     pods: PodNamespace, elsewhere: PodNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "01"
@@ -95,7 +95,7 @@ def test_one_of_two_that_is_not_managed_raises_no_event_and_no_alarm(
     quiet, loud = OURS + "02", OURS + "03"
     share(quiet, (pods, "mine"), (elsewhere, "theirs"))
 
-    # A collision that is noticed later, so that the one above has had its time.
+    # A later collision: when it is noticed, the one above would have been noticed, too.
     share(loud, (pods, "my-other"), (outside, "another"))
     opt_in(outside)
     eventually(lambda: scrape.colliding(loud) == 2, "two that collide")
@@ -141,7 +141,7 @@ def test_a_namespace_that_opts_out_ends_the_alarm(
     assert pods.conflicts(mac) == ["theirs"]
 
 
-def test_metrics_are_for_who_may_read_them_and_in_the_format_that_prometheus_reads(
+def test_only_accounts_with_the_right_read_metrics_in_the_format_of_prometheus(
     kubectl: Kubectl, scrape: Scrape
 ) -> None:
     stranger = kubectl.client.token("default", "default")

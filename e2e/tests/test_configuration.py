@@ -1,4 +1,4 @@
-"""The range: changed while pods are served, spoilt, deleted; and what the pool says of itself."""
+"""The range, changed, spoilt and deleted while pods are served; and the status of the pool."""
 
 from typing import Any
 

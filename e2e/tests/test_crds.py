@@ -93,7 +93,7 @@ def test_the_address_of_an_allocation_cannot_change(client: Client, mac: str) ->
     assert "the address of an allocation cannot change" in said
 
 
-def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> None:
+def test_an_applied_file_with_only_an_address_is_declared(kubectl: Kubectl, mac: str) -> None:
     kubectl.apply(allocation(mac))
 
     spec = kubectl.json("get", "mac", mac.replace(":", "-"))["spec"]
@@ -116,7 +116,7 @@ def test_an_applied_address_alone_is_declared(kubectl: Kubectl, mac: str) -> Non
         ({"reservedFor": {"kind": "Pod", "name": "web"}}, "spec.reservedFor.namespace: Required"),
     ],
 )
-def test_a_state_without_what_it_means_is_refused(
+def test_a_state_without_the_fields_that_it_needs_is_refused(
     client: Client, mac: str, spec: dict[str, Any], reason: str
 ) -> None:
     said = refusal(lambda: client.create(allocation(mac, **spec)))
@@ -132,7 +132,7 @@ def test_an_owner_whose_name_is_not_generated_yet_can_claim(controller: Client, 
     assert created["spec"]["owner"] == unnamed
 
 
-def test_get_shows_who_has_the_address(kubectl: Kubectl, controller: Client, mac: str) -> None:
+def test_get_shows_the_owner_of_the_address(kubectl: Kubectl, controller: Client, mac: str) -> None:
     bound = allocation(mac, state="Bound", owner=OWNER, source="Pool")
     controller.create(bound)
 

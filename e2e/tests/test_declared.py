@@ -1,4 +1,4 @@
-"""Addresses that people declare, through Git or by hand, before and after their users' lives."""
+"""Addresses that users declare, through Git or by hand, before and after the pods that use them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The pages show what happens: their examples run, and print what the pages show.
+"""The examples of the pages run, and print the output that the pages show.
 
 `e2e.examples` describes which blocks of a page run, and how their output is compared.
 """
@@ -27,7 +27,7 @@ MANIFESTS = ("README.md", "docs/usage.md", MACHINES_PAGE, FIRST_VM)  # each show
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ControlPlane]:
-    """A cluster of the documents' own, as they start and stop what others rely on."""
+    """A cluster for the documents only, because they start and stop programs."""
     if external.chosen():
         pytest.skip("the documents show a cluster that no other test uses")
     with ephemeral() as cluster:
@@ -38,7 +38,7 @@ def pool() -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def untouched(pool: ControlPlane) -> Iterator[ControlPlane]:
-    """The cluster, and afterwards nothing of what a document made."""
+    """The cluster; the objects of the document are removed afterwards."""
     yield pool
     sweep(pool)
 

@@ -49,7 +49,7 @@ def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
         webhook = start_webhook(cluster)
         address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
 
-        # Without a certificate there is no handshake; the log says so, and with one the rest shows.
+        # Without a certificate there is no handshake; with one, the answer names what is missing.
         eventually(lambda: "listening" in webhook.process.log.read_text(), "the webhook listening")
         with pytest.raises((ssl.SSLError, OSError)):
             _readyz(address)
@@ -62,7 +62,7 @@ def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
         eventually(lambda: "there is no MacPool default yet" in _readyz(address), "the reason")
 
 
-def test_while_the_webhook_is_down_only_those_who_need_an_address_wait(
+def test_while_the_webhook_is_down_only_pods_that_need_an_address_wait(
     own_cluster: ControlPlane, programs: Installed, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
     pods, elsewhere = spaces
@@ -80,7 +80,7 @@ def test_while_the_webhook_is_down_only_those_who_need_an_address_wait(
     pods.bound(element["mac"], "attached")
 
 
-def test_what_happens_while_the_controller_is_away_is_made_good_when_it_is_back(
+def test_changes_while_the_controller_is_down_are_handled_when_it_is_back(
     own_cluster: ControlPlane, programs: Installed, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
     pods, elsewhere = spaces

@@ -52,7 +52,7 @@ def test_pods_of_a_deployment_get_addresses_and_the_deployment_is_no_drift(
     no_drift(pods.kubectl, text)
 
 
-def test_a_bare_pod_is_drift_for_who_asks_no_webhook(pods: PodNamespace) -> None:
+def test_a_bare_pod_is_drift_for_a_tool_that_asks_no_webhook(pods: PodNamespace) -> None:
     metadata = {"namespace": pods.namespace, "annotations": {NETWORKS: '[{"name": "front"}]'}}
     spec = {"containers": [{"name": "main", "image": "none"}]}
     text = json.dumps(

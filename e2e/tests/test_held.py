@@ -1,4 +1,4 @@
-"""docs/examples/held.py, on logs as an API server would write them; e2e/tests has a real one's."""
+"""docs/examples/held.py, on made-up logs; test_audit_log.py has the log of a real API server."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def test_a_claim_of_the_holders_own_name_ends_its_hold_if_another_is_bound_by_it
     log = [
         written("create", "01.0", "Pending", POD),
         written("patch", "02.0", "Bound", FIRST),
-        written("patch", "03.0", "Pending", POD),  # asked twice, and the first one lived on
+        written("patch", "03.0", "Pending", POD),  # a second request, while the first pod lived on
         written("patch", "04.0", "Bound", FIRST),
         written("patch", "05.0", "Pending", POD),
         written("patch", "06.0", "Bound", SECOND),
@@ -99,7 +99,7 @@ def test_events_are_put_in_order_by_their_times_and_not_by_their_text() -> None:
 
 
 @pytest.mark.parametrize("subresource", ["", "status"])
-def test_a_log_without_bodies_is_said_to_lack_them(subresource: str) -> None:
+def test_a_log_without_request_bodies_is_reported(subresource: str) -> None:
     event = written("patch", "01.0", "Bound", FIRST)
     del event["requestObject"]
     event["objectRef"]["subresource"] = subresource
@@ -112,7 +112,7 @@ def test_a_log_without_bodies_is_said_to_lack_them(subresource: str) -> None:
     assert "level Request" in done.stderr
 
 
-def test_what_is_no_time_is_refused_with_an_example() -> None:
+def test_an_invalid_time_is_refused_with_an_example() -> None:
     done = held([], "--at", "yesterday")
 
     assert done.returncode == 2

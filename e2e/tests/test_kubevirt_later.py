@@ -33,7 +33,7 @@ def programs(audited_cluster: ControlPlane) -> Iterator[Installed]:
 
 @pytest.fixture
 def vms(audited_cluster: ControlPlane, programs: Installed) -> Iterator[VmNamespace]:
-    """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
+    """An opted-in namespace on a cluster without KubeVirt; our programs must survive the test."""
     remove_crds(audited_cluster.kubectl)
     vms = _vm_namespace(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
     yield vms
@@ -126,7 +126,7 @@ def _asked_again(cluster: ControlPlane) -> None:
 
 
 def _complaints(programs: Installed) -> list[str]:
-    """All lines of warning, error or surprise in the logs of our programs."""
+    """Return all lines with a warning, an error or a traceback in the logs of our programs."""
     logs = [
         program.process.log.read_text() for program in (programs.controller, *programs.webhooks)
     ]

@@ -1,4 +1,4 @@
-"""A client of a crowd that ends before its time is not overlooked."""
+"""A client of a crowd that ends early fails the test."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from e2e.load import Crowd
 from testbed.readiness import eventually
 
 
-def test_a_client_that_cannot_say_what_it_wants_fails_its_crowd(tmp_path: Path) -> None:
+def test_a_client_that_ends_with_an_error_fails_its_crowd(tmp_path: Path) -> None:
     crowd = Crowd(tmp_path / "kubeconfig", 2)
 
     with pytest.raises(TypeError, match="not JSON serializable"):

@@ -255,7 +255,7 @@ def test_of_two_vms_one_has_an_address_and_the_namespace_takes_all_with_it(
 
 
 def _asked_of_us(vms: KubeVirtNamespace) -> float:
-    """How often the API server has asked our webhook about VMs."""
+    """Return how often the API server has called our webhook for VMs."""
     lines = vms.client.raw("/metrics").splitlines()
     counted = "apiserver_admission_webhook_admission_duration_seconds_count"
     ours = 'name="mutatevirtualmachines.kubemacpool.io"'

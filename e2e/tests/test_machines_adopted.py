@@ -60,7 +60,7 @@ def own_kubevirt(own_cluster: ControlPlane) -> KubeVirt:
 def move(
     own_cluster: ControlPlane, own_kubevirt: KubeVirt, tmp_path_factory: pytest.TempPathFactory
 ) -> Move:
-    """The cluster, taken over while a crowd creates pods."""
+    """The cluster after the move, during which a crowd created pods."""
     kubectl, folder = own_cluster.kubectl, tmp_path_factory.mktemp("move")
     before = ClusterInUse(_vm_namespace(own_kubevirt, "old"), _namespace(own_cluster, "wild"))
     before.fill()
@@ -126,7 +126,7 @@ def test_a_duplicate_is_reported_and_no_address_is_changed(move: Move) -> None:
         assert written == move.vm_specs[name]
 
 
-def test_what_a_guest_has_behind_nat_and_in_no_spec_is_not_adopted(move: Move) -> None:
+def test_a_guest_s_address_behind_nat_that_is_in_no_spec_is_not_adopted(move: Move) -> None:
     assert move.before.natted
     assert move.before.vms.pods.allocation(move.before.natted) is None
 
@@ -144,7 +144,7 @@ def test_a_vm_that_the_old_finalizer_keeps_is_released_when_the_guide_s_command_
     vms.freed(mac)
 
 
-def test_what_the_go_manager_left_is_tidied_up_by_the_guide_s_command(
+def test_the_guide_s_command_removes_the_objects_of_the_go_manager(
     own_cluster: ControlPlane, move: Move, tmp_path: Path
 ) -> None:
     said = _follow(own_cluster, tmp_path, "**7. Clean up**")
@@ -217,7 +217,7 @@ def _controller_down(cluster: ControlPlane) -> Iterator[None]:
 
 
 def _follow(cluster: ControlPlane, folder: Path, step: str) -> str:
-    """Run the commands of a step of the guide's first half; what they print."""
+    """Run the commands of a step of the guide; return their output."""
     text = GUIDE[GUIDE.index(step) :]
     block = re.search(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert block
@@ -254,7 +254,7 @@ def _told(before: ClusterInUse, name: str) -> list[Any]:
 
 
 def _first(events: list[dict[str, Any]], which: Callable[[dict[str, Any]], bool]) -> int:
-    """The place of the first of them in the API server's audit log."""
+    """Return the position of the first of them in the audit log."""
     return next(place for place, event in enumerate(events) if which(event))
 
 
@@ -272,7 +272,7 @@ def _gives_out(event: dict[str, Any]) -> bool:
 
 
 def _allocated(user: str, events: list[dict[str, Any]]) -> set[str]:
-    """The names of the allocations that `user` has created."""
+    """Return the names of the allocations that `user` has created."""
     return {
         event["objectRef"]["name"]
         for event in events

@@ -1,4 +1,4 @@
-"""A namespace with machines is deleted whole: nothing leaks, and nothing live is released."""
+"""A namespace with VMs is deleted: no address leaks, and none in use is released."""
 
 import pytest
 

@@ -51,7 +51,7 @@ def warning(vms: KubeVirtNamespace) -> Iterator[None]:
         vms.delete("vm", "holder", wait=False)
 
 
-def test_under_reject_a_vm_that_moves_here_is_told_how(
+def test_under_reject_the_refusal_of_a_moving_vm_names_the_remedy(
     vms: KubeVirtNamespace, other_vms: KubeVirtNamespace
 ) -> None:
     macs = vms.create("web")
@@ -64,7 +64,7 @@ def test_under_reject_a_vm_that_moves_here_is_told_how(
 
 
 @pytest.mark.usefixtures("warning")
-def test_under_warn_a_second_vm_gets_the_address_and_all_are_told(
+def test_under_warn_a_second_vm_gets_the_address_and_both_get_events(
     vms: KubeVirtNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "01"

@@ -1,4 +1,4 @@
-"""The one-file manifest: applied either way, twice, edited as documented, and asking for little."""
+"""The one-file manifest on a cluster: applied in both ways, twice, and with few rights."""
 
 import json
 from functools import partial
@@ -85,7 +85,7 @@ def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mend
 
 
 def warnings(kubectl: Kubectl) -> str:
-    """What `kubectl describe` shows of the ConfigMap's events."""
+    """Return the warnings among the ConfigMap's events."""
     return kubectl("events", "-n", "kubemacpool-system", "--types=Warning")
 
 
@@ -137,7 +137,7 @@ def test_our_programs_need_no_disk_to_write_to_and_no_name_for_their_user(
             program.process.stop()
 
 
-# That they may do what they must, and no more than they do, is test_rights's.
+# test_rights.py shows that our programs have all rights that they use, and no others.
 FORBIDDEN = [  # account, verb, resource, name, namespace
     (WEBHOOK, "watch", "pods", "", ""),
     (WEBHOOK, "list", "secrets", "", NAMESPACE),
@@ -206,7 +206,7 @@ def test_the_namespaces_restricted_level_admits_our_pods(client: Client, deploym
     metadata = template["metadata"] | {"name": "try", "namespace": NAMESPACE}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
-    def admitted() -> bool:  # not before the quota's controller has looked at the quota
+    def admitted() -> bool:  # only after the quota's controller has processed the quota
         try:
             said = "\n".join(client.ask_create(pod, dry_run=True).warnings)
         except Refused as refused:

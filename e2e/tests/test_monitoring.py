@@ -1,4 +1,4 @@
-"""The file for the Prometheus operator fits what is installed and what the guide says."""
+"""The file for the Prometheus operator fits the release and the guide."""
 
 import re
 from pathlib import Path
@@ -65,7 +65,7 @@ def test_the_alerts_are_those_of_the_guide_and_ask_for_metrics_that_it_names() -
     assert set(asked) <= deployments
 
 
-def test_what_needs_no_operator_can_be_applied(release: Installed, kubectl: Kubectl) -> None:
+def test_objects_that_need_no_operator_can_be_applied(release: Installed, kubectl: Kubectl) -> None:
     assert release.webhooks
     for (kind, _), document in MONITORING.items():
         if kind not in OPERATORS:

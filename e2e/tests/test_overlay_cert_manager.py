@@ -69,7 +69,7 @@ def test_with_certificates_of_another_issuer_pods_are_served_and_the_controller_
 
 
 def play_cert_manager(kubectl: Kubectl) -> None:
-    """Issue what the Certificates ask for, into the Secrets that they name, and inject the CA."""
+    """Issue the requested Certificates into their Secrets, and inject the CA."""
     wanted = certificates(kubectl)
     for name in wanted:
         assert wanted[name]["privateKey"]["algorithm"] == "ECDSA"

@@ -1,4 +1,4 @@
-"""The overlays in deploy/overlays: whom each serves, with which range and whose certificates."""
+"""The overlays in deploy/overlays: the namespaces that each serves, and its range."""
 
 import shutil
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
         eventually(lambda: served(kubectl, namespace), "one with another value is")
 
 
-def test_with_opt_out_what_kubemacpool_needs_itself_never_waits_for_it(
+def test_with_opt_out_the_pods_that_kubemacpool_needs_never_wait_for_it(
     kubectl: Kubectl, namespace: str
 ) -> None:
     overlay(kubectl, "opt-out")
@@ -83,7 +83,7 @@ def test_with_opt_out_what_kubemacpool_needs_itself_never_waits_for_it(
         eventually(lambda: served(kubectl, namespace), f"without {name} it is served")
 
 
-def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
+def test_with_a_custom_value_that_value_counts_and_allocate_does_not(
     kubectl: Kubectl, namespace: str
 ) -> None:
     label(kubectl, namespace, LABEL, "allocate")
@@ -100,7 +100,7 @@ def test_with_a_value_of_one_s_own_that_one_counts_and_allocate_does_not(
     ("name", "expected"),
     [("opt-out", (None, ["ignore", "disable"])), ("opt-in-value", ("production", None))],
 )
-def test_pods_and_vms_are_selected_alike(
+def test_pods_and_vms_are_selected_in_the_same_way(
     bare_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
 ) -> None:
     text = built(bare_cluster.kubectl, DEPLOY / "overlays" / name)
@@ -121,9 +121,7 @@ def test_pods_and_vms_are_selected_alike(
         assert all(rule["operator"] == "NotIn" for rule in rules.values())
 
 
-def test_with_a_range_of_one_s_own_addresses_come_from_that(
-    kubectl: Kubectl, namespace: str
-) -> None:
+def test_with_a_custom_range_addresses_come_from_it(kubectl: Kubectl, namespace: str) -> None:
     label(kubectl, namespace, LABEL, "allocate")
 
     overlay(kubectl, "range")

@@ -37,7 +37,7 @@ def test_the_allocation_shows_whose_the_address_is(pods: PodNamespace) -> None:
     assert element["mac"] in pods.kubectl("get", "macallocations")
 
 
-def test_all_else_in_the_annotation_stays_as_it_was(pods: PodNamespace) -> None:
+def test_the_rest_of_the_annotation_stays_as_it_was(pods: PodNamespace) -> None:
     text = '[ {"name": "a", "ips": ["10.0.0.1/24"], "cni-args": {"x": 1.50}},\n  {"name":"b"} ]'
 
     pods.create("samplepod", text)
@@ -83,7 +83,7 @@ def test_a_dry_run_shows_an_address_and_writes_nothing(pods: PodNamespace) -> No
     assert pods.allocation(second["mac"]) is None
 
 
-def test_a_dry_run_is_told_that_an_address_is_taken(pods: PodNamespace) -> None:
+def test_a_dry_run_is_refused_an_address_in_use(pods: PodNamespace) -> None:
     pods.create("samplepod", [{"name": "a", "mac": OURS + "00:02"}])
     pods.bound(OURS + "00:02", "samplepod")
 
@@ -114,7 +114,7 @@ def test_a_taken_address_is_refused_naming_holder_and_remedy(pods: PodNamespace)
     assert "choose another address" in said
 
 
-def test_what_no_interface_can_own_is_refused(pods: PodNamespace) -> None:
+def test_an_address_that_no_interface_can_own_is_refused(pods: PodNamespace) -> None:
     refused = {
         "03:00:00:00:00:01": "group address",
         "ff:ff:ff:ff:ff:ff": "group address",
@@ -140,7 +140,7 @@ def test_one_address_twice_in_one_pod_is_refused(pods: PodNamespace) -> None:
     assert pods.allocation(OURS + "00:06") is None
 
 
-def test_what_a_refused_pod_got_for_its_other_interfaces_is_free_again(pods: PodNamespace) -> None:
+def test_the_other_addresses_of_a_refused_pod_are_free_again(pods: PodNamespace) -> None:
     pods.create("samplepod", [{"name": "a", "mac": OURS + "00:07"}])
 
     pods.refuses(
@@ -180,7 +180,7 @@ def test_an_interface_attached_later_gets_an_address_and_the_first_keeps_its_own
     pods.eventually_owns([first["mac"], after["mac"]])
 
 
-def test_the_same_manifest_applied_again_gets_back_what_it_had(pods: PodNamespace) -> None:
+def test_the_same_manifest_applied_again_gets_its_addresses_back(pods: PodNamespace) -> None:
     pod = manifest("samplepod", [{"name": "a"}, {"name": "b", "interface": "lan"}])
     pods("apply", "-f", "-", stdin=pod)
     had = pods.elements("samplepod")
@@ -199,7 +199,7 @@ def test_a_namespace_that_has_not_opted_in_is_not_served(elsewhere: PodNamespace
 
 @pytest.fixture
 def critical(release: Installed, kubectl: Kubectl) -> Iterator[PodNamespace]:
-    """A namespace of the cluster itself, labelled like one that has opted in."""
+    """A namespace of the cluster itself that carries the opt-in label."""
     assert release.webhooks
     for name in fresh_namespace(kubectl, runlevel="0", **OPTED_IN):
         yield PodNamespace(kubectl, name)

@@ -87,7 +87,7 @@ def test_two_pods_of_one_deployment_are_never_both_given_its_fixed_address(
     assert len(pods.client.list("pod", pods.namespace)) == 1
 
 
-def test_what_a_later_stage_refuses_leaks_nothing(pods: PodNamespace) -> None:
+def test_a_pod_that_a_later_stage_refuses_leaks_no_address(pods: PodNamespace) -> None:
     quota = {"kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": 0}}}
     pods.client.create({"apiVersion": "v1", **quota}, pods.namespace)
     eventually(lambda: "exceeded quota" in pods.refusal("early", None), "the quota in force")

@@ -46,7 +46,7 @@ def test_force_does_not_help(kubectl: Kubectl, bound: str) -> None:
     assert HOLDER in said
 
 
-def test_an_owner_without_a_name_is_said_to_have_none_yet(
+def test_the_refusal_says_that_an_owner_has_no_name_yet(
     client: Client, controller: Client, mac: str
 ) -> None:
     unnamed = {key: OWNER[key] for key in ("apiVersion", "kind", "namespace")}
@@ -125,7 +125,7 @@ def test_every_field_of_an_allocation_is_the_declarers_or_ours() -> None:
 
 
 @pytest.mark.parametrize("named", ONLY_OURS)
-def test_who_declares_an_address_writes_nothing_that_its_release_depends_on(
+def test_a_user_who_declares_an_address_writes_no_field_that_its_release_depends_on(
     client: Client, mac: str, named: str
 ) -> None:
     with pytest.raises(Refused) as refused:
@@ -139,7 +139,7 @@ def test_who_declares_an_address_writes_nothing_that_its_release_depends_on(
 @pytest.mark.parametrize(
     "named", [condition for condition in ONLY_OURS if "spec.state" not in condition]
 )
-def test_a_declared_address_is_given_nothing_that_its_release_depends_on(
+def test_a_declared_address_gets_no_field_that_its_release_depends_on(
     client: Client, mac: str, declared: str, named: str
 ) -> None:
     said = patch_fails(client, declared, {"spec": ONLY_OURS[named]})

@@ -27,7 +27,7 @@ def declarer(client: Client) -> str:
 
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
-def test_who_has_the_role_for_it_declares_addresses_and_removes_them(
+def test_a_user_with_the_role_declares_addresses_and_removes_them(
     kubectl: Kubectl, client: Client, mac: str, declarer: str, way: list[str]
 ) -> None:
     only = {"kind": "Pod", "namespace": "shop", "name": "another"}
@@ -39,7 +39,7 @@ def test_who_has_the_role_for_it_declares_addresses_and_removes_them(
     assert client.get("mac", name_of(mac)) is None
 
 
-def test_who_may_declare_addresses_may_do_that_alone(
+def test_a_user_who_may_declare_addresses_may_do_nothing_else(
     client: Client, mac: str, bound: str, declarer: str
 ) -> None:
     ghost = allocation("0e:00:00:00:00:02", state="Bound", owner=OWNER)

@@ -1,4 +1,4 @@
-"""Least privilege: the rights in the manifest are those that our programs use, no fewer, no more.
+"""Least privilege: the manifest grants exactly the rights that our programs use.
 
 One session in which both do all that they ever do is compared with the roles, both ways, by the API
 server's audit log.
@@ -63,13 +63,13 @@ def test_every_right_in_the_manifest_is_used(log: Log, rights: set[Right]) -> No
     assert idle(rights, log.calls, NAMESPACE) == []
 
 
-def test_what_is_used_on_one_object_alone_is_granted_on_that_one(
+def test_a_right_that_is_used_on_one_object_is_granted_on_that_object_only(
     log: Log, rights: set[Right]
 ) -> None:
     assert nameable(rights, log.calls) == []
 
 
-def test_paths_that_are_no_resource_are_those_that_everybody_may_get(log: Log) -> None:
+def test_paths_that_are_no_resource_are_open_to_every_account(log: Log) -> None:
     paths = {
         event["requestURI"].partition("?")[0] for event in log.events if "objectRef" not in event
     }

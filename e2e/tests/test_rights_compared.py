@@ -39,7 +39,7 @@ def test_a_right_is_idle_unless_a_call_needs_it() -> None:
     assert idle([everywhere, here], [PODS], "shop") == [everywhere]
 
 
-def test_a_right_that_was_used_on_one_name_alone_can_be_given_on_that_name() -> None:
+def test_a_right_that_was_used_on_one_name_can_be_granted_on_that_name_only() -> None:
     right = Right(ANN, "get", "", "pods")
     others = [Call(ANN, "get", "", "pods", "shop", "db"), Call(ANN, "get", "", "pods", "shop")]
 

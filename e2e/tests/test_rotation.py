@@ -1,4 +1,4 @@
-"""Certificates that are replaced every few seconds, or spoilt, while requests go on."""
+"""Certificates are replaced every few seconds, and no request is refused."""
 
 import datetime as dt
 import itertools
@@ -32,19 +32,19 @@ SECONDS = {
 QUIET = ("--quiet-s", f"{QUIET_S:g}")
 
 
-# The controller allows API servers 10 s to learn of a caBundle: one that takes most of that.
+# The controller allows API servers 10 s to learn of a caBundle; this one takes most of it.
 BEHIND_S = 8.0
 
 
 @dataclass(slots=True)
 class Watcher:
-    """Sees what is trusted and served, as an API server that is BEHIND_S late; call it often."""
+    """Checks the served certificates as an API server that is BEHIND_S late; call `look` often."""
 
     client: Client
     webhooks: list[Program]
     authorities: set[bytes] = field(default_factory=set)
     pairs: set[bytes] = field(default_factory=set)
-    at_once: int = 0  # as many certificates were in a caBundle
+    at_once: int = 0  # the most certificates in one caBundle
     distrusted: list[str] = field(default_factory=list)
     _known: list[tuple[float, str]] = field(default_factory=list)
 

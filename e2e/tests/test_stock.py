@@ -1,4 +1,4 @@
-"""Addresses created ahead, as users see them: who gets them, and when they go."""
+"""Addresses created ahead, as users see them: the pods that get them, and their end."""
 
 import secrets
 from collections.abc import Collection, Iterator
@@ -29,14 +29,14 @@ def own_cluster() -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
-    """One webhook, so that it is known whose stock there is, and one controller."""
+    """One webhook, so that all stock is its own, and one controller."""
     with installed(own_cluster, replicas=1, quiet_s=QUIET_S) as started:
         yield started
 
 
 @pytest.fixture
 def pods(programs: Installed, own_cluster: ControlPlane) -> PodNamespace:
-    """An opted-in namespace, and the webhook has something in stock."""
+    """An opted-in namespace; the webhook has an address in stock."""
     assert programs.webhooks
     kubectl, name = own_cluster.kubectl, f"shop-{secrets.token_hex(4)}"
     kubectl.client.create_namespace(name, **OPTED_IN)
@@ -67,7 +67,7 @@ def macs(allocations: Collection[dict[str, Any]]) -> set[str]:
     return {allocation["spec"]["mac"] for allocation in allocations}
 
 
-def test_the_next_pod_gets_what_was_created_ahead(pods: PodNamespace) -> None:
+def test_the_next_pod_gets_the_address_that_was_created_ahead(pods: PodNamespace) -> None:
     ready = stock(pods.kubectl)
 
     [element] = pods.create("second", NET)
@@ -89,7 +89,7 @@ def test_it_has_no_owner_until_then_and_goes_when_no_pod_comes(pods: PodNamespac
     without_stock(pods.kubectl, "no stock without demand")
 
 
-def test_who_asks_for_it_by_name_gets_it(pods: PodNamespace) -> None:
+def test_a_pod_that_asks_for_it_by_name_gets_it(pods: PodNamespace) -> None:
     [mac] = stock(pods.kubectl)
 
     [element] = pods.create("asking", [{"name": "a", "mac": mac}])
@@ -108,7 +108,7 @@ def test_a_dry_run_leaves_it_where_it_is(pods: PodNamespace) -> None:
     assert element["mac"] == mac
 
 
-def test_another_replica_s_is_refused_to_who_asks_by_name(
+def test_the_stock_of_another_replica_is_refused_to_a_pod_that_asks_for_it(
     pods: PodNamespace, own_cluster: ControlPlane, programs: Installed
 ) -> None:
     [mac] = stock(pods.kubectl)
@@ -152,7 +152,7 @@ def test_a_webhook_that_was_paused_gives_out_no_address_that_went_in_the_pause(
     pods.bound(element["mac"], "late")
 
 
-def test_what_was_given_out_while_no_controller_runs_is_bound_when_one_does(
+def test_an_address_given_out_without_a_controller_is_bound_when_one_runs(
     pods: PodNamespace, own_cluster: ControlPlane, programs: Installed
 ) -> None:
     ready = stock(pods.kubectl)

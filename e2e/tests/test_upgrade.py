@@ -1,4 +1,4 @@
-"""Upgrade from the previous manifest, roll back, uninstall, install again: users keep their own.
+"""Upgrade from the previous manifest, roll back, uninstall, reinstall: users keep their objects.
 
 The programs are always the current ones: of the previous release there is only the manifest.
 """
@@ -33,7 +33,7 @@ RESERVED = {"start": "06:00:00:00:00:10"}
 
 
 def their_copy(release: Path, folder: Path) -> str:
-    """The manifest with a range of one's own, as the README says to keep it."""
+    """Return the manifest with a custom range, as the README tells users to keep it."""
     text = release.read_text()
     for ours, theirs in zip(("02:00:00:00:00:00", "02:FF:FF:FF:FF:FF"), RANGE, strict=True):
         text = text.replace(ours, theirs)
@@ -67,7 +67,7 @@ def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
 
 
 @WAYS
-def test_an_upgrade_and_a_roll_back_leave_what_users_have_and_serve_on(
+def test_an_upgrade_and_a_roll_back_leave_users_their_objects_and_serve_on(
     empty_cluster: ControlPlane, way: list[str], tmp_path: Path
 ) -> None:
     old, new = their_copy(PREVIOUS, tmp_path), their_copy(MANIFEST, tmp_path)
@@ -84,7 +84,7 @@ def test_an_upgrade_and_a_roll_back_leave_what_users_have_and_serve_on(
 
 
 def serves_on(cluster: ControlPlane, pods: PodNamespace, file: str, way: list[str]) -> None:
-    """Apply another release; it changes nothing that users have, and serves the next pod."""
+    """Apply another release; it changes no object of users, and serves the next pod."""
     kubectl, before = cluster.kubectl, kept(cluster.kubectl, pods.namespace)
 
     kubectl("apply", "-f", file, *way)
@@ -99,7 +99,7 @@ def serves_on(cluster: ControlPlane, pods: PodNamespace, file: str, way: list[st
 
 
 def in_use(cluster: ControlPlane, file: str, way: list[str]) -> PodNamespace:
-    """A release on a cluster, and a namespace whose users have done what they may."""
+    """A release on a cluster, and a namespace with all kinds of objects of users."""
     kubectl, namespace = cluster.kubectl, f"shop-{secrets.token_hex(4)}"
     kubectl("apply", "-f", file, *way)
     client = kubectl.client
@@ -192,11 +192,11 @@ def test_an_apply_brings_back_each_part_of_the_manifest_that_was_edited_by_hand(
 
 
 def shown(client: Client) -> dict[str, object]:
-    """Each edited place as it is now."""
+    """Return each edited field as it is now."""
     return {name: edit.shown(client) for name, edit in EDITED.items()}
 
 
-def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows_it(
+def test_an_uninstall_ends_and_leaves_users_their_objects_and_the_next_install_knows_them(
     empty_cluster: ControlPlane,
 ) -> None:
     cluster, kubectl = empty_cluster, empty_cluster.kubectl
@@ -257,7 +257,7 @@ def _served_both(kubectl: Kubectl) -> tuple[PodNamespace, str]:
 
 
 def _serves_vms(vms: VmNamespace) -> bool:
-    """Whether the API server asks the webhook for VMs by now."""
+    """Return True if the API server asks the webhook for VMs by now."""
     mac = vms.create("probe", LAN)["lan"]
     vms.delete("vm", "probe")
     return bool(mac)

@@ -1,4 +1,4 @@
-"""The images that others are built on: pulled, or made of the distribution's packages."""
+"""Base images: pulled, or built from the distribution's packages."""
 
 import functools
 import shutil
@@ -21,7 +21,7 @@ RUN apt-get update -qq \\
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \\
       python3 python3-venv ca-certificates >/dev/null \\
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
-# Where there is a proxy that opens TLS, pip has to trust what this machine trusts.
+# Behind a proxy that opens TLS, pip must trust the authorities that this machine trusts.
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 """
@@ -29,7 +29,7 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt
 
 @functools.cache
 def debian(suite: str = _SUITE) -> str:
-    """A Debian without anything."""
+    """Return the image of a minimal Debian."""
     released, ours = f"debian:{suite}-slim", f"kubemacpool.test/debian:{suite}"
     if pulled(released):
         return released
@@ -40,7 +40,7 @@ def debian(suite: str = _SUITE) -> str:
 
 
 def packages() -> str:
-    """Debian with what a node needs of it."""
+    """Return a Debian with the packages that a node needs."""
     if not has(_OUR_PACKAGES):
         build(
             "Installing a node's packages", _OUR_PACKAGES, _FILES, "Dockerfile.packages", debian()
@@ -49,7 +49,7 @@ def packages() -> str:
 
 
 def python() -> str:
-    """A Python to run our programs, with pip to build their image."""
+    """Return a Python to run our programs, with pip to build their image."""
     if pulled(PYTHON):
         return PYTHON
     if not has(_OUR_PYTHON):

@@ -22,7 +22,7 @@ from testbed.readiness import eventually
 
 _READY_S = 180.0  # two idle cores need 20 s
 _LABEL = "io.x-k8s.kind.cluster"
-_OURS = "kubemacpool.test/"  # what the node images begin with that hold no image of CoreDNS
+_OURS = "kubemacpool.test/"  # the prefix of node images without CoreDNS
 # Control groups of version 1 need all of these; for version 2 kind's own settings are right.
 _CGROUPS_V1 = {
     "failCgroupV1": False,
@@ -32,13 +32,13 @@ _CGROUPS_V1 = {
 }
 # It survives kill -9, not a power cut: enough for a test bed.
 _NO_FSYNC = {"name": "unsafe-no-fsync", "value": "true"}
-# On two cores that do something else, too, kubeadm's own minute is not enough.
+# On two busy cores, kubeadm's own limit of a minute is too short.
 _PATIENCE = {"kubernetesAPICall": "5m", "controlPlaneComponentHealthCheck": "8m"}
 
 
 @dataclass(frozen=True, slots=True)
 class KindCluster:
-    """A cluster of kind's, whose kubeconfig lies in the folder `state`."""
+    """A kind cluster, whose kubeconfig is in the folder `state`."""
 
     state: Path
     name: str
@@ -51,7 +51,7 @@ class KindCluster:
 
     @property
     def nodes(self) -> list[str]:
-        """Its nodes, which are containers of the same name, running or not, the first one first."""
+        """The nodes in order: containers of the same name, running or not."""
         listed = docker(
             "ps", "-a", "--filter", f"label={_LABEL}={self.name}", "--format={{.Names}}"
         )
@@ -64,7 +64,7 @@ class KindCluster:
 
     @property
     def is_ready(self) -> bool:
-        """Whether its API server says so now."""
+        """Return True if its API server says so now."""
         return not self.kubectl.run("get", "--raw", "/readyz").returncode
 
     def load(self, *images: str) -> None:
@@ -107,7 +107,7 @@ class KindCluster:
         return docker("exec", node, *command)
 
     def stop_node(self, node: str) -> None:
-        """Take the power from a node."""
+        """Stop a node at once, as a power cut does."""
         docker("kill", node)
 
     def start_nodes(self, *nodes: str) -> None:
@@ -128,14 +128,14 @@ class KindCluster:
         return not found.returncode and ready_since(json.loads(found.stdout), started)
 
     def down(self) -> None:
-        """Delete it with all it holds."""
+        """Delete the cluster."""
         argv = [str(_kind()), "delete", "cluster", "--name", self.name]
         argv += ["--kubeconfig", str(self.state / "kubeconfig")]
         follow(f"Deleting the kind cluster {self.name}", argv, Path("/"), "kind-delete.log")
 
 
 def ready_since(node: Mapping[str, Any], started: str) -> bool:
-    """Whether a kubelet has said that its Node is ready, later than `started` (RFC 3339, UTC).
+    """Return True if a kubelet reported its Node as ready after `started` (RFC 3339, UTC).
 
     Its bootID does not tell: containers have the machine's. Heartbeats have whole seconds.
     """
@@ -148,7 +148,7 @@ def ready_since(node: Mapping[str, Any], started: str) -> bool:
 
 
 def _has(names: Sequence[str], image: str) -> bool:
-    """Whether it is there, by its name or by that name with a registry before it."""
+    """Return True if it is there, by its name or by that name with a registry before it."""
     return any(name == image or name.endswith(f"/{image}") for name in names)
 
 
@@ -164,7 +164,7 @@ def standing(state: Path, name: str) -> KindCluster | None:
 
 
 def bring_up(state: Path, name: str, nodes: int) -> KindCluster:
-    """Make a cluster of `nodes` nodes, the first with the control plane, and Multus on each.
+    """Create a cluster of `nodes` nodes, the first with the control plane, and Multus on each.
 
     Nothing is left of it when it fails.
     """
@@ -180,7 +180,7 @@ def bring_up(state: Path, name: str, nodes: int) -> KindCluster:
         follow(f"Creating a kind cluster of {nodes} nodes", argv, state, "kind-create.log")
         progress = Progress("Bringing Multus to the nodes")
         network.install(cluster.kubectl, cluster.nodes)
-        if image.startswith(_OURS):  # CoreDNS has no image there, and nothing of ours asks it
+        if image.startswith(_OURS):  # there is no image of CoreDNS, and we need no DNS
             cluster.kubectl("scale", "deployment/coredns", "-n", "kube-system", "--replicas=0")
         cluster.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=120s")
         progress.done()

@@ -1,4 +1,4 @@
-"""The container engine: docker, called as people call it; only one that runs already is used."""
+"""The container engine: the docker command of an engine that already runs."""
 
 import os
 import shutil
@@ -9,12 +9,12 @@ from pathlib import Path
 from testbed import versions
 from testbed.progress import CommandFailed, run
 
-# A registry that cannot be reached answers within a second or two; one that hangs costs no more.
+# An unreachable registry fails within two seconds; a registry that hangs must not take longer.
 _PULL_S = 600.0
 
 
 def runs() -> bool:
-    """Whether a Docker Engine answers."""
+    """Return True if a Docker Engine answers."""
     return bool(shutil.which("docker")) and not _docker("info").returncode
 
 
@@ -27,12 +27,12 @@ def docker(*arguments: str) -> str:
 
 
 def has(image: str) -> bool:
-    """Whether the engine has the image."""
+    """Return True if the engine has the image."""
     return not _docker("image", "inspect", image).returncode
 
 
 def pulled(image: str) -> bool:
-    """Whether the engine has the image, or could pull it now."""
+    """Return True if the engine has the image, or could pull it now."""
     return has(image) or not _docker("pull", "--quiet", image, timeout_s=_PULL_S).returncode
 
 

@@ -47,7 +47,7 @@ def install(kubectl: Kubectl, nodes: Sequence[str]) -> None:
 
 
 def connect(kubectl: Kubectl, nodes: Sequence[str]) -> None:
-    """Lay the ways from each node to the pods of the others: they end with the node's container."""
+    """Set each node's routes to the pods of the others; a restart of the node removes them."""
     subnets = _subnets(kubectl)
     addresses = {node: _address(node) for node in nodes}
     for node in nodes:
@@ -58,7 +58,7 @@ def connect(kubectl: Kubectl, nodes: Sequence[str]) -> None:
 
 
 def _account() -> str:
-    """Multus' CRD and service account as it releases them, without its DaemonSet."""
+    """Return Multus' CRD and service account from its release, without its DaemonSet."""
     released = yaml.safe_load_all(find_node(_MULTUS)[_MULTUS].read_text())
     items = [
         document
@@ -93,7 +93,7 @@ def _kubeconfig(kubectl: Kubectl, control_plane: str) -> str:
 
 
 def _configuration(subnet: str) -> str:
-    """Multus' CNI configuration: the pods' own network is a bridge on each node."""
+    """Return Multus' CNI configuration: the pods' own network is a bridge on each node."""
     addresses = {
         "type": "host-local",
         "ranges": [[{"subnet": subnet}]],
@@ -114,7 +114,7 @@ def _configuration(subnet: str) -> str:
 
 
 def _subnets(kubectl: Kubectl) -> Mapping[str, str]:
-    """The range of pod addresses of each node, which the controller manager gives it."""
+    """Return the range of pod addresses that the controller manager gave each node."""
 
     def given() -> dict[str, str]:
         nodes: list[dict[str, Any]] = kubectl.json("get", "nodes")["items"]
@@ -125,7 +125,7 @@ def _subnets(kubectl: Kubectl) -> Mapping[str, str]:
 
 
 def _address(node: str) -> str:
-    """The node's address, empty while it is stopped."""
+    """Return the node's address, empty while it is stopped."""
     template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
     return docker("inspect", "-f", template, node)
 

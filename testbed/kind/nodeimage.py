@@ -1,4 +1,4 @@
-"""The image of kind's nodes: kindest/node where it can be pulled, else built of its parts."""
+"""The image of kind's nodes: kindest/node if it can be pulled, else built from its parts."""
 
 import hashlib
 import re
@@ -25,7 +25,7 @@ _LOCAL = ("import-images.service", "default-storage.yaml", "Dockerfile")
 
 
 def node_image() -> str:
-    """Return the image, which the engine has then."""
+    """Pull or build the image in the engine; return its name."""
     released = _released()
     if pulled(released):
         return released
@@ -37,7 +37,7 @@ def node_image() -> str:
 
 
 def _released() -> str:
-    """The node image that belongs to this release of kind, with its digest."""
+    """Return the node image of this release of kind, with its digest."""
     source = find_node("default-image.go")["default-image.go"].read_text()
     found = re.search(r'"(kindest/node:[^"]+)"', source)
     assert found, "kind names no node image"
@@ -45,7 +45,7 @@ def _released() -> str:
 
 
 def _recipe() -> str:
-    """Eight digits that change with whatever goes into an image of ours."""
+    """Return eight digits that change with the content of our image."""
     parts = [*sorted(_FILES.iterdir()), Path(__file__)]
     content = b"".join(part.read_bytes() for part in parts) + versions.cached_node().name.encode()
     return hashlib.sha256(content).hexdigest()[:8]
@@ -75,7 +75,7 @@ def _build(image: str) -> None:
 
 
 def _wanted_images(kubeadm: Path) -> dict[str, str]:
-    """The images that kubeadm will ask for, by the last part of their name."""
+    """Return the images that kubeadm needs, by the last part of their name."""
     version = f"--kubernetes-version={versions.KUBERNETES}"
     asked = subprocess.run(
         [str(kubeadm), "config", "images", "list", version],
@@ -89,7 +89,7 @@ def _wanted_images(kubeadm: Path) -> dict[str, str]:
 def _save_images(
     wanted: Mapping[str, str], binaries: Mapping[str, Path], packages: str, into: Path
 ) -> None:
-    """Make them, save them as one archive, and leave none in the engine."""
+    """Build the images, save them as one archive, and remove them from the engine."""
     progress = Progress("Building the control plane's images")
     made = []
     for name in (*_STATIC, _PROXY, _PAUSE):

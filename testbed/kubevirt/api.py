@@ -1,4 +1,4 @@
-"""virt-api as a process, and what makes the API server ask it: webhooks and an aggregated API."""
+"""virt-api as a process, with its webhooks and its aggregated API."""
 
 import base64
 from pathlib import Path
@@ -62,7 +62,7 @@ def launch(cluster: ControlPlane) -> Program:
 
 
 def write_certificates(folder: Path, *addresses: str) -> Path:
-    """Write what it serves with and what it shows to virt-handler, if that is not there yet."""
+    """Write its serving certificate and its client certificate, unless they exist."""
     if not (folder / "ca.crt").exists():
         signer = certificates.authority(f"{NAME}-ca")
         signer.write(folder, "ca")
@@ -77,13 +77,13 @@ def service() -> dict[str, Any]:
 
 
 def register(cluster: ControlPlane) -> None:
-    """Let the API server ask the process; return when it does."""
+    """Let the API server call the process; return when it does."""
     cluster.kubectl.client.apply(_ENDPOINTS)
-    ask(cluster.kubectl, cluster.state / NAME, _PORT)
+    connect(cluster.kubectl, cluster.state / NAME, _PORT)
 
 
-def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
-    """Let the API server ask virt-api, whose certificates are in `folder`; return when it does."""
+def connect(kubectl: Kubectl, folder: Path, port: int) -> None:
+    """Let the API server call virt-api, whose certificates are in `folder`; return when it does."""
     authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
     asking = _registrations()
     for registration in asking:
@@ -102,7 +102,7 @@ def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
 
 
 def unregister(kubectl: Kubectl) -> None:
-    """Let the API server no longer ask virt-api."""
+    """Stop the API server from calling virt-api."""
     for registration in _registrations():
         kubectl.client.delete(
             registration["kind"].lower(), registration["metadata"]["name"], missing_ok=True
@@ -114,7 +114,7 @@ def _registrations() -> list[dict[str, Any]]:
 
 
 def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where an object says whom the API server shall ask."""
+    """Return the client configurations in an object."""
     if "webhooks" in asking:
         return [webhook["clientConfig"] for webhook in asking["webhooks"]]
     return [asking["spec"]]

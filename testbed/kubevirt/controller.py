@@ -60,7 +60,7 @@ def write_certificates(folder: Path) -> Path:
 
 
 def _seeing(state: Path, argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` where `<state>/etc` is part of /etc.
+    """Return the command that runs `argv` where `<state>/etc` is part of /etc.
 
     `die_with_parent` goes inside: becoming root of a namespace clears its signal (prctl(2)).
     """

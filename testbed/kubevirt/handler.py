@@ -36,16 +36,16 @@ class Handler:
     """virt-handler on all nodes."""
 
     kubelet: Kubelet
-    client: Client  # with virt-handler's rights: it may update a VMI, and not even get one
+    client: Client  # with virt-handler's rights: it may update a VMI, but not get one
 
     @classmethod
     def of(cls, cluster: ControlPlane, kubelet: Kubelet) -> "Handler":
-        """The one whose service account is `kubevirt-handler`."""
+        """Return a handler with the service account `kubevirt-handler`."""
         config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
         return cls(kubelet, connect(config))
 
     def run(self, vms: VirtualMachines, name: str, node: str = NODES[0]) -> dict[str, Any]:
-        """Let the VMI `name` run on `node`, and return it."""
+        """Run the VMI `name` on `node`, and return it."""
         pod = vms.launcher(name)
         self.kubelet.run(pod, node)
         vms.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
@@ -71,7 +71,7 @@ class Handler:
         self._update(vms, name, lose)
 
     def stop(self, vms: VirtualMachines, name: str) -> None:
-        """Let the VMI `name` end, as its guest's shutdown does, and its pods go.
+        """End the VMI `name`, as a shutdown of its guest does, and its pods.
 
         Where it is being deleted it is gone soon afterwards: virt-controller lets it go.
         """
@@ -88,14 +88,14 @@ class Handler:
             self.kubelet.end(pod)
 
     def end_all(self, vms: VirtualMachines) -> None:
-        """Let every VMI end, so that the namespace can go."""
+        """End every VMI, so that the namespace can be deleted."""
         for vmi in vms.client.list("vmi", vms.namespace):
             self.stop(vms, vmi["metadata"]["name"])
 
     def finish_migration(
         self, vms: VirtualMachines, migration: str, node: str = NODES[1]
     ) -> dict[str, Any]:
-        """Let a migration succeed, and return the VMI, which is on `node` then."""
+        """Complete a migration, and return the VMI, which is then on `node`."""
         name: str = vms.migration(migration)["spec"]["vmiName"]
         source = vms.instance(name)["status"]["nodeName"]
         old = [pod for pod in vms.launchers(name) if pod["spec"].get("nodeName") == source]
@@ -150,12 +150,12 @@ class Handler:
 
 
 def _stored(vms: VirtualMachines, pod: dict[str, Any]) -> dict[str, Any]:
-    """A pod as it is now."""
+    """Return a pod as it is now."""
     return vms.get("pod", pod["metadata"]["name"])
 
 
 def _enter(status: dict[str, Any], phase: str) -> None:
-    """Enter a phase; virt-controller delays the next start of what never was in Running."""
+    """Enter a phase. virt-controller delays the next start of a VMI that was never Running."""
     moment = {"phase": phase, "phaseTransitionTimestamp": _now()}
     status["phase"] = phase
     status["phaseTransitionTimestamps"] = [*status["phaseTransitionTimestamps"], moment]

@@ -31,13 +31,13 @@ class Kubelet:
     client: Client
 
     def join(self) -> None:
-        """Make the nodes, as nodes on which virt-handler is at work."""
+        """Create the nodes, labelled as nodes with virt-handler."""
         for name in NODES:
             self.client.apply(_node(name))
             self.client.patch("node", name, {"status": _NODE_STATUS}, subresource="status")
 
     def run(self, pod: dict[str, Any], node: str) -> None:
-        """Place a pod on `node`, give it its networks, and have all its containers ready."""
+        """Place a pod on `node`, attach its networks, and set all its containers ready."""
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         if not pod["spec"].get("nodeName"):
             binding = {
@@ -58,7 +58,7 @@ class Kubelet:
         self._patch(namespace, name, annotation)
 
     def end(self, pod: dict[str, Any], phase: str = "Succeeded") -> None:
-        """Let all containers of a pod end, and the pod go where it is being deleted."""
+        """End all containers of a pod, and remove the pod if it is being deleted."""
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         conditions = [{"type": "Ready", "status": "False", "reason": "PodCompleted"}]
         status = {"status": {"phase": phase, "conditions": conditions}}
@@ -109,7 +109,7 @@ def _running(pod: dict[str, Any]) -> dict[str, Any]:
 
 
 def _attached(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    """What Multus says of a pod: the cluster's network, and each one asked for."""
+    """Return Multus' status of a pod: the cluster's network and each requested network."""
     first = {
         "name": "stand-in",
         "interface": "eth0",
@@ -132,12 +132,12 @@ def _attached(pod: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _made_up(pod: dict[str, Any], interface: str) -> str:
-    """The address that a CNI plugin picks where none is asked for: local, and by chance."""
+    """Return the address that a CNI plugin picks if none is requested: local and random."""
     chance = hashlib.sha256(f"{pod['metadata']['uid']}/{interface}".encode()).digest()
     return bytes([0x0E, *chance[:5]]).hex(":")
 
 
 def _address(pod: dict[str, Any]) -> str:
-    """An address from RFC 2544's range, which nothing here uses."""
+    """Return an address from RFC 2544's range, which nothing here uses."""
     chance = hashlib.sha256(pod["metadata"]["uid"].encode()).digest()
     return f"198.18.{chance[0]}.{chance[1]}"

@@ -1,4 +1,4 @@
-"""Starts KubeVirt on a cluster: what its operator would have done, and its two programs."""
+"""Starts KubeVirt on a cluster: its objects, as its operator writes them, and its two programs."""
 
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ _STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class KubeVirt:
-    """KubeVirt on one cluster: two real programs, and stand-ins for what needs a node."""
+    """KubeVirt on one cluster: two real programs, and stand-ins for the parts that need a node."""
 
     cluster: ControlPlane
     controller: Program
@@ -46,15 +46,15 @@ class KubeVirt:
     handler: Handler
 
     def stop(self) -> None:
-        """End both programs and what makes the API server ask virt-api; objects stay."""
+        """End both programs, and remove the webhooks of virt-api; other objects stay."""
         api.unregister(self.cluster.kubectl)
         for program in (self.api, self.controller):
             program.process.kill()  # neither writes anything at its end, and virt-api takes 5 s
 
 
 def start(cluster: ControlPlane) -> KubeVirt:
-    """Put KubeVirt on `cluster` and return it when machines are admitted and started."""
-    find_kubevirt()  # all at once, or what is to be built is built in two goes
+    """Install KubeVirt on `cluster`; return when VMs are admitted and started."""
+    find_kubevirt()  # all at once, so that one build makes all of them
     apply_crds(cluster.kubectl)
     progress = Progress("Starting virt-controller and virt-api")
     declare(cluster.kubectl)
@@ -70,7 +70,7 @@ def start(cluster: ControlPlane) -> KubeVirt:
 
 
 def declare(kubectl: Kubectl) -> None:
-    """Say that KubeVirt is deployed, with its accounts: what its programs find when they start."""
+    """Write the objects that KubeVirt's programs need at their start: its status and accounts."""
     apply_accounts(kubectl)
     client = kubectl.client
     client.apply(_DEPLOYED)

@@ -1,4 +1,4 @@
-"""Virtual machines of one namespace, as tests speak of them."""
+"""Virtual machines of one namespace: manifests, and the calls that tests need."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -17,7 +17,7 @@ _MIGRATION = "kubevirt.io/migrationJobUID"
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One interface of a machine: on the pod network, or on a NetworkAttachmentDefinition."""
+    """One interface of a VM: on the pod network, or on a NetworkAttachmentDefinition."""
 
     name: str
     network: str = ""  # none: the pod network
@@ -26,7 +26,7 @@ class Interface:
 
     @property
     def device(self) -> dict[str, Any]:
-        """It, in `domain.devices.interfaces`."""
+        """The element of `domain.devices.interfaces`."""
         own = "bridge" if self.network else "masquerade"
         return {
             "name": self.name,
@@ -36,7 +36,7 @@ class Interface:
 
     @property
     def source(self) -> dict[str, Any]:
-        """Its network, in `networks`."""
+        """The element of `networks`."""
         kind = {"multus": {"networkName": self.network}} if self.network else {"pod": {}}
         return {"name": self.name, **kind}
 
@@ -60,7 +60,7 @@ def manifest(
 
 @dataclass(frozen=True, slots=True)
 class VirtualMachines:
-    """The machines of one namespace."""
+    """The VMs of one namespace."""
 
     kubectl: Kubectl
     namespace: str
@@ -104,7 +104,7 @@ class VirtualMachines:
         return found
 
     def create_network(self, name: str) -> None:
-        """Create a NetworkAttachmentDefinition: a bridge to which machines may connect."""
+        """Create a NetworkAttachmentDefinition: a bridge for VMs."""
         config = {"cniVersion": "0.3.1", "type": "bridge", "capabilities": {"mac": True}}
         definition = {
             "apiVersion": "k8s.cni.cncf.io/v1",
@@ -131,7 +131,7 @@ class VirtualMachines:
         self.client.create(bare, self.namespace)
 
     def run_strategy(self, name: str, strategy: str) -> None:
-        """Let a VirtualMachine run, or not: Always, Halted, Manual."""
+        """Set the run strategy of a VirtualMachine: Always, Halted, Manual."""
         self.client.patch("vm", name, {"spec": {"runStrategy": strategy}}, self.namespace)
 
     def request(self, name: str, subresource: str) -> None:
@@ -140,7 +140,7 @@ class VirtualMachines:
         self.client.connection.send("PUT", f"{path}/{name}/{subresource}", {})
 
     def instance(self, name: str) -> dict[str, Any]:
-        """Return the VMI `name`, when it is there."""
+        """Wait for the VMI `name`; return it."""
         return self.wait_instance(name, lambda _: True)
 
     def wait_instance(
@@ -161,7 +161,7 @@ class VirtualMachines:
         return _by_age(self.client.list("pod", self.namespace, labels=_created_by(vmi)))
 
     def launcher(self, name: str) -> dict[str, Any]:
-        """Return the first launcher pod of the VMI `name`, when it is there."""
+        """Wait for the first launcher pod of the VMI `name`; return it."""
         labels = _created_by(self.instance(name))
         what = f"{name} has a launcher pod"
         return self.client.until("pod", _by_age, what, self.namespace, labels=labels)[0]
@@ -203,7 +203,7 @@ class VirtualMachines:
         self.wait("vmim", name, reached, f"{name} {phase}", deadline_s)
 
     def target(self, migration: str) -> dict[str, Any]:
-        """Return the pod to which a migration leads, when it is there."""
+        """Wait for the target pod of a migration; return it."""
         labels = f"{_MIGRATION}={self.migration(migration)['metadata']['uid']}"
         what = f"{migration} has a target pod"
         return self.client.until("pod", _by_age, what, self.namespace, labels=labels)[0]

@@ -1,4 +1,4 @@
-"""KubeVirt whole on a cluster with nodes, as its own operator brings it up from a manifest."""
+"""All of KubeVirt on a cluster with nodes, installed by its own operator."""
 
 import json
 import os
@@ -23,15 +23,15 @@ START_S = 900.0  # seen: 80 s on two idle cores, 127 s with a load of 10
 # A binding for networks whose CNI plugin makes the guest's tap itself. KubeVirt's bridge binding
 # makes a dummy device, too, which not every kernel has.
 TAP = "tap"
-# Two nodes are one with a control plane and one without: a guest can move where both take guests.
+# Of two nodes one has the control plane. A guest can move only if both take guests.
 ANYWHERE = [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]
 _CONFIGURATION = {
     "imagePullPolicy": "IfNotPresent",
     "developerConfiguration": {"useEmulation": True},  # where there is no KVM
     "network": {"binding": {TAP: {"domainAttachmentType": "tap"}}},
 }
-# A machine may have a /dev/kvm that cannot be opened; asked for KVM's, libvirt finds no CPU models
-# then, and KubeVirt no node to migrate to.
+# If /dev/kvm exists but cannot be opened, libvirt finds no CPU models for KVM, and KubeVirt finds
+# no node to migrate to.
 _LABELLER = {"name": "virt-launcher", "env": [{"name": "PREFERRED_VIRTTYPE", "value": "qemu"}]}
 _IN_SOFTWARE = {
     "resourceType": "DaemonSet",
@@ -42,24 +42,24 @@ _IN_SOFTWARE = {
 
 
 def wanted() -> bool:
-    """Whether the environment asks for it."""
+    """Return True if the environment asks for KubeVirt."""
     return os.environ.get(_VARIABLE) == "true"
 
 
 def released() -> str:
-    """KubeVirt's own manifest of its operator; raises download.Unreachable."""
+    """Return KubeVirt's own manifest of its operator; raises download.Unreachable."""
     return text(_RELEASED)
 
 
 def image_of(manifest: str) -> str:
-    """The image that a manifest of the release runs the operator with."""
+    """Return the operator's image in a manifest of the release."""
     key = "image: "
     (line,) = [line for line in manifest.splitlines() if line.strip().startswith(key)]
     return line.partition(key)[2].strip()
 
 
 def found(kubectl: Kubectl) -> dict[str, bool]:
-    """Whether each KubeVirt of a cluster says that it is available, by `namespace/name`."""
+    """Return, for each KubeVirt of a cluster by `namespace/name`, whether it is available."""
     client = kubectl.client
     if client.get("crd", _CRD) is None:
         return {}
@@ -73,7 +73,7 @@ def found(kubectl: Kubectl) -> dict[str, bool]:
 
 
 def is_there(kubectl: Kubectl) -> bool:
-    """Whether a cluster has any KubeVirt, available or not."""
+    """Return True if a cluster has any KubeVirt, available or not."""
     return bool(found(kubectl))
 
 
@@ -101,7 +101,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
 
 
 def _kubevirt(*, kvm: bool) -> dict[str, Any]:
-    """One replica of each program: two would not make a machine of two cores safer."""
+    """Return the KubeVirt object: one replica of each program, because the machine is small."""
     return {
         "apiVersion": "kubevirt.io/v1",
         "kind": "KubeVirt",

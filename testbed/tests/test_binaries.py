@@ -1,4 +1,4 @@
-"""Binaries are taken from where they are quickest to have, and only when they are the real ones."""
+"""Binaries come from the quickest source, and only if their checksums are right."""
 
 import hashlib
 import io
@@ -28,7 +28,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder served as both mirrors, an empty cache, and nothing else to take binaries from."""
+    """A folder served as both mirrors, an empty cache, and no other source of binaries."""
     folder = tmp_path / "served"
     folder.mkdir()
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
@@ -104,7 +104,7 @@ def test_a_binary_with_a_wrong_checksum_is_refused(served: Path, built: list[str
     assert not built
 
 
-def test_what_cannot_be_downloaded_is_built(
+def test_a_binary_that_cannot_be_downloaded_is_built(
     served: Path, built: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish_etcd(served)
@@ -115,7 +115,7 @@ def test_what_cannot_be_downloaded_is_built(
     assert "No download: http://127.0.0.1" in capsys.readouterr().err
 
 
-def test_only_what_the_assets_lack_comes_from_elsewhere(
+def test_only_binaries_that_the_assets_lack_come_from_elsewhere(
     served: Path, built: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(served, "kube-controller-manager", hashlib.sha256(PROGRAM).hexdigest())
@@ -131,7 +131,7 @@ def test_only_what_the_assets_lack_comes_from_elsewhere(
 
 
 @pytest.mark.usefixtures("served")
-def test_the_cache_is_filled_once_for_all_who_look_for_a_binary(built: list[str]) -> None:
+def test_the_cache_is_filled_once_for_all_processes(built: list[str]) -> None:
     finders = [threading.Thread(target=locate.find, args=[["kubectl"]]) for _ in range(4)]
 
     for finder in finders:
@@ -142,7 +142,7 @@ def test_the_cache_is_filled_once_for_all_who_look_for_a_binary(built: list[str]
     assert built == ["kubectl"]
 
 
-def test_what_is_linked_with_c_libraries_names_the_packages_that_it_lacks(
+def test_a_build_with_c_libraries_names_the_packages_that_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -85,6 +85,6 @@ def test_a_change_is_seen_when_it_comes(client: Client, namespace: str) -> None:
     assert client.list("cm", namespace, labels="tier=back") == []
 
 
-def test_a_wait_that_is_in_vain_says_for_what(client: Client, namespace: str) -> None:
+def test_a_wait_that_fails_names_the_condition(client: Client, namespace: str) -> None:
     with pytest.raises(AssertionError, match="not within 1 s: the settings"):
         client.wait("cm", "settings", bool, "the settings", namespace, deadline_s=1)

@@ -1,4 +1,4 @@
-"""The control plane comes up whole, lives beside others, and goes without a trace."""
+"""The control plane starts, runs beside others, and leaves nothing behind."""
 
 import os
 import signal
@@ -57,7 +57,7 @@ def test_two_clusters_live_side_by_side(cluster: ControlPlane) -> None:
 
 
 @pytest.mark.parametrize("component", ["etcd", "kube-apiserver", "kube-controller-manager"])
-def test_a_killed_component_comes_back_with_everything(
+def test_a_killed_component_comes_back_with_its_data(
     cluster: ControlPlane, namespace: str, component: str
 ) -> None:
     cluster.process(component).kill()

@@ -29,7 +29,7 @@ kind: Deployment
 
 @pytest.fixture(autouse=True)
 def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine that reaches nothing, and has nothing: a test gives back what it is about."""
+    """A machine without network and tools; each test adds what it needs."""
     monkeypatch.setattr(whole, "released", unreachable)
     monkeypatch.setattr(images, "pulled", lambda _: False)
     monkeypatch.setattr(versions, "ARCH", "amd64")
@@ -40,7 +40,7 @@ def unreachable() -> str:
     raise Unreachable("https://github.com: no route to host")
 
 
-def test_what_changes_in_the_guest_s_folder_raises_its_number() -> None:
+def test_a_change_in_the_guest_s_folder_raises_its_number() -> None:
     files = sorted(images._GUEST_FILES.iterdir())
 
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:8]
@@ -117,7 +117,7 @@ def test_images_are_at_hand_where_all_that_goes_into_them_is_built(
         pytest.param("False", "2026-11-26T10:00:07Z", False, id="not-yet"),
     ],
 )
-def test_a_node_is_back_when_it_has_said_so_since_its_start(
+def test_a_node_is_back_when_it_has_reported_since_its_start(
     status: str, heartbeat: str, *, expected: bool
 ) -> None:
     ready = {"type": "Ready", "status": status, "lastHeartbeatTime": heartbeat}

@@ -49,7 +49,7 @@ def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
 
     kubevirt.handler.stop(vms, db)
 
-    deadline_s = 10  # KubeVirt waits that long before it starts what failed to
+    deadline_s = 10  # KubeVirt waits this long before it retries a failed start
     vms.wait_instance(db, lambda vmi: vmi["metadata"]["uid"] != before, deadline_s)
     assert macs(vms.launcher(db)) == [MAC]
 

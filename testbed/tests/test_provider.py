@@ -1,4 +1,4 @@
-"""Which cluster a command is about, and what it says where there is none."""
+"""The cluster that a command chooses, and its message if there is none."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def test_kind_without_a_docker_engine_says_how_to_have_one(tmp_path: Path, what:
 
 
 @pytest.mark.parametrize("what", ["sync", "kubectl"])
-def test_what_needs_a_cluster_says_how_to_have_one(tmp_path: Path, what: str) -> None:
+def test_a_command_that_needs_a_cluster_names_the_remedy(tmp_path: Path, what: str) -> None:
     failed = command(tmp_path / "state", what)
 
     assert failed.returncode == 1
@@ -61,7 +61,7 @@ def test_what_needs_a_cluster_says_how_to_have_one(tmp_path: Path, what: str) ->
 
 
 @pytest.mark.parametrize("what", ["up", "functest"])
-def test_a_cluster_without_nodes_boots_no_machine_and_says_who_does(
+def test_a_cluster_without_nodes_boots_no_vm_and_names_one_that_does(
     tmp_path: Path, what: str
 ) -> None:
     asked = {"KUBEVIRT_PROVIDER": "control-plane", "KUBEVIRT": "true"}

@@ -1,4 +1,4 @@
-"""KubeVirt's images: its own where they can be pulled, else of Go modules and Debian's packages."""
+"""KubeVirt's images: pulled, or built from Go modules and Debian's packages."""
 
 import functools
 import hashlib
@@ -17,7 +17,7 @@ from testbed.progress import CommandFailed, Progress, say
 
 REGISTRY = "kubemacpool.test"
 _FILES = Path(__file__).with_name("image")
-_GUEST = f"{REGISTRY}/guest:2"  # another number for whatever changes in its folder
+_GUEST = f"{REGISTRY}/guest:2"  # raise the number with each change in its folder
 _GUEST_ARCH = "amd64"
 _GUEST_FILES = Path(__file__).with_name("guest")
 _SUITE = "trixie"  # libvirt 11.3 and QEMU 10.0
@@ -29,12 +29,12 @@ _PROGRAMS = (
 _CONFIGURATION = "virt-launcher-files"
 _AS_ROOT = ("virt-handler", "virt-launcher")
 _AS_USER = ("virt-operator", *_CONTROL)
-_USER = "FROM {image}\nUSER 1001\n"  # as in KubeVirt's own
+_USER = "FROM {image}\nUSER 1001\n"  # as in KubeVirt's own images
 
 
 @functools.cache
 def tag() -> str:
-    """The tag of KubeVirt's images, which is its version, too; it changes with what they hold."""
+    """Return the tag of KubeVirt's images: a version that changes with their content."""
     modules = versions.cached_kubevirt().name, versions.cached_kubevirt_whole().name
     parts = [*sorted(_FILES.iterdir()), Path(__file__)]
     files = b"".join(part.read_bytes() for part in parts)
@@ -43,20 +43,20 @@ def tag() -> str:
 
 
 def at_hand() -> bool:
-    """Whether VMs can boot without a build of half an hour: images of what is built take 4 min."""
+    """Return True if VMs can boot without a build of half an hour (images alone take 4 min)."""
     built = has_kubevirt(*_CONTROL) and has_kubevirt_whole()
     return versions.ARCH == _GUEST_ARCH and (built or bool(released()))
 
 
 def fetch() -> None:
-    """Build what cannot be pulled."""
+    """Build the images that cannot be pulled."""
     if not released():
         build()
     build_guest()
 
 
 def released() -> str:
-    """The manifest of KubeVirt's release where its images can be pulled, else nothing."""
+    """Return the manifest of KubeVirt's release if its images can be pulled, else an empty text."""
     try:
         manifest = whole.released()
     except Unreachable as reason:
@@ -72,7 +72,7 @@ def released() -> str:
 
 
 def build() -> list[str]:
-    """Have KubeVirt's images in the engine, and return their names: one image for all programs."""
+    """Build KubeVirt's images in the engine; return their names: one image for all programs."""
     names = [_name(program) for program in (*_AS_ROOT, *_AS_USER)]
     if not all(map(has, names)):
         _build()
@@ -80,7 +80,7 @@ def build() -> list[str]:
 
 
 def build_guest() -> str:
-    """Have the guest's image in the engine, and return its name; it is a disk and a kernel."""
+    """Build the guest's image, a disk and a kernel, in the engine; return its name."""
     if not has(_GUEST):
         _need_amd64()
         bases.build("Building the guest", _GUEST, _GUEST_FILES, "Dockerfile", bases.debian(_SUITE))
@@ -89,7 +89,7 @@ def build_guest() -> str:
 
 def _build() -> None:
     _need_amd64()
-    # Before half an hour has gone, what a machine may lack is missed: debootstrap, a C compiler.
+    # These fail first if the machine lacks debootstrap or a C compiler.
     base = bases.debian(_SUITE)
     parts = find_kubevirt_whole()
     control = find_kubevirt(*_CONTROL)

@@ -1,4 +1,4 @@
-"""KubeVirt on a kind cluster: its release where that can be pulled, else what we build of it."""
+"""Installs KubeVirt on a kind cluster: its release if it can be pulled, else our build."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from testbed.locate import find_kubevirt_whole
 from testbed.progress import CommandFailed, say
 from testbed.readiness import eventually
 
-# A kubelet on control groups of version 1 counts none, as it isolates none; launchers ask for it.
+# Launchers request storage, but a kubelet on control groups of version 1 counts none.
 _STORAGE = "ephemeral-storage"
 
 
@@ -33,7 +33,7 @@ def install(cluster: KindCluster) -> None:
 
 
 def count_storage(kubectl: Kubectl) -> None:
-    """Let launchers be placed on nodes whose kubelet counts no ephemeral storage.
+    """Allow launchers on nodes whose kubelet counts no ephemeral storage.
 
     A kubelet that starts again takes it back, so this may be needed again.
     """
@@ -62,7 +62,7 @@ def _operator(cluster: KindCluster) -> str:
 
 
 def _has_kvm(cluster: KindCluster) -> bool:
-    """Whether a node can open /dev/kvm: it may be there and useless."""
+    """Return True if a node can open /dev/kvm: it may be there and useless."""
     try:
         cluster.on_node(cluster.nodes[0], "sh", "-c", ": <> /dev/kvm")
     except CommandFailed:
