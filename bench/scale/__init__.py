@@ -1,10 +1,16 @@
-"""`python -m bench scale`: what grows with the cluster, with a full pool, and in a burst.
+"""The costs that grow with the cluster, a pool that gets full, and pods that come or go at once.
 
-May hold: what is measured, how it is counted and written down. A part is a control plane of its
-own: `growth` (allocations in use), `filling` (a pool nearly full), `bursts` (pods all at once).
-It asserts nothing about time: it reports, with the targets beside the figures.
+Each part has a control plane of its own.
 """
 
-from bench.scale.run import main
+from collections.abc import Iterator
 
-__all__ = ["main"]
+from bench.report import Part
+from bench.scale import bursts, filling, growth
+
+
+def measure(*, quick: bool, quiet_s: float, seed: int) -> Iterator[Part]:
+    """Measure one part after the other."""
+    yield growth.measure(growth.QUICK if quick else growth.FULL, quiet_s, seed)
+    yield filling.measure(filling.QUICK if quick else filling.FULL, quiet_s, seed)
+    yield bursts.measure(bursts.QUICK if quick else bursts.FULL, quiet_s)
