@@ -6,7 +6,6 @@ The programs come from this checkout, or from another one: so two revisions are 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from bench import webhooks
@@ -76,22 +75,24 @@ class TestCluster:
         """Start a webhook; return at once."""
         self._run(Variant.STOCK, programs.start_webhook)
 
-    def start_other_webhooks(self, variants: Sequence[Variant]) -> None:
-        """Let the API server call another webhook for each variant, and start them."""
-        hooks = {variant: webhooks.register(self.control_plane, variant) for variant in variants}
-        for variant, hook in hooks.items():
-            hook.wait_in_force()
-            if variant is Variant.SYNCHRONOUS:
-                hook.allow_secret()
-                self._run(variant, partial(webhooks.start_synchronous, hook))
-            else:
-                self.running[variant] = webhooks.start_noop(hook)
-
-    def wait_ready(self) -> None:
-        """Wait until all programs are ready, and pods get addresses."""
+    def start_both(self) -> None:
+        """Start a controller and a webhook; return when pods get addresses."""
+        self.start_controller()
+        self.start_webhook()
         for program in self.running.values():
             program.wait_ready()
         self.wait_in_force()
+
+    def start_other_webhooks(self, variants: Sequence[Variant]) -> None:
+        """Let the API server call another webhook for each variant, and start them."""
+        for variant in variants:
+            webhooks.register(self.control_plane, variant)
+            if variant is Variant.SYNCHRONOUS:
+                self._run(variant, webhooks.start_synchronous)
+            else:
+                self.running[variant] = webhooks.start_noop(self.control_plane, variant)
+        for variant in variants:
+            self.running[variant].wait_ready()
 
     def wait_in_force(self) -> None:
         """Wait until pods get addresses: needed once, after the first start."""

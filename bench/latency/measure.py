@@ -25,13 +25,11 @@ from testbed.progress import say
 
 def prepare(cluster: TestCluster) -> None:
     """Start all webhooks and the controller, and create all namespaces."""
-    cluster.start_controller()
-    cluster.start_webhook()
+    cluster.start_both()
     # VMs have other namespaces than pods: the webhook lists the pods for some of them.
     for content in ("pods", "vms"):
         cluster.create_namespaces(content, list(Variant))
     cluster.start_other_webhooks([Variant.NO_OP, Variant.CONSTANT, Variant.SYNCHRONOUS])
-    cluster.wait_ready()
 
 
 async def requests(cluster: TestCluster, effort: Effort, seed: int) -> Requests:

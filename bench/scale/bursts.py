@@ -17,7 +17,7 @@ from bench.figures import quantile
 from bench.ledger import Ledger, NeverCame, PodNames, by_resource, controller_calls
 from bench.load import create_pods, followed
 from bench.report import Part, Table, Target, none_refused
-from bench.testcluster import TestCluster, start_cluster
+from bench.testcluster import TestCluster
 from bench.variants import Variant
 from crds.mac import MacAddress
 from crds.resources import ALLOCATIONS, PODS
@@ -103,24 +103,20 @@ class Bursts(Part):
         ]
 
 
-def measure(effort: Effort, quiet_s: float) -> Bursts:
+def measure(cluster: TestCluster, effort: Effort, _seed: int) -> Bursts:
     """Measure one burst, and two with a deletion."""
     bursts, deletions = [], []
-    with start_cluster(quiet_s, audited=True) as cluster:
-        cluster.start_controller()
-        cluster.start_webhook()
-        cluster.wait_ready()
-        pid = cluster.pids()["controller"]
-        for content, pods, age in (
-            ("created", effort.created, ""),
-            ("young", effort.deleted, YOUNG),
-            ("old", effort.deleted, OLD),
-        ):
-            cluster.create_namespaces(content, [Variant.STOCK])
-            namespace = _Namespace(cluster, Variant.STOCK.namespace(content), pid)
-            burst, deletion = uvloop.run(namespace.measure(pods, age))
-            bursts.append(burst)
-            deletions += [deletion] if deletion else []
+    cluster.start_both()
+    for content, pods, age in (
+        ("created", effort.created, ""),
+        ("young", effort.deleted, YOUNG),
+        ("old", effort.deleted, OLD),
+    ):
+        cluster.create_namespaces(content, [Variant.STOCK])
+        namespace = _Namespace(cluster, Variant.STOCK.namespace(content))
+        burst, deletion = uvloop.run(namespace.measure(pods, age))
+        bursts.append(burst)
+        deletions += [deletion] if deletion else []
     return Bursts(bursts, deletions)
 
 
@@ -128,7 +124,6 @@ def measure(effort: Effort, quiet_s: float) -> Bursts:
 class _Namespace:
     cluster: TestCluster
     name: str
-    controller_pid: int
 
     async def measure(self, pods: int, age: str) -> tuple[Burst, Deletion | None]:
         """Create pods, and delete the namespace at this age."""
@@ -156,10 +151,10 @@ class _Namespace:
         self, api: Api, ledger: Ledger, age: str, macs: set[MacAddress], kept_s: float
     ) -> Deletion:
         """Delete the namespace; `kept_s` is a time on the monotonic clock."""
-        pods = PodNames(self.name)
+        pods, pid = PodNames(self.name), self.cluster.pids()["controller"]
         async with followed(api, PODS, pods):
             count = len(pods.names)
-            calls, cpu_s = self._calls(), host.cpu_s(self.controller_pid)
+            calls, cpu_s = self._calls(), host.cpu_s(pid)
             began_s = time.monotonic()
             await api.delete(f"/api/v1/namespaces/{self.name}", b"{}")
             await pods.until(lambda: not pods.names, f"{count} pods are gone", _WITHIN_S)
@@ -173,8 +168,8 @@ class _Namespace:
             pods_gone_s,
             released_s,
             kept_s=max(kept_s - began_s, 0.0),
-            cpu_s=host.cpu_s(self.controller_pid) - cpu_s,
-            peak_mb=host.memory(self.controller_pid).peak_mb,
+            cpu_s=host.cpu_s(pid) - cpu_s,
+            peak_mb=host.memory(pid).peak_mb,
             calls=dict(self._calls() - calls),
         )
 

@@ -18,7 +18,7 @@ from bench.ledger import Ledger
 from bench.load import by_clients, create_pods, followed
 from bench.objects import AT_ONCE, PODS_PATH, addresses, pod
 from bench.report import LATENCY, Part, Table, Target, at_most, latency_cells, none_refused
-from bench.testcluster import TestCluster, start_cluster
+from bench.testcluster import TestCluster
 from bench.variants import Variant
 from crds.allocation import Allocation, State
 from crds.mac import MacAddress
@@ -28,7 +28,8 @@ from kube.client import Api
 from testbed.progress import Progress
 from testbed.readiness import eventually
 
-_NAMESPACE = Variant.STOCK.namespace("pods")
+_CONTENT = "filling"
+_NAMESPACE = Variant.STOCK.namespace(_CONTENT)
 _FIRST = 0x0A_00_00_00_00_00
 _LEVELS = (0.0, 90.0, 99.0, 99.9)  # per cent
 _CLIENTS = 16
@@ -101,17 +102,14 @@ class Filling(Part):
         return [Table("A pool that gets full", note, head, [rows])]
 
 
-def measure(effort: Effort, quiet_s: float, seed: int) -> Filling:
+def measure(cluster: TestCluster, effort: Effort, seed: int) -> Filling:
     """Measure at each level, in turns with a random order."""
     chance = random.Random(seed)  # noqa: S311 - an order, not a secret
     pool = addresses(_FIRST, effort.size)
-    with start_cluster(quiet_s) as cluster:
-        cluster.start_controller()
-        cluster.start_webhook()
-        cluster.create_namespaces("pods", [Variant.STOCK])
-        cluster.wait_ready()
-        _configure(cluster, pool)
-        return uvloop.run(_turns(cluster, effort, pool, chance))
+    cluster.start_both()
+    cluster.create_namespaces(_CONTENT, [Variant.STOCK])
+    _configure(cluster, pool)
+    return uvloop.run(_turns(cluster, effort, pool, chance))
 
 
 def _configure(cluster: TestCluster, pool: Sequence[MacAddress]) -> None:
@@ -146,6 +144,7 @@ async def _turns(
                 latencies_ms = await pool_of.turn(level, effort.requests)
                 if number:
                     level.turns[number] = latencies_ms
+        await pool_of.empty()
     progress.done()
     return Filling(levels)
 
@@ -172,6 +171,10 @@ class _Pool:
         await self.ledger.all_bound(macs)
         await self.api.delete(PODS_PATH.format(_NAMESPACE), AT_ONCE)
         return latencies_ms
+
+    async def empty(self) -> None:
+        """Delete all Declared allocations."""
+        await self._fill(0)
 
     async def _fill(self, taken: int) -> None:
         """Create or delete Declared allocations until this many addresses are taken."""

@@ -20,7 +20,7 @@ from bench.ledger import Ledger, Writes
 from bench.load import by_clients, create_pods, followed
 from bench.objects import AT_ONCE, PODS_PATH, VMS_PATH, addresses, halted_vm
 from bench.report import LATENCY, Part, Table, Target, at_most, latency_cells, none_refused
-from bench.testcluster import Start, TestCluster, start_cluster
+from bench.testcluster import Start, TestCluster
 from bench.variants import Variant
 from crds.allocation import Allocation, Source, State
 from crds.resources import ALLOCATIONS, MACHINES, PODS
@@ -135,26 +135,25 @@ class Growth(Part):
         return [name, f"{size.allocations:,}", f"{start.seconds:.2f}", *figures, each]
 
 
-def measure(effort: Effort, quiet_s: float, seed: int) -> Growth:
+def measure(cluster: TestCluster, effort: Effort, seed: int) -> Growth:
     """Measure at each size, from the smallest to the largest."""
     chance = random.Random(seed)  # noqa: S311 - an order, not a secret
     found: list[Size] = []
-    with start_cluster(quiet_s) as cluster:
-        for allocations in effort.sizes:
-            before = found[-1].allocations if found else 0
-            vms = range(before // _VM_INTERFACES, allocations // _VM_INTERFACES)
-            if vms:
-                uvloop.run(_seed(cluster, vms))
-            cluster.start_controller()
-            starts = {"controller": cluster.wait_repaired()}
-            cluster.start_webhook()
-            starts["webhook"] = cluster.wait_webhook()
-            if not found:
-                cluster.wait_in_force()
-                cluster.create_namespaces("pods", VARIANTS)
-                cluster.start_other_webhooks([Variant.NO_OP])
-            found.append(uvloop.run(_size(cluster, effort, allocations, starts, chance)))
-            cluster.stop_programs()  # they need not follow the creates of the next size
+    for allocations in effort.sizes:
+        before = found[-1].allocations if found else 0
+        vms = range(before // _VM_INTERFACES, allocations // _VM_INTERFACES)
+        if vms:
+            uvloop.run(_seed(cluster, vms))
+        cluster.start_controller()
+        starts = {"controller": cluster.wait_repaired()}
+        cluster.start_webhook()
+        starts["webhook"] = cluster.wait_webhook()
+        if not found:
+            cluster.wait_in_force()
+            cluster.create_namespaces("pods", VARIANTS)
+            cluster.start_other_webhooks([Variant.NO_OP])
+        found.append(uvloop.run(_size(cluster, effort, allocations, starts, chance)))
+        cluster.stop_programs()  # they need not follow the creates of the next size
     return Growth(found)
 
 
