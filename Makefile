@@ -93,16 +93,16 @@ e2e: venv ## Only the tests that use a cluster through kubectl; ARGS=--all runs 
 	@$(PYTEST) $(ARGS) e2e/tests
 
 .PHONY: bench
-bench: venv ## Measure what the webhook adds to requests for pods and VMs, side by side in one run
-	@python -m bench
+bench: venv ## Measure the latency that the webhook adds to requests for pods and VMs (20 minutes)
+	@python -m bench latency
 
 .PHONY: bench-publish
-bench-publish: venv ## Put the report and the plot of a run into docs/performance.md (RESULTS=.bench/TIME)
+bench-publish: venv ## Put the report of a run into docs/performance.md or docs/scale.md (RESULTS=.bench/TIME)
 	@python -m bench publish $(RESULTS)
 
 .PHONY: bench-compare
-bench-compare: venv ## Measure two revisions in turn, and say how they differ (BASE, HEAD)
-	@python -m bench compare $(BASE) $(HEAD)
+bench-compare: venv ## Measure two revisions in turn, and show how they differ (BASE, HEAD)
+	@python -m bench compare $(BASE) $(HEAD) $(ARGS)
 
 .PHONY: cluster-up
 cluster-up: venv ## Bring up a cluster: KUBEVIRT_PROVIDER=kind, control-plane or external; with KUBEVIRT=true VMs boot

@@ -1,234 +1,129 @@
-"""Measures the first start on a cluster full of VMs: `python -m bench adoption --help`.
+"""The first start of the controller on a cluster with VMs, whose addresses have no allocations.
 
-The VMs are halted (KubeVirt is its CRDs here), with two addresses each, and nobody has allocations.
-Then the controller starts. Counted are its calls until the pool is adopted, by the API server's
-audit log; the time runs from the birth of its process until a watch shows the condition Adopted.
+The VMs are halted, with two addresses each. The audit log of the API server shows the controller's
+calls until the pool is adopted. The time counts from the start of the process until a watch shows
+the condition Adopted.
 """
 
-from __future__ import annotations
-
-import argparse
-import asyncio
-import json
-import sys
-from dataclasses import asdict, dataclass
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import uvloop
 
-from bench.clients import by_clients
-from bench.machine import describe
-from bench.process import age_s, resident, used_s
+from bench import host
+from bench.ledger import NeverCame, Watched, by_resource, controller_calls
+from bench.load import followed, send
+from bench.objects import VMS_PATH, addresses, halted_vm
+from bench.report import Part, Table
+from bench.testcluster import TestCluster, start_cluster
 from crds.allocation import MACHINE, State, Stored
-from crds.resources import ALLOCATIONS, MACHINES, POOLS, PoolSnapshot
-from e2e.audit import CONTROLLER, POLICY, Audit
-from kube.client import Api
-from kube.watch import Follower
-from testbed import external
-from testbed.controlplane import ControlPlane, ephemeral
-from testbed.kubevirt import apply_crds
-from testbed.kubevirt.virtualmachines import Interface, manifest
-from testbed.programs import start_controller
-from testbed.progress import Progress, say
-from testbed.release import apply_release
+from crds.resources import ALLOCATIONS, POOLS, SeenPool
+from testbed.progress import Progress
 
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Sequence
-
-
-_RESULTS = Path(__file__).parents[1] / ".bench"
-_SIZES, _QUICK_SIZES = (500, 1000, 2000), (10, 40)
-_NAMESPACE = "default"
+_SIZES, _QUICK_SIZES = (500, 1000, 2000), (40,)
 _CLIENTS = 8
 _FIRST = 0x0A_00_00_00_00_00
 _INTERFACES = 2
-# A hundred times what it takes: what is not adopted by then never is.
+_PATH = VMS_PATH.format("default")
+# A hundred times the usual duration.
 _WITHIN_S = 600.0
-# What a start costs whatever is in the cluster; the rest is told by verb and resource.
-_OF_ADDRESSES = frozenset(
-    {"macallocations", "macallocations/status", "virtualmachines", "virtualmachineinstances"}
-)
+_NOTE = """A first start: halted VMs with two addresses each, no allocations, one controller. Lists
+come in pages, one call for each: 500 VMs, VMIs or pods, or 2,500 allocations."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One first start."""
+class Start:
+    """One first start. `calls` are all calls of the controller, by "verb resource"."""
 
-    machines: int
+    vms: int
     seconds: float
     cpu_s: float
-    peak_mib: float
-    calls: dict[str, int]  # "verb resource", all of the controller's
-
-    @property
-    def addresses(self) -> int:
-        """How many there were to adopt."""
-        return self.machines * _INTERFACES
+    peak_mb: float
+    calls: dict[str, int]
 
 
-class NotAdopted(Exception):
-    """What was in use was not adopted, or not as it should be."""
+@dataclass(frozen=True, slots=True)
+class Adoption(Part):
+    """A first start at each size."""
+
+    starts: Sequence[Start]
+
+    def tables(self) -> list[Table]:
+        """Return a table with a column for each size."""
+        calls = sorted({call for start in self.starts for call in start.calls}, key=by_resource)
+        rows: list[tuple[str, list[object]]] = [
+            ("addresses", [start.vms * _INTERFACES for start in self.starts]),
+            ("seconds until Adopted", [f"{start.seconds:.2f}" for start in self.starts]),
+            ("CPU seconds", [f"{start.cpu_s:.2f}" for start in self.starts]),
+            ("peak memory, MB", [f"{start.peak_mb:.0f}" for start in self.starts]),
+            ("API calls", [sum(start.calls.values()) for start in self.starts]),
+        ]
+        each = [(call, [start.calls.get(call, 0) for start in self.starts]) for call in calls]
+        head = ["what", *(f"{start.vms:,} VMs" for start in self.starts)]
+        groups = [[[name, *map(str, values)] for name, values in group] for group in (rows, each)]
+        return [Table("Adoption", _NOTE, head, groups)]
 
 
-class _Adopted:
-    """Waits for the condition of the pool (a View for the Follower)."""
+class PoolAdopted(Watched):
+    """Whether the pool has the condition Adopted."""
 
-    def __init__(self) -> None:
-        self.event = asyncio.Event()
+    adopted = False
 
-    def reset(self, everything: list[PoolSnapshot]) -> None:
-        """See View.reset."""
-        for one in everything:
-            self.put(one)
+    def reset(self, everything: list[SeenPool]) -> None:
+        """Read all pools: there is one."""
+        for pool in everything:
+            self.put(pool)
 
-    def put(self, item: PoolSnapshot) -> None:
-        """See View.put."""
-        if item.status.says("Adopted"):
-            self.event.set()
+    def put(self, item: SeenPool) -> None:
+        """Read the condition."""
+        self.adopted = item.status.says("Adopted")
+        self._changed.set()
 
-    def drop(self, item: PoolSnapshot) -> None:
-        """See View.drop."""
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the report, and keep it in a folder."""
-    arguments = _arguments(argv)
-    if external.chosen():
-        say("This measures on control planes of its own: unset KUBEVIRT_PROVIDER.")
-        return 1
-    machine = describe()
-    runs = []
-    try:
-        for size in arguments.machines or (_QUICK_SIZES if arguments.quick else _SIZES):
-            with ephemeral(audit_policy=POLICY) as cluster:
-                apply_crds(cluster.kubectl)
-                runs.append(uvloop.run(_first_start(cluster, size)))
-    except NotAdopted as failed:
-        say(f"The run failed: {failed}")
-        return 1
-    folder = arguments.output or _RESULTS / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    folder.mkdir(parents=True, exist_ok=True)
-    text = report(runs, machine)
-    (folder / "adoption.txt").write_text(text)
-    results = {"machine": machine, "runs": [asdict(run) for run in runs]}
-    (folder / "adoption.json").write_text(json.dumps(results, indent=1))
-    sys.stdout.write(text)
-    say(f"This is in {folder}, too.")
-    return 0
+    def drop(self, item: SeenPool) -> None:
+        """Ignore it: the pool is not deleted here."""
 
 
-def report(runs: Sequence[Run], machine: dict[str, str]) -> str:
-    """Return a table with a column for each size."""
-    named = sorted({name for run in runs for name in run.calls}, key=_by_resource)
-    rows: list[tuple[str, Sequence[object]]] = [
-        ("VMs", [run.machines for run in runs]),
-        ("addresses", [run.addresses for run in runs]),
-        ("seconds until Adopted", [f"{run.seconds:.2f}" for run in runs]),
-        ("CPU seconds", [f"{run.cpu_s:.2f}" for run in runs]),
-        ("peak memory, MiB", [f"{run.peak_mib:.0f}" for run in runs]),
-        ("", []),
-        ("API calls", [sum(run.calls.values()) for run in runs]),
-        *((f"  {name}", [run.calls.get(name, 0) for run in runs]) for name in named),
-    ]
-    left = max(len(name) for name, _ in rows)
-    lines = [
-        "A first start: halted VMs with two addresses each, no allocation, one controller.",
-        "Lists come in pages, one call each: 500 VMs, VMIs or pods, 2,500 allocations.",
-        "",
-        *(f"{name.ljust(left)}{''.join(f'{one:>10}' for one in values)}" for name, values in rows),
-        "",
-        *(f"{name}: {value}" for name, value in machine.items()),
-        "",
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+def measure(*, quick: bool, quiet_s: float, seed: int) -> Iterator[Part]:
+    """Measure each size in a new cluster."""
+    del seed  # nothing is random
+    starts = []
+    for vms in _QUICK_SIZES if quick else _SIZES:
+        with start_cluster(quiet_s, audited=True) as cluster:
+            starts.append(uvloop.run(_first_start(cluster, vms)))
+    yield Adoption(starts)
 
 
-async def _first_start(cluster: ControlPlane, machines: int) -> Run:
-    apply_release(cluster.kubectl)
-    async with Api("kubemacpool-bench", str(cluster.kubeconfig)) as api:
-        await _create(api, machines)
-        adopted = _Adopted()
-        follower = Follower(api, POOLS, adopted)
-        following = asyncio.create_task(follower.run())
-        await follower.synced.wait()
-        controller = start_controller(cluster).process
-        try:
-            async with asyncio.timeout(_WITHIN_S):
-                await adopted.event.wait()
-        except TimeoutError:
-            raise NotAdopted(f"{machines} VMs not adopted within {_WITHIN_S:.0f} s") from None
-        run = Run(
-            machines=machines,
-            seconds=age_s(controller),
-            cpu_s=used_s(controller.pid),
-            peak_mib=resident(controller.pid).peak / 2**20,
-            calls=_named(Audit(cluster).calls(CONTROLLER)),
+async def _first_start(cluster: TestCluster, vms: int) -> Start:
+    pool = PoolAdopted()
+    async with cluster.api() as api, followed(api, POOLS, pool):
+        creates = [partial(api.post, _PATH, _vm(number)) for number in range(vms)]
+        progress = Progress(f"Creating {vms} VMs")
+        (await send(_CLIENTS, creates, progress)).none_refused()
+        progress.done()
+        cluster.start_controller()
+        controller = cluster.running["controller"].process
+        await pool.until(lambda: pool.adopted, f"{vms} VMs are adopted", _WITHIN_S)
+        start = Start(
+            vms=vms,
+            seconds=host.age_s(controller),
+            cpu_s=host.cpu_s(controller.pid),
+            peak_mb=host.memory(controller.pid).peak_mb,
+            calls=dict(controller_calls(cluster.control_plane)),
         )
-        following.cancel()
         stored, _ = await api.list(ALLOCATIONS)
-    _check(stored, run)
-    return run
+    if (adopted := sum(map(_is_adopted, stored))) != vms * _INTERFACES:
+        raise NeverCame(f"{adopted} of {vms * _INTERFACES} addresses are allocated to their VMs")
+    return start
 
 
-async def _create(api: Api, machines: int) -> None:
-    progress = Progress(f"Creating {machines} VMs")
-
-    async def one(number: int) -> None:
-        await api.post(MACHINES.namespaced(_NAMESPACE), _machine(number))
-
-    await by_clients(_CLIENTS, range(machines), one)
-    progress.done()
+def _vm(number: int) -> bytes:
+    return halted_vm(f"vm-{number}", addresses(_FIRST + _INTERFACES * number, _INTERFACES))
 
 
-def _machine(number: int) -> bytes:
-    first = _FIRST + _INTERFACES * number
-    interfaces = [
-        Interface("default", mac=first.to_bytes(6).hex(":")),
-        Interface("lan", "lan", (first + 1).to_bytes(6).hex(":")),
-    ]
-    return json.dumps(manifest(f"vm-{number}", interfaces, run_strategy="Halted")).encode()
-
-
-def _check(stored: list[Stored], run: Run) -> None:
-    """Every address has its allocation, and it is the VM's."""
-    owned = {
-        one.mac.bits
-        for one in stored
-        if one.allocation.state is State.BOUND
-        and one.allocation.owner is not None
-        and (one.allocation.owner.kind, one.allocation.owner.name)
-        == (MACHINE, f"vm-{(one.mac.bits - _FIRST) // _INTERFACES}")
-    }
-    wanted = set(range(_FIRST, _FIRST + run.addresses))
-    if owned != wanted:
-        raise NotAdopted(f"{len(wanted - owned)} of {len(wanted)} addresses are not their VM's")
-
-
-def _named(calls: Counter[tuple[str, str]]) -> dict[str, int]:
-    return {f"{verb} {resource}": count for (verb, resource), count in calls.items()}
-
-
-def _by_resource(name: str) -> tuple[bool, str, str]:
-    """Those of addresses first."""
-    verb, _, resource = name.partition(" ")
-    return resource not in _OF_ADDRESSES, resource, verb
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench adoption", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a smoke run, with few VMs")
-    parser.add_argument(
-        "--machines",
-        type=int,
-        nargs="+",
-        help="how many VMs, a cluster each (default 500 1000 2000)",
-    )
-    parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME)")
-    return parser.parse_args(argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _is_adopted(stored: Stored) -> bool:
+    """Return True if the address is Bound to the VM that has it."""
+    allocation, owner = stored.allocation, stored.allocation.owner
+    name = f"vm-{(stored.mac.bits - _FIRST) // _INTERFACES}"
+    identity = owner and (owner.kind, owner.name)
+    return allocation.state is State.BOUND and identity == (MACHINE, name)

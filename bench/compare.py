@@ -1,150 +1,158 @@
-"""Compares two revisions on this machine: `python -m bench compare BASE [HEAD]`.
+"""Compares two revisions on this host: the programs of each, on clusters of this checkout's bench.
 
-Each is measured by its own bench, with its own programs, in blocks: a bed with a few turns. The
-blocks alternate, A B B A, and everything is put in times of the same block's no-op webhook, so that
-what the machine does meanwhile falls on both.
+Blocks alternate: A B B A. Each block is a cluster with the programs and the manifest of one
+revision, and a few turns of `bench.latency`. Latencies are first divided by those of the no-op
+webhook in the same block, which is the same for both. So other work of the host changes nothing.
 """
 
-from __future__ import annotations
-
-import argparse
+import random
 import subprocess
-import sys
-import time
-from datetime import datetime
-from itertools import groupby
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from statistics import median
 
-from bench.machine import describe
-from bench.results import OtherSchema, read
-from bench.tables import Table, times
-from bench.versus import Pair, changes, order
-from bench.worktrees import NotComparable, commit, worktrees
-from testbed import external, processes
+import uvloop
+
+from bench.figures import Interval, bootstrap, medians, quotient, ratios
+from bench.host import CHECKOUT, git
+from bench.latency.measure import prepare, requests
+from bench.latency.plan import BLOCK, QUICK, SHAPES, Shape
+from bench.latency.requests import COLUMNS, Requests
+from bench.report import Part, Table
+from bench.testcluster import start_cluster
+from bench.variants import OURS, Variant
 from testbed.progress import say
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from bench.results import Results
-    from bench.versus import Change
-
-_CHECKOUT = Path(__file__).parents[1]
-_PAIRS, _TURNS = 4, 3
-_NOTE = """{head} in times of {base}, with 95 % intervals: below 1 it takes less. "whole" is of the
-latency, "added" of what ours adds to a namespace that has not opted in; both were first put in
-times of the no-op webhook's latency in the same block, so nothing is told of what the machine did.
-{blocks} blocks, turns of each: {turns}."""
+PAIRS = 4
+# The latencies of head and base in two blocks, by turn, relative to the no-op webhook.
+Figures = tuple[list[float], list[float]]
+_NOTE = """{head} relative to {base}, with 95 % intervals: below 1 it takes less. "whole" is the
+latency, "added" what our webhook adds to "not opted in". Both are first divided by the latency of
+the no-op webhook in the same block. {blocks} blocks."""
 
 
-class BlockFailed(Exception):
-    """A revision's own bench ended with an error."""
+class NotComparable(Exception):
+    """A revision does not exist."""
 
 
-def main(argv: Sequence[str], checkout: Path = _CHECKOUT) -> int:
-    """Measure both, print how they differ, and keep it in a folder."""
-    arguments = _arguments(argv)
-    if external.chosen():
-        say("This measures on control planes of its own: unset KUBEVIRT_PROVIDER.")
-        return 1
-    machine = {name: value for name, value in describe().items() if name != "commit"}
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two blocks, one after the other."""
+
+    base: Requests
+    head: Requests
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The head relative to the base."""
+
+    shape: Shape
+    variant: Variant
+    whole: Interval
+    added: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Part):
+    """All pairs of blocks of two revisions."""
+
+    base: str
+    head: str
+    pairs: Sequence[Pair]
+    seed: int
+    draws: int
+
+    def tables(self) -> list[Table]:
+        """Return a row for each of our variants in every shape."""
+        rows = [
+            [*change.shape.row(change.variant), *change.whole.times(), *change.added.times()]
+            for change in self.changes()
+        ]
+        note = _NOTE.format(base=self.base, head=self.head, blocks=2 * len(self.pairs))
+        return [Table("Compared", note, [*COLUMNS, "whole", "95 %", "added", "95 %"], [rows])]
+
+    def changes(self) -> list[Change]:
+        """Compare the medians over all turns; resample the pairs, and the turns of each block."""
+        return [
+            Change(shape, variant, *(self._quotient(of, shape, variant) for of in (_whole, _added)))
+            for shape in SHAPES
+            for variant in OURS
+        ]
+
+    def _quotient(
+        self, of: Callable[[Requests, Shape, Variant], list[float]], shape: Shape, variant: Variant
+    ) -> Interval:
+        pairs = [
+            (of(pair.head, shape, variant), of(pair.base, shape, variant)) for pair in self.pairs
+        ]
+
+        def figure(drawn: Sequence[Figures]) -> float:
+            heads, bases = zip(*drawn, strict=True)
+            return quotient(median(chain.from_iterable(heads)), median(chain.from_iterable(bases)))
+
+        def redraw(chance: random.Random, pair: Figures) -> Figures:
+            head, base = (chance.choices(turns, k=len(turns)) for turns in pair)
+            return head, base
+
+        return bootstrap(pairs, figure, self.seed, self.draws, redraw)
+
+
+def measure(
+    revisions: Sequence[str], pairs: int, *, quick: bool, quiet_s: float, seed: int
+) -> Iterator[Part]:
+    """Measure both revisions, base and head, in alternating blocks."""
+    effort = QUICK if quick else BLOCK
+    commits = [commit(CHECKOUT, revision) for revision in revisions]
+    found: dict[tuple[int, bool], Requests] = {}
+    with worktrees(CHECKOUT, commits) as folders:
+        for number, (pair, is_head) in enumerate(order(pairs), 1):
+            say(f"Block {number} of {2 * pairs}: {commits[is_head][:12]}")
+            with start_cluster(quiet_s, checkout=folders[is_head]) as cluster:
+                prepare(cluster)
+                found[pair, is_head] = uvloop.run(requests(cluster, effort, seed + pair))
+    base, head = (full[:12] for full in commits)
+    blocks = [Pair(base=found[pair, False], head=found[pair, True]) for pair in range(pairs)]
+    yield Comparison(base, head, blocks, seed, effort.draws)
+
+
+def order(pairs: int) -> list[tuple[int, bool]]:
+    """Return the pair of each block, and whether it measures the head: A B B A A B ..."""
+    return [(pair, bool(pair % 2) != second) for pair in range(pairs) for second in (False, True)]
+
+
+def commit(checkout: Path, revision: str) -> str:
+    """Return the full hash of a revision, or raise NotComparable."""
     try:
-        commits = [commit(checkout, one) for one in (arguments.base, arguments.head)]
-        pairs = _measured(checkout, commits, arguments)
-    except (NotComparable, OtherSchema, BlockFailed) as error:
-        say(f"Nothing is compared: {error}")
-        return 1
-    base, head = (one[:12] for one in commits)
-    found = changes(pairs, arguments.seed)
-    turns = max(batch.turn for batch in pairs[0].base)
-    note = _NOTE.format(base=base, head=head, blocks=2 * len(pairs), turns=turns)
-    facts = "\n".join(f"{name}: {value}" for name, value in machine.items())
-    report = f"{_table(found, note).text()}\n{facts}\nseed: {arguments.seed}\n"
-    time_of_day = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    folder = arguments.output or checkout / ".bench" / f"{time_of_day}-compared"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "compared.txt").write_text(report)
-    sys.stdout.write(report)
-    say(f"This is in {folder}, too.")
-    return 0
+        return git(checkout, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    except subprocess.CalledProcessError:
+        raise NotComparable(f"there is no revision {revision}") from None
 
 
-def _measured(checkout: Path, commits: list[str], arguments: argparse.Namespace) -> list[Pair]:
-    """Run all blocks, and join those that stood side by side."""
-    blocks = order(arguments.pairs)
-    found: dict[tuple[int, bool], Results] = {}
-    began_s = time.monotonic()
-    with worktrees(checkout, commits) as folders, TemporaryDirectory() as results:
-        for number, (pair, is_head) in enumerate(blocks):
-            each_s = (time.monotonic() - began_s) / number if number else 0
-            left = f", about {each_s * (len(blocks) - number):.0f} s left" if number else ""
-            say(f"Block {number + 1} of {len(blocks)}, {commits[is_head][:12]}{left}")
-            into = Path(results) / str(number)
-            _run_block(folders[is_head], into, arguments, arguments.seed + pair)
-            found[pair, is_head] = read(into)
-    return [
-        Pair(base=found[pair, False].batches, head=found[pair, True].batches)
-        for pair in range(arguments.pairs)
-    ]
-
-
-def _run_block(revision: Path, into: Path, arguments: argparse.Namespace, seed: int) -> None:
-    """Let a revision measure itself; what it says on stderr is for the same reader."""
-    effort = ["--quick"] if arguments.quick else ["--turns", str(arguments.turns)]
-    options = ["--without-sustained", "--seed", str(seed), "--output", str(into)]
-    with subprocess.Popen(  # noqa: S603 - our own arguments
-        processes.die_with_parent([sys.executable, "-m", "bench", *effort, *options]),
-        cwd=revision,
-        env=processes.environment(PYTHONPATH=str(revision)),
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,  # the terminal's Ctrl-C is for us
-    ) as block:
+@contextmanager
+def worktrees(checkout: Path, commits: Sequence[str]) -> Iterator[list[Path]]:
+    """Give a folder with the files of each commit, and remove it at the end."""
+    with tempfile.TemporaryDirectory(prefix="kubemacpool-compare-") as root:
+        folders = [Path(root) / str(number) for number in range(len(commits))]
         try:
-            code = block.wait()
-        except BaseException:
-            block.terminate()  # it removes its bed
-            block.wait()
-            raise
-    if code:
-        raise BlockFailed(f"the bench in {revision} ended with {code}")
+            for folder, full in zip(folders, commits, strict=True):
+                git(checkout, "worktree", "add", "--quiet", "--detach", str(folder), full)
+            yield folders
+        finally:
+            for folder in folders:
+                if folder.exists():
+                    git(checkout, "worktree", "remove", "--force", str(folder))
+            git(checkout, "worktree", "prune")
 
 
-def _table(found: Sequence[Change], note: str) -> Table:
-    return Table(
-        "Compared",
-        note,
-        ["what", "clients", "interfaces", "lane", "whole", "95 %", "added", "95 %"],
-        [[_row(one) for one in group] for _, group in groupby(found, lambda one: one.shape)],
-    )
+def _whole(block: Requests, shape: Shape, variant: Variant) -> list[float]:
+    return ratios(block.turns(shape, variant), block.turns(shape, Variant.NO_OP))
 
 
-def _row(one: Change) -> list[str]:
-    shape = one.shape
-    load = [shape.work, str(shape.clients), str(shape.interfaces), one.lane]
-    return [*load, *times(one.whole), *times(one.added)]
-
-
-def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench compare", description=__doc__)
-    parser.add_argument("base", metavar="BASE", help="a revision, as git names it")
-    parser.add_argument(
-        "head",
-        metavar="HEAD",
-        nargs="?",
-        default="HEAD",
-        help="another one (default %(default)s: what is committed, not what is changed)",
-    )
-    parser.add_argument("--quick", action="store_true", help="a smoke run; its figures say nothing")
-    parser.add_argument(
-        "--pairs", type=int, help=f"of blocks, 3 to 5 minutes each (default {_PAIRS}, quick 1)"
-    )
-    parser.add_argument(
-        "--turns", type=int, default=_TURNS, help="of a block (default %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of the order (default %(default)s)")
-    parser.add_argument("--output", type=Path, help="a folder (default .bench/TIME-compared)")
-    arguments = parser.parse_args(argv)
-    arguments.pairs = arguments.pairs or (1 if arguments.quick else _PAIRS)
-    return arguments
+def _added(block: Requests, shape: Shape, variant: Variant) -> list[float]:
+    noop_ms = median(medians(block.turns(shape, Variant.NO_OP)).values())
+    return [ms / noop_ms for ms in block.added_ms(shape, variant)]

@@ -1,10 +1,22 @@
-"""`python -m bench scale`: what grows with the cluster, with a full pool, and in a burst.
+"""The costs that grow with the cluster, a pool that gets full, and pods that come or go at once."""
 
-May hold: what is measured, how it is counted and written down. A part is a control plane of its
-own: `growth` (allocations in use), `filling` (a pool nearly full), `bursts` (pods all at once).
-It asserts nothing about time: it reports, with the targets beside the figures.
-"""
+from collections.abc import Iterator
 
-from bench.scale.run import main
+from bench.report import Part
+from bench.scale import bursts, filling, growth
+from bench.testcluster import start_cluster
 
-__all__ = ["main"]
+_PARTS = (bursts, filling, growth)
+
+
+def measure(*, quick: bool, quiet_s: float, seed: int) -> Iterator[Part]:
+    """Measure each part in a cluster of its own; a smoke run uses one cluster for all."""
+    if quick:
+        with start_cluster(quiet_s, audited=True) as cluster:
+            for part in _PARTS:
+                yield part.measure(cluster, part.QUICK, seed)
+                cluster.stop_programs()
+        return
+    for part in _PARTS:
+        with start_cluster(quiet_s, audited=part is bursts) as cluster:
+            yield part.measure(cluster, part.FULL, seed)

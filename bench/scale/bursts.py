@@ -1,132 +1,196 @@
-"""Pods that come all at once, and namespaces full of pods that go all at once.
+"""Many pods created at once, and a namespace that is deleted with all its pods.
 
-A namespace is deleted twice: with pods that are younger than Q, whose addresses must stay
-allocated until Q after they were bound, and with older ones, whose addresses go at once.
+One namespace is deleted when its pods are younger than Q: their addresses stay allocated until Q
+after they were Bound. Another is deleted when its pods are older: their addresses go at once.
 """
 
-from __future__ import annotations
-
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from statistics import median
 
 import uvloop
 
-from bench.clients import followed
-from bench.process import used_s
-from bench.scale.figures import Burst, Farewell
-from bench.scale.ledger import Crowd, Ledger, NeverCame
-from bench.scale.load import create_pods
-from bench.scale.place import Place, Programs, memory, place
+from bench import host
+from bench.figures import quantile
+from bench.ledger import Ledger, NeverCame, PodNames, by_resource, controller_calls
+from bench.load import create_pods, followed
+from bench.report import Part, Table, Target, none_refused
+from bench.testcluster import TestCluster
+from bench.variants import Variant
+from crds.mac import MacAddress
 from crds.resources import ALLOCATIONS, PODS
-from e2e.audit import CONTROLLER, Audit
+from kube.client import Api
 from testbed.progress import say
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from crds.mac import MacAddress
-    from kube.client import Api
 
 _CLIENTS = 32
 YOUNG, OLD = "younger than Q", "older than Q"
-# What is not Bound, deleted or released by then never is.
-_WITHIN_S = 600.0
-_NAMESPACES = "/api/v1/namespaces"
+_WITHIN_S = 600.0  # a multiple of the usual duration
+_CREATES = """Pods with one interface, created at once by {clients} clients. Latencies in ms, all
+else in s."""
+_DELETES = """A namespace is deleted; seconds since then. The last address may not be released
+before "Q over"; "after Q" is what the controller needed after that."""
+_CALLS = "The calls of the controller, from the deletion until the last allocation is gone."
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How many pods come at once, and how many go at once."""
+    """The number of pods: created at once, and deleted at once."""
 
-    coming: int
-    leaving: int
-
-
-FULL = Effort(coming=1000, leaving=5000)
-# A smoke run: its figures say nothing.
-QUICK = Effort(coming=50, leaving=100)
+    created: int
+    deleted: int
 
 
-def measure(effort: Effort, quiet_s: float) -> tuple[list[Burst], list[Farewell]]:
-    """Measure one burst, then two farewells, each of which begins with a burst of its own."""
-    with place(quiet_s, audited=True) as here:
-        programs = here.start("bursts")
-        here.wait_in_force()
-        bursts: list[Burst] = []
-        farewells: list[Farewell] = []
-        for namespace, pods in (
-            ("coming", effort.coming), ("young", effort.leaving), ("old", effort.leaving)
-        ):  # fmt: skip
-            here.opted_in(namespace)
-            age = {"young": YOUNG, "old": OLD}.get(namespace)
-            burst, farewell = uvloop.run(_life(here, programs, namespace, pods, age))
-            bursts.append(burst)
-            farewells += [farewell] if farewell else []
-    return bursts, farewells
-
-
-async def _life(
-    here: Place, programs: Programs, namespace: str, pods: int, age: str | None
-) -> tuple[Burst, Farewell | None]:
-    ledger = Ledger()
-    async with here.admin() as api, followed(api, ALLOCATIONS, ledger):
-        began_s = time.monotonic()
-        created = await create_pods(api, namespace, pods, _CLIENTS)
-        created_s = time.monotonic() - began_s
-        if not created.macs:
-            raise NeverCame(f"no pod was created: {created.refusals[0]}")
-        last_s = await ledger.all_bound(created.macs, _WITHIN_S)
-        burst = Burst(_CLIENTS, created.latencies_ms, created_s, last_s - began_s, created.refusals)
-        say(f"{pods} pods were created in {created_s:.1f} s and Bound after {burst.bound_s:.1f} s")
-        if age is None:
-            return burst, None
-        owed_s = last_s + here.quiet_s
-        if age == OLD:
-            await _wait_until(ledger, owed_s)
-        leaving = _Leaving(here, programs, api, ledger, namespace)
-        return burst, await leaving.farewell(age, created.macs, owed_s)
-
-
-async def _wait_until(ledger: Ledger, moment_s: float) -> None:
-    """Wait a few seconds longer than until then."""
-    left_s = moment_s - time.monotonic()
-    what = f"every pod is older than Q, in {left_s:.0f} s"
-    await ledger.until(lambda: time.monotonic() > moment_s, what, max(left_s, 0.0) + _WITHIN_S)
+FULL = Effort(created=1000, deleted=5000)
+# A smoke run: its figures mean nothing.
+QUICK = Effort(created=20, deleted=40)
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaving:
-    here: Place
-    programs: Programs
-    api: Api
-    ledger: Ledger
-    namespace: str
+class Burst:
+    """Pods created at once: seconds until the last of them was created, and Bound."""
 
-    async def farewell(self, age: str, macs: set[MacAddress], owed_s: float) -> Farewell:
-        """Delete the namespace, and wait until nothing is left; `owed_s` is a moment."""
-        pid = self.programs.controller_pid
-        crowd = Crowd(self.namespace)
-        async with followed(self.api, PODS, crowd):
-            pods = len(crowd.names)
-            calls, cpu_s = self._calls(), used_s(pid)
+    latencies_ms: list[float]
+    created_s: float
+    bound_s: float
+    refusals: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A namespace deleted with its pods. Seconds count from the deletion.
+
+    `kept_s`: when Q after the last bind ended (0: before). `calls` are the controller's.
+    """
+
+    age: str
+    pods: int
+    pods_gone_s: float
+    released_s: float
+    kept_s: float
+    cpu_s: float
+    peak_mb: float
+    calls: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Bursts(Part):
+    """All bursts, and the deletions of the last two namespaces."""
+
+    bursts: Sequence[Burst]
+    deletions: Sequence[Deletion]
+
+    def targets(self) -> list[Target]:
+        """Expect that no pod is refused."""
+        return [none_refused("pods refused", [s for burst in self.bursts for s in burst.refusals])]
+
+    def tables(self) -> list[Table]:
+        """Return creates, deletions, and calls."""
+        columns = "pods", "median", "p99", "max", "all created", "per s", "all Bound", "refused"
+        gone = "pods are", "pods", "pods gone", "Q over", "released", "after Q", "CPU s", "peak MB"
+        ages = [deletion.age for deletion in self.deletions]
+        names = sorted({call for one in self.deletions for call in one.calls}, key=by_resource)
+        calls = [
+            [name, *(f"{one.calls.get(name, 0):,}" for one in self.deletions)] for name in names
+        ]
+        created = _CREATES.format(clients=_CLIENTS)
+        deleted = [_deletion(deletion) for deletion in self.deletions]
+        return [
+            Table("Pods that come at once", created, [*columns], [list(map(_burst, self.bursts))]),
+            Table("Pods that go at once", _DELETES, [*gone], [deleted]),
+            Table("Calls for that", _CALLS, ["call", *ages], [calls]),
+        ]
+
+
+def measure(cluster: TestCluster, effort: Effort, _seed: int) -> Bursts:
+    """Measure one burst, and two with a deletion."""
+    bursts, deletions = [], []
+    cluster.start_both()
+    for content, pods, age in (
+        ("created", effort.created, ""),
+        ("young", effort.deleted, YOUNG),
+        ("old", effort.deleted, OLD),
+    ):
+        cluster.create_namespaces(content, [Variant.STOCK])
+        namespace = _Namespace(cluster, Variant.STOCK.namespace(content))
+        burst, deletion = uvloop.run(namespace.measure(pods, age))
+        bursts.append(burst)
+        deletions += [deletion] if deletion else []
+    return Bursts(bursts, deletions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Namespace:
+    cluster: TestCluster
+    name: str
+
+    async def measure(self, pods: int, age: str) -> tuple[Burst, Deletion | None]:
+        """Create pods, and delete the namespace at this age."""
+        ledger = Ledger()
+        async with self.cluster.api() as api, followed(api, ALLOCATIONS, ledger):
             began_s = time.monotonic()
-            await self.api.delete(f"{_NAMESPACES}/{self.namespace}", b"{}")
-            await crowd.until(lambda: not crowd.names, f"{pods} pods are gone", _WITHIN_S)
+            created = await create_pods(api, self.name, pods, _CLIENTS)
+            created_s = time.monotonic() - began_s
+            macs = created.macs(PODS)
+            if not macs:
+                raise NeverCame(f"no pod was created: {created.refusals[0]}")
+            bound_s = await ledger.all_bound(macs, _WITHIN_S)
+            burst = Burst(created.latencies_ms, created_s, bound_s - began_s, created.refusals)
+            say(f"{pods} pods were created in {created_s:.1f} s, Bound after {burst.bound_s:.1f} s")
+            kept_s = bound_s + self.cluster.quiet_s
+            if age == OLD:
+                left_s = kept_s - time.monotonic()
+                what = f"every pod is older than Q, in {left_s:.0f} s"
+                await ledger.until(
+                    lambda: time.monotonic() > kept_s, what, max(left_s, 0.0) + _WITHIN_S
+                )
+            return burst, await self._delete(api, ledger, age, macs, kept_s) if age else None
+
+    async def _delete(
+        self, api: Api, ledger: Ledger, age: str, macs: set[MacAddress], kept_s: float
+    ) -> Deletion:
+        """Delete the namespace; `kept_s` is a time on the monotonic clock."""
+        pods, pid = PodNames(self.name), self.cluster.pids()["controller"]
+        async with followed(api, PODS, pods):
+            count = len(pods.names)
+            calls, cpu_s = self._calls(), host.cpu_s(pid)
+            began_s = time.monotonic()
+            await api.delete(f"/api/v1/namespaces/{self.name}", b"{}")
+            await pods.until(lambda: not pods.names, f"{count} pods are gone", _WITHIN_S)
             pods_gone_s = time.monotonic() - began_s
-            await self.ledger.all_gone(macs, self.here.quiet_s + _WITHIN_S)
-            gone_s = time.monotonic() - began_s
-        say(f"{pods} pods {age} were gone after {pods_gone_s:.1f} s, allocations {gone_s:.1f} s")
-        return Farewell(
-            age=age,
-            pods=pods,
-            pods_gone_s=pods_gone_s,
-            allocations_gone_s=gone_s,
-            owed_s=max(owed_s - began_s, 0.0),
-            cpu_s=used_s(pid) - cpu_s,
-            peak_mb=memory(pid).peak_mb,
-            calls={f"{verb} {what}": n for (verb, what), n in (self._calls() - calls).items()},
+            await ledger.all_gone(macs, self.cluster.quiet_s + _WITHIN_S)
+            released_s = time.monotonic() - began_s
+        say(f"{count} pods {age} were gone after {pods_gone_s:.1f} s, addresses {released_s:.1f} s")
+        return Deletion(
+            age,
+            count,
+            pods_gone_s,
+            released_s,
+            kept_s=max(kept_s - began_s, 0.0),
+            cpu_s=host.cpu_s(pid) - cpu_s,
+            peak_mb=host.memory(pid).peak_mb,
+            calls=dict(self._calls() - calls),
         )
 
-    def _calls(self) -> Counter[tuple[str, str]]:
-        return Audit(self.here.cluster).calls(CONTROLLER)
+    def _calls(self) -> Counter[str]:
+        return controller_calls(self.cluster.control_plane)
+
+
+def _burst(burst: Burst) -> list[str]:
+    all_ms = burst.latencies_ms
+    figures = (median(all_ms), quantile(all_ms, 0.99), max(all_ms))
+    return [
+        f"{len(all_ms):,}",
+        *(f"{ms:.0f}" for ms in figures),
+        f"{burst.created_s:.1f}",
+        f"{len(all_ms) / burst.created_s:.0f}",
+        f"{burst.bound_s:.1f}",
+        f"{len(burst.refusals)}",
+    ]
+
+
+def _deletion(one: Deletion) -> list[str]:
+    after_s = one.released_s - one.kept_s
+    seconds = (one.pods_gone_s, one.kept_s, one.released_s, after_s, one.cpu_s)
+    return [one.age, f"{one.pods:,}", *(f"{s:.1f}" for s in seconds), f"{one.peak_mb:.0f}"]

@@ -1,168 +1,223 @@
-"""A pool that gets full: what the create of a pod takes at each level, and that none is refused.
+"""A pool that gets full: the latency of a create at each level. None may be refused.
 
-Declared allocations fill it, at places drawn by chance. Before each create so many of them come or
-go that the level is met to the address, whatever the pods created before still hold; only an empty
-pool is not emptied of those, and `Level.fullest` says how many they were.
+Declared allocations at random addresses fill the pool. Before each create, some of them are
+created or deleted, until exactly the level is taken. Pods keep their addresses for Q, also in an
+empty pool: `Level.fullest` shows how many.
 """
 
-from __future__ import annotations
-
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from statistics import median
 
 import uvloop
 
-from bench.clients import by_clients, followed
-from bench.scale.figures import Lane, Level, Turn
-from bench.scale.ledger import Ledger
-from bench.scale.load import create_pods, delete_pods
-from bench.scale.place import place
+from bench.figures import merged, ratios
+from bench.ledger import Ledger
+from bench.load import by_clients, create_pods, followed
+from bench.objects import AT_ONCE, PODS_PATH, addresses, pod
+from bench.report import LATENCY, Part, Table, Target, at_most, latency_cells, none_refused
+from bench.testcluster import TestCluster
+from bench.variants import Variant
 from crds.allocation import Allocation, State
 from crds.mac import MacAddress
-from crds.resources import ALLOCATIONS
+from crds.resources import ALLOCATIONS, PODS
 from crds.store import AlreadyAllocated, ApiAllocations
-from e2e.pool import configure
+from kube.client import Api
 from testbed.progress import Progress
+from testbed.readiness import eventually
 
-if TYPE_CHECKING:
-    from bench.scale.place import Place
-    from kube.client import Api
-
+_CONTENT = "filling"
+_NAMESPACE = Variant.STOCK.namespace(_CONTENT)
 _FIRST = 0x0A_00_00_00_00_00
 _LEVELS = (0.0, 90.0, 99.0, 99.9)  # per cent
 _CLIENTS = 16
 _SEEN_S = 60.0  # a watch shows thousands of changes per second
+_TIMES = 3.0  # the target: how many times the latency of an empty pool
+_NOTE = """The create of a pod with one interface by one client, in a pool of {size:,} addresses, in
+ms. "times" is relative to the empty pool, turn by turn. "fullest" is the highest share that was
+taken, with the addresses of pods that were just deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How large the pool is, and how often: `turns` times `requests` in a row at each level.
-
-    A warm-up turn comes first and does not count.
-    """
+    """The size of the pool; `turns` times `requests` creates at each level after a warm-up turn."""
 
     size: int
     turns: int
     requests: int
 
 
-# 8 x 24 = 192 creates at each level. A turn of all levels takes 20 s, so within Q no more than 300
-# pods hold addresses: an empty pool of 4,096 is at most 7 % full.
+# 8 x 24 = 192 creates at each level. A turn takes 20 s, so in Q at most 300 pods keep addresses: an
+# empty pool of 4,096 is at most 7 % full.
 FULL = Effort(size=4096, turns=8, requests=24)
-# A smoke run: its figures say nothing.
-QUICK = Effort(size=64, turns=1, requests=3)
-
-
-def measure(effort: Effort, quiet_s: float, chance_seed: int) -> list[Level]:
-    """Measure at each level, in turns whose order chance draws."""
-    chance = random.Random(chance_seed)  # noqa: S311 - an order, no secret
-    with place(quiet_s) as here:
-        here.start("filling")
-        here.opted_in(Lane.OURS.namespace)
-        pool = [MacAddress(_FIRST + at) for at in range(effort.size)]
-        configure(here.cluster.kubectl, str(pool[0]), str(pool[-1]))
-        return uvloop.run(_turns(here, effort, pool, chance))
+# A smoke run: its figures mean nothing.
+QUICK = Effort(size=64, turns=1, requests=2)
 
 
 @dataclass(slots=True)
-class _Found:
-    """What a level has brought so far."""
+class Level:
+    """A pool in which `taken` addresses were allocated before each create."""
 
+    percent: float
+    size: int
     taken: int
     fullest: int = 0
-    turns: list[Turn] = field(default_factory=list)
+    turns: dict[int, Sequence[float]] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Filling(Part):
+    """All levels, the emptiest first."""
+
+    levels: Sequence[Level]
+
+    def targets(self) -> list[Target]:
+        """Compare the fullest pool with the empty one."""
+        empty, full = self.levels[0], self.levels[-1]
+        times = median(ratios(full.turns, empty.turns))
+        refusals = [said for level in self.levels for said in level.refusals]
+        return [
+            at_most(f"{full.percent:g} % full, relative to an empty pool", times, _TIMES, "x"),
+            none_refused("pods refused while addresses are free", refusals),
+        ]
+
+    def tables(self) -> list[Table]:
+        """Return a row for each level."""
+        head = ["full", "free", *LATENCY, "times", "fullest", "refused"]
+        rows = [
+            [
+                f"{level.percent:g} %",
+                f"{level.size - level.taken:,}",
+                *latency_cells(merged(level.turns)),
+                f"{median(ratios(level.turns, self.levels[0].turns)):.2f}",
+                f"{level.fullest / level.size:.1%}",
+                f"{len(level.refusals)}",
+            ]
+            for level in self.levels
+        ]
+        note = _NOTE.format(size=self.levels[0].size)
+        return [Table("A pool that gets full", note, head, [rows])]
+
+
+def measure(cluster: TestCluster, effort: Effort, seed: int) -> Filling:
+    """Measure at each level, in turns with a random order."""
+    chance = random.Random(seed)  # noqa: S311 - an order, not a secret
+    pool = addresses(_FIRST, effort.size)
+    cluster.start_both()
+    cluster.create_namespaces(_CONTENT, [Variant.STOCK])
+    _configure(cluster, pool)
+    return uvloop.run(_turns(cluster, effort, pool, chance))
+
+
+def _configure(cluster: TestCluster, pool: Sequence[MacAddress]) -> None:
+    """Set the range of the pool, and wait until pods get addresses from it."""
+    client = cluster.control_plane.kubectl.client
+    data = {"RANGE_START": str(pool[0]), "RANGE_END": str(pool[-1])}
+    client.patch("configmap", "kubemacpool-mac-range-config", {"data": data}, "kubemacpool-system")
+    macs = {str(mac) for mac in pool}
+    eventually(
+        lambda: any(
+            mac in str(client.create(pod().decode(), _NAMESPACE, dry_run=True)) for mac in macs
+        ),
+        "pods get addresses from the new range",
+    )
+
+
 async def _turns(
-    here: Place, effort: Effort, pool: list[MacAddress], chance: random.Random
-) -> list[Level]:
-    # One address is always free: nobody may be refused.
-    found = {one: _Found(min(round(len(pool) * one / 100), len(pool) - 1)) for one in _LEVELS}
-    ledger = Ledger()
-    progress = Progress(f"Measuring a pool of {effort.size} that gets full")
-    async with here.admin() as api, followed(api, ALLOCATIONS, ledger):
-        filling = _Filling(api, ledger, pool, chance, progress)
-        for number in range(effort.turns + 1):
-            for percent in chance.sample(_LEVELS, len(_LEVELS)):
-                progress.tick(f"turn {number} of {effort.turns}, {percent:g} % full")
-                turn = await filling.turn(number, found[percent], effort.requests)
-                found[percent].turns += [turn] if number else []
-        progress.done()
-    return [
-        Level(percent, len(pool), one.taken, one.fullest / len(pool), one.turns, one.refusals)
-        for percent, one in found.items()
+    cluster: TestCluster, effort: Effort, pool: list[MacAddress], chance: random.Random
+) -> Filling:
+    size = len(pool)
+    # One address is always free: no pod may be refused.
+    levels = [
+        Level(percent, size, min(round(size * percent / 100), size - 1)) for percent in _LEVELS
     ]
+    ledger = Ledger()
+    progress = Progress(f"Measuring a pool of {size} addresses")
+    async with cluster.api() as api, followed(api, ALLOCATIONS, ledger):
+        pool_of = _Pool(api, ledger, pool, chance, progress)
+        for number in range(effort.turns + 1):
+            for level in chance.sample(levels, len(levels)):
+                progress.tick(f"turn {number} of {effort.turns}, {level.percent:g} % full")
+                latencies_ms = await pool_of.turn(level, effort.requests)
+                if number:
+                    level.turns[number] = latencies_ms
+        await pool_of.empty()
+    progress.done()
+    return Filling(levels)
 
 
 @dataclass(frozen=True, slots=True)
-class _Filling:
+class _Pool:
     api: Api
     ledger: Ledger
     pool: list[MacAddress]
     chance: random.Random
     progress: Progress
 
-    async def turn(self, number: int, level: _Found, requests: int) -> Turn:
+    async def turn(self, level: Level, requests: int) -> list[float]:
         """Create pods one after the other, each at this level; then delete them."""
         latencies_ms: list[float] = []
         macs: set[MacAddress] = set()
         for _ in range(requests):
             await self._fill(level.taken)
             level.fullest = max(level.fullest, len(self.ledger.states))
-            created = await create_pods(self.api, Lane.OURS.namespace, 1)
+            created = await create_pods(self.api, _NAMESPACE, 1)
             latencies_ms += created.latencies_ms
             level.refusals += created.refusals
-            macs |= created.macs
-        if macs:
-            await self.ledger.all_bound(macs)
-        await delete_pods(self.api, Lane.OURS.namespace)
-        return Turn(number, tuple(latencies_ms))
+            macs |= created.macs(PODS)
+        await self.ledger.all_bound(macs)
+        await self.api.delete(PODS_PATH.format(_NAMESPACE), AT_ONCE)
+        return latencies_ms
+
+    async def empty(self) -> None:
+        """Delete all Declared allocations."""
+        await self._fill(0)
 
     async def _fill(self, taken: int) -> None:
-        """Declare addresses, or remove such, until so many are taken; pods keep theirs."""
+        """Create or delete Declared allocations until this many addresses are taken."""
         states = self.ledger.states
-        # Meanwhile the controller releases what pods had, so the level may be missed again.
+        # The controller releases addresses of pods at the same time, so one pass may not be enough.
         while True:
             missing = taken - len(states)
             if missing > 0:
                 free = [mac for mac in self.pool if mac not in states]
                 await self._declare(self.chance.sample(free, missing))
             elif missing < 0 and (
-                declared := sorted(mac for mac, one in states.items() if one is State.DECLARED)
+                declared := sorted(mac for mac in states if states[mac] is State.DECLARED)
             ):
                 await self._remove(self.chance.sample(declared, min(-missing, len(declared))))
-            elif taken and State.STOCK in states.values():  # so full a pool is to have none
-                none = "the webhook has given back its stock"
-                await self.ledger.until(lambda: State.STOCK not in states.values(), none, _SEEN_S)
+            elif taken and State.STOCK in states.values():  # a pool this full has no stock
+                what = "the webhook has deleted its stock"
+                await self.ledger.until(lambda: State.STOCK not in states.values(), what, _SEEN_S)
             else:
                 return
 
     async def _declare(self, macs: list[MacAddress]) -> None:
-        declared: list[MacAddress] = []
+        states = self.ledger.states
+        declared: set[MacAddress] = set()
 
-        async def one(mac: MacAddress) -> None:
-            with suppress(AlreadyAllocated):  # somebody was given it just now
+        async def declare(mac: MacAddress) -> None:
+            with suppress(AlreadyAllocated):  # the webhook has just created it for its stock
                 await ApiAllocations(self.api).create(Allocation(mac))
-                declared.append(mac)
+                declared.add(mac)
             self.progress.tick(f"{len(declared)} of {len(macs)} addresses are Declared")
 
-        await by_clients(_CLIENTS, macs, one)
-        seen = f"{len(declared)} addresses are Declared"
-        states = self.ledger.states
-        await self.ledger.until(lambda: all(mac in states for mac in declared), seen, _SEEN_S)
+        await by_clients(_CLIENTS, macs, declare)
+        what = f"{len(declared)} addresses are Declared"
+        await self.ledger.until(lambda: declared <= states.keys(), what, _SEEN_S)
 
     async def _remove(self, macs: list[MacAddress]) -> None:
-        async def one(mac: MacAddress) -> None:
-            await self.api.delete(ALLOCATIONS.named(mac.name), b"{}")
-            self.progress.tick(f"{len(macs)} addresses are being freed")
+        async def remove(mac: MacAddress) -> None:
+            await self.api.delete(ALLOCATIONS.one(mac.name), b"{}")
+            self.progress.tick(f"{len(macs)} addresses become free")
 
-        await by_clients(_CLIENTS, macs, one)
+        await by_clients(_CLIENTS, macs, remove)
         states, left = self.ledger.states, set(macs)
 
-        def are_free() -> bool:  # or taken by somebody else: the webhook creates ahead
+        def are_free() -> bool:  # or in the stock: the webhook may take them at once
             left.difference_update([mac for mac in left if states.get(mac) != State.DECLARED])
             return not left
 

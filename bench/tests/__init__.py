@@ -1,1 +1,1 @@
-"""Tests of what is pure in the bench; e2e/tests/test_bench.py runs it."""
+"""Tests of the pure parts; `e2e/tests/test_bench*.py` run the experiments."""

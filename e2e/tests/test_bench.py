@@ -1,8 +1,9 @@
-"""The bench runs, and its report has every cell. No test checks its figures."""
+"""Each experiment runs once, as short as possible. The tests check counts, never durations."""
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,93 +12,113 @@ import pytest
 from testbed import external, processes
 
 CHECKOUT = Path(__file__).parents[2]
-PLAIN, NO_OP, CONSTANT = "not opted in", "no-op webhook", "constant patch"
+PLAIN, UNANNOTATED, NO_OP, CONSTANT = (
+    "not opted in", "no annotation", "no-op webhook", "constant patch"
+)  # fmt: skip
 SYNCHRONOUS, STOCK = "synchronous", "stock"
-LANES = (PLAIN, "no annotation", NO_OP, CONSTANT, SYNCHRONOUS, STOCK)
-POD, VM = "create a pod", "create a VM"
-EDIT, PLUG = "stop a VM", "add an interface to a VM"
-SHAPES = [
-    (work, clients, interfaces)
-    for work, crowds, sizes in (
-        (POD, (1, 8, 16), (1, 4)),
-        (VM, (1, 8, 16), (2,)),
-        (EDIT, (1, 8), (2,)),
-        (PLUG, (1, 8), (2,)),
-    )
-    for clients in crowds
-    for interfaces in sizes
-]
+VARIANTS = (PLAIN, UNANNOTATED, NO_OP, CONSTANT, SYNCHRONOUS, STOCK)
+INTERFACES = {
+    "create a pod": (1, 4),
+    "create a VM": (2,),
+    "add an interface to a VM": (2,),
+}
 PROCESSES = {"API server", "etcd", "controller", NO_OP, CONSTANT, SYNCHRONOUS, STOCK}
+VMS = 40
+
+Found = dict[str, Any]
+Run = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run an experiment, and return the folder of its report."""
     if external.chosen():
-        pytest.skip("brings up a control plane of its own, not KUBEVIRT_PROVIDER=external")
-    results = tmp_path_factory.mktemp("bench")
-    subprocess.run(
-        processes.die_with_parent(
-            [sys.executable, "-m", "bench", "--quick", "--output", str(results)]
-        ),
-        cwd=CHECKOUT,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return results
+        pytest.skip("starts control planes of its own, not KUBEVIRT_PROVIDER=external")
+
+    def run_quick(experiment: str) -> Path:
+        folder = tmp_path_factory.mktemp(experiment)
+        command = [sys.executable, "-m", "bench", experiment, "--quick", "--output", str(folder)]
+        subprocess.run(
+            processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
+        )
+        for name in ("report.txt", "report.md"):
+            text = (folder / name).read_text()
+            assert all(fact in text for fact in ("commit", "cores", "kernel", "Kubernetes", "seed"))
+        return folder
+
+    return run_quick
 
 
-@pytest.fixture(scope="module")
-def results(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "results.json").read_text())
+def read(folder: Path) -> Found:
+    found: Found = json.loads((folder / "results.json").read_text())
     return found
 
 
-def test_every_lane_of_pods_and_vms_is_measured_with_every_number_of_clients(
-    results: dict[str, Any],
-) -> None:
-    cells = [
-        (shape["work"], shape["clients"], shape["interfaces"], batch["cell"]["lane"])
-        for batch in results["batches"]
-        for shape in [batch["cell"]["shape"]]
-    ]
+def test_latency_measures_every_variant_in_every_shape(run: Run) -> None:
+    folder = run("latency")
+    found = read(folder)
 
-    assert sorted(cells) == sorted(
-        (*shape, lane)
-        for shape in SHAPES
-        for lane in LANES
-        if shape[0] == POD or lane != "no annotation"
+    batches = found["requests"]["batches"]
+    assert sorted(
+        (*(batch["shape"][key] for key in ("work", "clients", "interfaces")), batch["variant"])
+        for batch in batches
+    ) == sorted(
+        (work, clients, interfaces, variant)
+        for work, sizes in INTERFACES.items()
+        for clients in (1, 8)
+        for interfaces in sizes
+        for variant in VARIANTS
+        if work == "create a pod" or variant != UNANNOTATED
     )
-    for batch in results["batches"]:
+    for batch in batches:
         assert min(batch["latencies_ms"]) > 0
-        assert set(batch["cpu_s"]) == PROCESSES
+    runs = {one["variant"]: one for one in found["sustained"]["runs"]}
+    assert set(found["sustained"]["idle_cpu_s"]) == PROCESSES
+    assert set(runs) == {*VARIANTS} - {UNANNOTATED}
+    for variant, one in runs.items():
+        writes, pods = one["writes"], len(one["latencies_ms"])
+        is_ours = variant in {SYNCHRONOUS, STOCK}
+        assert writes["pods"] == writes["updated"] == writes["deleted"] == pods * is_ours
+        assert variant == STOCK or writes["created"] == writes["pods"]
+    text = (folder / "report.md").read_text()
+    for title in ("Targets", "Requests", "Ours and other webhooks", "Sustained load"):
+        assert f"### {title}\n" in text
 
 
-def test_every_pod_of_the_sustained_load_is_an_allocation_created_bound_and_deleted(
-    results: dict[str, Any],
-) -> None:
-    runs = {run["lane"]: run for run in results["sustained"]}
+def test_scale_refuses_no_pod_and_counts_every_write(run: Run) -> None:
+    found = read(run("scale"))
 
-    assert set(runs) == {PLAIN, NO_OP, CONSTANT, SYNCHRONOUS, STOCK}
-    for lane in (PLAIN, NO_OP, CONSTANT):
-        assert runs[lane]["writes"] == {}
-    for lane in (SYNCHRONOUS, STOCK):
-        pods, writes = len(runs[lane]["latencies_ms"]), runs[lane]["writes"]
-        # A pod that is deleted at once may be gone before it is bound.
-        assert 0 < writes["updated"] <= pods
-        assert lane == STOCK or writes["created"] == writes["deleted"] == pods
-
-
-def test_both_reports_name_every_lane_and_the_machine(folder: Path) -> None:
-    for report in ("report.txt", "report.md"):
-        text = (folder / report).read_text()
-
-        for lane in LANES:
-            assert text.count(f" {lane} ") >= 4
-        for work in (POD, VM, EDIT, PLUG):
-            assert work in text
-        for fact in ("commit", "cores", "kernel", "Kubernetes", "seed"):
-            assert fact in text
+    sizes, levels = found["growth"]["sizes"], found["filling"]["levels"]
+    bursts, deletions = found["bursts"]["bursts"], found["bursts"]["deletions"]
+    assert [one["refusals"] for one in (*sizes, *levels, *bursts)] == [[]] * (2 + 4 + 3)
+    assert [size["allocations"] for size in sizes] == [0, 100]
+    for size in sizes:
+        assert set(size["starts"]) == set(size["afterwards"]) == {"webhook", "controller"}
+        assert set(size["turns"]) == {PLAIN, NO_OP, STOCK}
+        writes = size["writes"]
+        assert {writes[what] for what in ("pods", "created", "updated", "deleted")} == {4}
+    assert [level["percent"] for level in levels] == [0, 90, 99, 99.9]
+    for level in levels[1:]:
+        assert level["fullest"] == level["taken"] < level["size"]
+    assert [len(one["latencies_ms"]) for one in bursts] == [20, 40, 40]
+    assert [one["age"] for one in deletions] == ["younger than Q", "older than Q"]
+    assert deletions[1]["kept_s"] == 0
+    for one in deletions:
+        assert one["pods"] == one["calls"]["delete macallocations"] == 40
+        assert one["released_s"] >= one["kept_s"]
 
 
-def test_there_is_a_plot(folder: Path) -> None:
-    assert "What a request waits for" in (folder / "plot.svg").read_text()
+def test_adoption_costs_one_create_per_address_and_one_list_per_kind(run: Run) -> None:
+    [start] = read(run("adoption"))["adoption"]["starts"]
+
+    kinds = ("macallocations", "virtualmachines", "virtualmachineinstances", "pods")
+    calls = {
+        call: count
+        for call, count in start["calls"].items()
+        if call.split()[1].split("/")[0] in kinds
+    }
+    assert start["vms"] == VMS
+    assert calls == {
+        "create macallocations": 2 * VMS,
+        **{f"{verb} {kind}": 1 for verb in ("list", "watch") for kind in kinds},
+    }
