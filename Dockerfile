@@ -17,7 +17,7 @@ RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
 USER 0
-# Whoever breaks in finds nothing to install with.
+# An intruder finds no tool to install software with.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/lib/python3*/site-packages/pip* \
       /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels
 COPY --from=build /opt/kubemacpool /opt/kubemacpool

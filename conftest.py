@@ -3,10 +3,15 @@
 `make check` must be quick, so a run leaves out the tests marked `kubevirt`, `bench`, `testbed` and
 `long`, and makes a tenth of the Hypothesis examples and of the random walks. `--all` runs all tests
 with all examples. A file that the command line names runs whole in either case.
+
+A test that hangs ends its process, after a traceback of all threads on stderr. pytest-xdist reports
+that as a failure of the test, and goes on in a new process.
 """
 
 from __future__ import annotations
 
+import faulthandler
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -15,6 +20,8 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadGroupScheduling
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xdist.remote import Producer
     from xdist.workermanage import WorkerController
 
@@ -38,6 +45,11 @@ _BY_PATH = {
 _LEFT_OUT = ("kubevirt", "bench", "testbed", "long")
 _COUNT = "tests_left_out"
 _counted = pytest.StashKey[dict[str, int]]()
+_stderr = pytest.StashKey[int]()
+
+# The waits of the test bed end before that; the slowest test takes 2 minutes. pytest's own
+# faulthandler_timeout includes fixtures, and with an empty cache these build binaries for an hour.
+_HANGS_AFTER_S = 600
 
 # No deadline: how long an example takes depends on how busy the machine is, not on the code.
 for _name, _examples in (("quick", 10), ("all", 100)):
@@ -63,6 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the number of examples, before a test module asks for it."""
     settings.load_profile("all" if config.getoption("run_all") else "quick")
+    config.stash[_stderr] = os.dup(2)  # pytest does not capture it yet
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,6 +90,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("run_all"):
         _leave_out(config, items)
     items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """End this process if the test, without its fixtures, takes longer than any test should."""
+    stderr = item.config.stash[_stderr]
+    faulthandler.dump_traceback_later(_HANGS_AFTER_S, exit=True, file=stderr)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _markers(item: pytest.Item) -> list[str]:
@@ -129,6 +153,18 @@ class _ByGroupOrFile(LoadGroupScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return super()._split_scope(nodeid).split("::")[0]
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Return the test that ended its process, which xdist would otherwise start again."""
+        workload = self.assigned_work.get(node, {})
+        ended_by = None
+        for unit in workload.values():
+            if unfinished := [nodeid for nodeid, is_done in unit.items() if not is_done]:
+                ended_by = unfinished[0]
+                unit[ended_by] = True
+                break
+        super().remove_node(node)
+        return ended_by
 
 
 @pytest.hookimpl(optionalhook=True)

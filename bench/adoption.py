@@ -22,14 +22,14 @@ from bench.clients import by_clients
 from bench.machine import describe
 from bench.process import age_s, resident, used_s
 from crds.allocation import MACHINE, State, Stored
-from crds.resources import ALLOCATIONS, MACHINES, POOLS, SeenPool
+from crds.resources import ALLOCATIONS, MACHINES, POOLS, PoolSnapshot
 from e2e.audit import CONTROLLER, POLICY, Audit
 from kube.client import Api
 from kube.watch import Follower
 from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.kubevirt import apply_crds
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.programs import start_controller
 from testbed.progress import Progress, say
 from testbed.release import apply_release
@@ -79,17 +79,17 @@ class _Adopted:
     def __init__(self) -> None:
         self.event = asyncio.Event()
 
-    def reset(self, everything: list[SeenPool]) -> None:
+    def reset(self, everything: list[PoolSnapshot]) -> None:
         """See View.reset."""
         for one in everything:
             self.put(one)
 
-    def put(self, item: SeenPool) -> None:
+    def put(self, item: PoolSnapshot) -> None:
         """See View.put."""
         if item.status.says("Adopted"):
             self.event.set()
 
-    def drop(self, item: SeenPool) -> None:
+    def drop(self, item: PoolSnapshot) -> None:
         """See View.drop."""
 
 
@@ -177,7 +177,7 @@ async def _create(api: Api, machines: int) -> None:
     progress = Progress(f"Creating {machines} VMs")
 
     async def one(number: int) -> None:
-        await api.post(MACHINES.within(_NAMESPACE), _machine(number))
+        await api.post(MACHINES.namespaced(_NAMESPACE), _machine(number))
 
     await by_clients(_CLIENTS, range(machines), one)
     progress.done()

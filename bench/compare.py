@@ -95,7 +95,7 @@ def _run_block(revision: Path, into: Path, arguments: argparse.Namespace, seed: 
     effort = ["--quick"] if arguments.quick else ["--turns", str(arguments.turns)]
     options = ["--without-sustained", "--seed", str(seed), "--output", str(into)]
     with subprocess.Popen(  # noqa: S603 - our own arguments
-        processes.leashed([sys.executable, "-m", "bench", *effort, *options]),
+        processes.die_with_parent([sys.executable, "-m", "bench", *effort, *options]),
         cwd=revision,
         env=processes.environment(PYTHONPATH=str(revision)),
         stdout=subprocess.DEVNULL,

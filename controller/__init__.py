@@ -1,5 +1,5 @@
-"""The controller: binds allocations to their owners, collects the unused, adopts what it finds.
+"""The controller: binds allocations to their owners, releases unused ones, adopts addresses in use.
 
-`binding`, `configuration` and `certificates` decide; `loops`, `handlers` and their like wait;
-`__main__` wires. One replica is active, by Lease.
+One replica is active, by Lease. `__main__` runs `program`, which kopf hosts (`watched`); `leading`
+is the work of the active replica. Each folder is one part of that work.
 """

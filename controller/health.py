@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """`not_ready_because` says what this replica has not done yet; empty: it is ready.
+    """`not_ready_because` is the reason that /readyz gives; empty: this replica is ready.
 
     A standby is ready: it can take over.
     """

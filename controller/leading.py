@@ -1,4 +1,4 @@
-"""All that the replica that holds the Lease runs, beside kopf's handlers."""
+"""The work of the replica that holds the Lease, apart from kopf's handlers."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger("controller")
 # The certificates are checked this often even if none is due, in case the wall clock jumps.
 _CERTIFICATES_EVERY_S = 60.0
-# How old the numbers in MacPool's status may be.
+# The maximum age of the numbers in MacPool's status.
 _STATUS_EVERY_S = 5.0
-# Maximum concurrent requests: binding does not crowd out the creates that pods wait for.
+# Maximum concurrent requests, so that binding does not delay the creates that pods wait for.
 # Measured on two cores, 8 clients, 4 interfaces: with 64 a pod takes 1.5 to 1.8 times as long.
 CALLS = 6
 
 
 class Task(StrEnum):
-    """The periodic tasks; their names are in the log when they fail."""
+    """The periodic tasks. The log names a task that fails."""
 
     POOL = "pool"
     STATUS = "status"
@@ -53,9 +53,9 @@ class Task(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Leading:
-    """The work of one leader: constructed when it gets the Lease, and `run` until it ends.
+    """The work of one leader. It is constructed when the replica gets the Lease.
 
-    `api` serves the work, `events_api` the events, so that no other call waits for an event.
+    Events have their own client, `events_api`, so that no other call waits for an event.
     """
 
     options: Options
@@ -94,7 +94,7 @@ class Leading:
         )
 
     def show(self, metrics: Metrics) -> None:
-        """Let the metrics of this process be those of the leader."""
+        """Let `metrics` show the state of this leader."""
         metrics.lead(
             lambda: self.replica.collisions.counts,
             lambda: self.pool.seen,
@@ -108,8 +108,8 @@ class Leading:
             for name, run, interval_s in self._periodic():
                 running.create_task(self.tasks.run_every(name, run, interval_s))
             running.create_task(self.recorder.run())
-            # Allocations before objects: a list of objects then shows nothing as unallocated that
-            # is allocated. VMs before VMIs before pods: the maker of an object is known first.
+            # Allocations before objects: then no object in a list seems to be without an allocation
+            # that exists. VMs before VMIs before pods: the owner of an object is known before it.
             followers: list[Follower[Any]] = [Follower(self.api, ALLOCATIONS, replica.known)]
             followers += [
                 Follower(self.api, KINDS[kind], replica.carriers.of_kind(kind)) for kind in KINDS
@@ -136,7 +136,7 @@ class Leading:
         return periodic
 
     async def _repair_regularly(self) -> None:
-        await asyncio.sleep(REPAIR_EVERY_S)  # the lists at the start are a repair of their own
+        await asyncio.sleep(REPAIR_EVERY_S)  # the lists at the start are as good as a repair
         await self.tasks.run_every(Task.REPAIR, self.replica.repair, REPAIR_EVERY_S)
 
     async def _post(self, event: Event) -> None:

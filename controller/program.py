@@ -1,12 +1,13 @@
-"""One controller process: its servers, its Lease, and the work that it does while it leads.
+"""One run of the controller: its servers, its Lease, and the work while it leads.
 
-kopf starts and stops it: see handlers.py.
+kopf starts and stops it: see watched.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from typing import TYPE_CHECKING, Any
 
 from controller.certificates.issuing import issue_for_metrics
@@ -19,6 +20,7 @@ from kube.authorization import MetricsAuthorizer
 from kube.client import Api
 from kube.clock import SystemClock
 from kube.leases import lead
+from kube.login import Login, LoginFailed
 
 if TYPE_CHECKING:
     from controller.options import Options
@@ -27,9 +29,14 @@ if TYPE_CHECKING:
 _USER_AGENT = "kubemacpool-controller"
 
 
-class Program:
-    """Start it, wait for `ended`, stop it; `failure` then says why it ended, None: it was told to.
+class CannotStart(Exception):
+    """The program cannot log in, or cannot listen on an address; the message says why."""
 
+
+class Program:
+    """One run: `serve`, `start`, wait for `ended`, `stop`.
+
+    `failure` is why it ended; None: it was stopped. `signalled` is set by SIGTERM and SIGINT.
     `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
     """
 
@@ -37,6 +44,7 @@ class Program:
         self.options = options
         self.kubeconfig = kubeconfig
         self.ended = asyncio.Event()
+        self.signalled = asyncio.Event()
         self.failure: BaseException | None = None
         self._identity = identity
         self._health = Health()
@@ -47,37 +55,52 @@ class Program:
 
     @property
     def leading(self) -> Leading:
-        """What this replica does as the leader; only after `start` has returned."""
+        """The work of this replica as the leader; only after `start` has returned."""
         return self._leads.result()
 
-    async def start(self) -> None:
-        """Serve health and metrics, and return when this replica leads.
+    def catch_signals(self) -> None:
+        """Let SIGTERM and SIGINT end this run. Replaces the handlers of kopf."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, self._end)
 
-        Raises OSError, and what the election or the work raises; nothing is left running then.
-        """
+    async def serve(self) -> None:
+        """Serve health and metrics. Raises CannotStart."""
         try:
-            await self._serve()
-            self._election = asyncio.create_task(
-                lead(
-                    self._lead,
-                    namespace=self.options.namespace,
-                    identity=self._identity,
-                    kubeconfig=self.kubeconfig,
-                )
+            Login(self.kubeconfig)  # all clients log in later: this error is one line
+            runner = await self._health.serve(self.options.listen_addr)
+            self._servers.push_async_callback(runner.cleanup)
+            if self.options.metrics_addr is not None:
+                await self._serve_metrics(self.options.metrics_addr)
+        except (LoginFailed, OSError) as error:
+            raise CannotStart(str(error)) from error
+
+    async def start(self) -> None:
+        """Return when this replica leads.
+
+        Raises what the election or the work raises; nothing is left running then.
+        """
+        self._election = asyncio.create_task(
+            lead(
+                self._lead,
+                namespace=self.options.namespace,
+                identity=self._identity,
+                kubeconfig=self.kubeconfig,
             )
-            self._election.add_done_callback(lambda _: self.ended.set())
-            either: set[asyncio.Future[Any]] = {self._election, self._leads}
+        )
+        self._election.add_done_callback(lambda _: self.ended.set())
+        either: set[asyncio.Future[Any]] = {self._election, self._leads}
+        try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if not self._leads.done():
-                self._election.result()
-        except BaseException as error:
-            if not isinstance(error, asyncio.CancelledError):
-                self.failure = error
+        except asyncio.CancelledError:
             await self.stop()
             raise
+        if not self._leads.done():
+            await self.stop()
+            raise self.failure or AssertionError("the election ended without a leader")
+        self.catch_signals()  # kopf ignores a signal while it ends early
 
     async def stop(self) -> None:
-        """End the work, hand the Lease back, and close the servers; a second call does nothing."""
+        """End the work, hand the Lease back, close the servers. A second call does nothing."""
         election, self._election = self._election, None
         if election is not None:
             election.cancel()
@@ -98,14 +121,12 @@ class Program:
             self._leads.set_result(leading)
             await leading.run(self._health)
 
-    async def _serve(self) -> None:
-        runner = await self._health.serve(self.options.listen_addr)
-        self._servers.push_async_callback(runner.cleanup)
-        if self.options.metrics_addr is not None:
-            await self._serve_metrics(self.options.metrics_addr)
+    def _end(self) -> None:
+        self.signalled.set()
+        self.ended.set()
 
     async def _serve_metrics(self, where: Address) -> None:
-        """Let leader and standby alike be scraped; the API server is asked about one at a time."""
+        """Leaders and standbys are scraped. `calls` is 1: one client is checked at a time."""
         api = await self._servers.enter_async_context(Api(_USER_AGENT, self.kubeconfig, calls=1))
         clock = SystemClock()
         authorizer = MetricsAuthorizer(api, clock.monotonic_s)

@@ -1,4 +1,4 @@
-"""Wires what one controller knows and decides; `__main__` and the simulations share it.
+"""Wires the views and the deciders of one controller. `leading` and the simulations share it.
 
 Everything that waits is outside: the watches that fill the views, the queue, and the clock.
 """
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class Queue(Protocol):
-    """Where addresses wait for their turn (loops.WorkQueue)."""
+    """Where addresses wait for their turn (kube.workqueue.WorkQueue)."""
 
     def add(self, mac: MacAddress) -> None:
         """Work on `mac` at once."""
 
     def add_when_idle(self, mac: MacAddress) -> None:
-        """Work on `mac` when nothing more urgent is left."""
+        """Work on `mac` when the queue is idle."""
 
     def add_after(self, mac: MacAddress, in_s: float) -> None:
         """Work on `mac` in `in_s` seconds at the latest."""
@@ -43,7 +43,7 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a replica tells the rest of its program; by default, nothing."""
+    """The calls from a replica to the rest of its program; by default, they do nothing."""
 
     record: Callable[[Event], None] = lambda _: None
     adoption_changed: Callable[[], None] = lambda: None
@@ -52,7 +52,7 @@ class Outputs:
 
 @dataclass(slots=True, eq=False)
 class Replica:
-    """The views, and what is decided from them; `pool` returns the pool in force."""
+    """The views and the deciders; `pool` returns the pool in force."""
 
     allocations: Allocations
     objects: Objects
@@ -91,12 +91,12 @@ class Replica:
 
         Raises StoreUnavailable.
         """
-        self.collisions.look(mac)  # first: objects collide whether or not the rest succeeds
+        self.collisions.look(mac)  # first: objects collide even if the rest fails
         await self._reconciler.reconcile(mac)
         self.adoption.looked_at(mac)
 
     async def repair(self) -> None:
-        """Read again what the watches may have missed. Raises StoreUnavailable."""
+        """Find the changes that the watches missed. Raises StoreUnavailable."""
         await repair(self.allocations, self.objects, self.known, self.carriers, self.queue.add)
 
     def _carriers_changed(self, mac: MacAddress) -> None:

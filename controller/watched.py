@@ -1,12 +1,12 @@
-"""The kopf operator: what starts and stops the controller, and what is watched through kopf.
+"""The kopf operator: its handlers start and stop the controller, and follow its settings.
 
 kopf hosts the program. Its startup handler waits for the Lease, so a standby watches nothing. Its
 event handlers follow our own objects and settings. Pods, VMs, VMIs and MacAllocations are followed
 by our own watches (leading.py), because there are hundreds of thousands of them.
 
 Law: all handlers of objects are `on.event` handlers. They leave no annotation and no finalizer, and
-kopf does not retry them. So they put what they are told into a view, or ask for a periodic task,
-which retries. The other kinds of handlers would do harm here:
+kopf does not retry them. So they put the object into a view, or ask for a periodic task, which
+retries. The other kinds of handlers would do harm here:
 docs/decisions/2026-11-30-kopf-hosts-the-controller.md.
 """
 
@@ -42,9 +42,9 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
 
 
 class Retries:
-    """How long kopf waits before each retry of a call: a growing delay, without an end.
+    """The delays before kopf's retries of a call: they grow to 30 s, and do not end.
 
-    After the last delay of a finite list, such as kopf's own, the operator ends.
+    kopf's own list is finite. After its last delay the operator would end.
     """
 
     def __iter__(self) -> Iterator[float]:
@@ -79,8 +79,8 @@ def registry(program: Program) -> kopf.OperatorRegistry:
 
 def configure(settings: kopf.OperatorSettings) -> None:
     """Bound kopf's calls, and let it ask for no more than our roles allow."""
-    settings.posting.enabled = False  # see events.py
-    # It would kill the process that long after SIGTERM; the pod's grace period is shorter.
+    settings.posting.enabled = False  # kube.recorder writes our events
+    # kopf would kill the process after this time; the grace period of the pod is shorter.
     settings.process.ultimate_exiting_timeout = None
     settings.networking.request_timeout = 30.0
     settings.networking.connect_timeout = 10.0
@@ -91,7 +91,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     only[_CRDS] = f"metadata.name={_MACPOOLS}"
     only[_WEBHOOKS] = f"metadata.name={MUTATOR}"
     logging.getLogger("kopf").setLevel(logging.WARNING)
-    # Both warn when a standby is stopped: its startup handler, which waits for the Lease, ends.
+    # Both warn if a standby is stopped, because its startup handler waits for the Lease.
     for name in ("kopf._core.reactor.running", "kopf.activities"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -114,7 +114,7 @@ def _register_activities(handlers: kopf.OperatorRegistry, program: Program) -> N
 def _register_settings(handlers: kopf.OperatorRegistry, program: Program) -> None:
     @kopf.on.event(*_CONFIG_MAPS, registry=handlers)
     @kopf.on.event(*_POOLS, registry=handlers)
-    @kopf.on.event(*_CRDS, registry=handlers)  # when it is created again, it has no pool
+    @kopf.on.event(*_CRDS, registry=handlers)  # a CRD that was created again has no pool
     async def pool_changed(type: str | None, meta: kopf.Meta, memo: kopf.Memo, **_: object) -> None:  # noqa: A002 # kopf's name
         if _is_new(type, meta, memo):
             program.leading.tasks.run_soon(Task.POOL)
@@ -131,11 +131,10 @@ def _register_settings(handlers: kopf.OperatorRegistry, program: Program) -> Non
     @kopf.on.event(*_WEBHOOKS, registry=handlers)
     async def selectors_changed(event: kopf.RawEvent, **_: object) -> None:
         webhooks = program.leading.replica.namespaces.webhooks
-        mutator = msgspec.convert(event["object"], Mutator)
         if event["type"] == "DELETED":
-            webhooks.drop(mutator)
+            webhooks.drop()
         else:
-            webhooks.put(mutator)
+            webhooks.put(msgspec.convert(event["object"], Mutator))
 
 
 def _register_certificates(handlers: kopf.OperatorRegistry, program: Program) -> None:

@@ -146,14 +146,6 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         return self.allocation.mac
 
 
-class OwnerReference(msgspec.Struct, frozen=True):
-    """The ownerReference with `controller: true`, if it names an object of KubeVirt."""
-
-    kind: str
-    name: str
-    uid: str
-
-
 def encode_hook(value: object) -> str:
     """Write what msgspec does not know: MacAddress."""
     if isinstance(value, MacAddress):

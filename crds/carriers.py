@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crds import kinds
-from crds.allocation import LONGEST_INTERFACE, LONGEST_NETWORK, Owner, OwnerReference, Root
+from crds.allocation import LONGEST_INTERFACE, LONGEST_NETWORK, Owner, Root
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
     from crds.mac import MacAddress
+
+
+class OwnerReference(msgspec.Struct, frozen=True):
+    """The ownerReference with `controller: true`, if it names an object of KubeVirt."""
+
+    kind: str
+    name: str
+    uid: str
 
 
 class Carrier(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from crds.allocation import INSTANCE, LONGEST_NAME, LONGEST_UID, MACHINE, OwnerReference
+from crds.allocation import INSTANCE, LONGEST_NAME, LONGEST_UID, MACHINE
+from crds.carriers import OwnerReference
 from crds.mac import MacAddress
 
 POD_NETWORK = "pod"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, OwnerReference
-from crds.carriers import Carrier
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from crds.carriers import Carrier, OwnerReference
 from crds.kubevirt import (
     NULL,
     POD_NETWORK,

@@ -16,8 +16,8 @@ from crds.resources import KINDS, LAUNCHERS, PODS
 from crds.store import StoreUnavailable, read_all, read_one, unavailable
 from kube.errors import ApiError
 from kube.resource import Resource, is_name, is_namespace
-from kube.singleflight import Joined
-from kube.watch import lacks_crd
+from kube.singleflight import SingleFlight
+from kube.watch import is_crd_absent
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier
@@ -45,7 +45,7 @@ class Objects(Protocol):
         """All that exist in every namespace: VMs first, then VMIs, then pods."""
 
 
-async def members(objects: Objects, root: Root, mac: MacAddress | None) -> tuple[Carrier, ...]:
+async def read_root(objects: Objects, root: Root, mac: MacAddress | None) -> tuple[Carrier, ...]:
     """Read what exists of a root, down to the first that carries `mac` (None: all of it).
 
     The pod, or VM, VMI and launcher pods, one after the other: an address goes from a VM to its VMI
@@ -74,10 +74,10 @@ class ApiObjects:
 
     api: Api
     # When a namespace of many machines is deleted, all ask for its launchers at once.
-    _launchers: Joined[str, list[Carrier]] = field(init=False)
+    _launchers: SingleFlight[str, list[Carrier]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._launchers = Joined(self._launchers_of)
+        self._launchers = SingleFlight(self._launchers_of)
 
     async def get(self, owner: Owner) -> Carrier | None:
         """See Objects.get."""
@@ -87,7 +87,9 @@ class ApiObjects:
         if not (is_name(owner.name) and is_namespace(owner.namespace)):
             return None  # the API server stores no such object; the path would lead elsewhere
         try:
-            return await read_one(self.api.get(resource.one(owner.name, owner.namespace)), resource)
+            return await read_one(
+                self.api.get(resource.named(owner.name, owner.namespace)), resource
+            )
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND and await self._means_none(resource, error):
                 return None
@@ -101,7 +103,7 @@ class ApiObjects:
         return [pod for pod in pods if pod.controller and pod.controller.name == instance]
 
     async def _launchers_of(self, namespace: str) -> list[Carrier]:
-        return await read_all(self.api, PODS, PODS.within(namespace), LAUNCHERS)
+        return await read_all(self.api, PODS, PODS.namespaced(namespace), LAUNCHERS)
 
     async def list(self) -> list[Carrier]:
         """See Objects.list."""
@@ -125,4 +127,4 @@ class ApiObjects:
             return False
         if error.reason == "NotFound":
             return True
-        return await lacks_crd(self.api, resource.crd)
+        return await is_crd_absent(self.api, resource.crd)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crds import kinds
-from crds.allocation import INSTANCE, Allocation, Conflict, OwnerReference, Stored, decode_hook
-from crds.carriers import Carrier
+from crds.allocation import INSTANCE, Allocation, Conflict, Stored, decode_hook
+from crds.carriers import Carrier, OwnerReference
 from crds.kubevirt import Reference, controlling_owner
 from crds.kubevirt_stored import read_instance, read_machine
 from crds.mac import MacAddress, MacRange
@@ -109,14 +109,14 @@ class _MacPool(msgspec.Struct):
     status: PoolStatus = msgspec.field(default_factory=PoolStatus)
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
+class NameAndVersion(msgspec.Struct, frozen=True, gc=False):
     """That there is an allocation, and the version of it."""
 
     mac: MacAddress
     version: int
 
 
-class SeenPool(msgspec.Struct, frozen=True):
+class PoolSnapshot(msgspec.Struct, frozen=True):
     """A MacPool as it was when it was read."""
 
     pool: Pool
@@ -160,21 +160,21 @@ def read_allocation(raw: bytes) -> Stored:
     return Stored(one.spec, one.metadata.uid, one.metadata.resource_version, one.status.conflicts)
 
 
-def read_seen(raw: bytes) -> Seen:
+def read_name_and_version(raw: bytes) -> NameAndVersion:
     """Read no more of a MacAllocation than its name and version; ValueError where it has none."""
     meta = _named.decode(raw).metadata
-    return seen(meta.name, meta.resource_version)
+    return name_and_version(meta.name, meta.resource_version)
 
 
-def seen(name: str, version: str) -> Seen:
+def name_and_version(name: str, version: str) -> NameAndVersion:
     """Make that of a MacAllocation's name and resourceVersion; ValueError where they are none."""
-    return Seen(MacAddress.parse(name), int(version))
+    return NameAndVersion(MacAddress.parse(name), int(version))
 
 
-def read_pool(raw: bytes) -> SeenPool:
+def read_pool(raw: bytes) -> PoolSnapshot:
     """Read a MacPool."""
     one = _macpool.decode(raw)
-    return SeenPool(
+    return PoolSnapshot(
         Pool(
             one.metadata.name,
             tuple(block.as_range() for block in one.spec.ranges),
@@ -209,8 +209,8 @@ ALLOCATIONS = Resource(
 ALLOCATED = Resource(
     "/apis/kubemacpool.io/v1beta1",
     "macallocations",
-    read_seen,
+    read_name_and_version,
     leave_out=True,
-    of_name=seen,
+    of_name=name_and_version,
 )
 POOLS = Resource("/apis/kubemacpool.io/v1beta1", "macpools", read_pool)

@@ -20,9 +20,9 @@ from crds.allocation import (
     Stored,
     encode_hook,
 )
-from crds.resources import ALLOCATED, ALLOCATIONS, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, NameAndVersion
 from kube.errors import ApiError, CallFailed, Unreachable
-from kube.nesting import decoded
+from kube.nesting import decode_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -83,7 +83,7 @@ class ApiAllocations:
             "spec": allocation,
         }
         try:
-            return await read_one(self.api.post(ALLOCATIONS.everywhere, _json(body)), ALLOCATIONS)
+            return await read_one(self.api.post(ALLOCATIONS.collection, _json(body)), ALLOCATIONS)
         except ApiError as error:
             if error.status == HTTPStatus.CONFLICT and error.reason == "AlreadyExists":
                 raise AlreadyAllocated(str(allocation.mac)) from error
@@ -92,7 +92,7 @@ class ApiAllocations:
     async def get(self, mac: MacAddress) -> Stored | None:
         """See Allocations.get."""
         try:
-            return await read_one(self.api.get(ALLOCATIONS.one(mac.name)), ALLOCATIONS)
+            return await read_one(self.api.get(ALLOCATIONS.named(mac.name)), ALLOCATIONS)
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
@@ -100,11 +100,11 @@ class ApiAllocations:
 
     async def replace(self, stored: Stored, by: Allocation) -> Stored:
         """See Allocations.replace."""
-        return await self._swap(stored, ALLOCATIONS.one(stored.mac.name), {"spec": _whole(by)})
+        return await self._swap(stored, ALLOCATIONS.named(stored.mac.name), {"spec": _whole(by)})
 
     async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
         """See Allocations.note."""
-        path = f"{ALLOCATIONS.one(stored.mac.name)}/status"
+        path = f"{ALLOCATIONS.named(stored.mac.name)}/status"
         return await self._swap(stored, path, {"status": {"conflicts": conflicts}})
 
     async def delete(self, stored: Stored) -> None:
@@ -112,13 +112,13 @@ class ApiAllocations:
         preconditions = {"uid": stored.uid, "resourceVersion": stored.version}
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
         try:
-            await self.api.delete(ALLOCATIONS.one(stored.mac.name), _json(body))
+            await self.api.delete(ALLOCATIONS.named(stored.mac.name), _json(body))
         except ApiError as error:
             raise _refused(stored, error) from error
         except Unreachable as error:
             raise StoreUnavailable(str(error)) from error
 
-    async def names(self) -> list[Seen]:
+    async def names(self) -> list[NameAndVersion]:
         """List no more than names and versions, at one moment after the call."""
         return await read_all(self.api, ALLOCATED)
 
@@ -139,7 +139,7 @@ class ApiAllocations:
 async def read_one(call: Awaitable[bytes], resource: Resource[T]) -> T:
     """Read the answer of one call; ApiError is the caller's to understand."""
     try:
-        return decoded(resource.read, await call)
+        return decode_bounded(resource.read, await call)
     except (Unreachable, ValueError) as error:  # ValueError: what came cannot be read
         raise StoreUnavailable(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""What the API server was asked, by whom: its audit log, where a cluster is brought up with one."""
+"""Reads the audit log of a cluster: which client asked the API server for which call."""
 
 import json
 from collections import Counter
@@ -36,8 +36,8 @@ class Audit:
         """
         counted: Counter[tuple[str, str]] = Counter()
         for event in self.events():
-            stage = "ResponseStarted" if event["verb"] == "watch" else "ResponseComplete"
-            if event["user"]["username"] == user and event["stage"] == stage:
+            terminal = "ResponseStarted" if event["verb"] == "watch" else "ResponseComplete"
+            if event["user"]["username"] == user and event["stage"] == terminal:
                 counted[event["verb"], resource(event)] += 1
         return counted
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e import audit, pool
-from e2e.pods import OPTED_IN, Shop
+from e2e.pods import OPTED_IN, PodNamespace
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
@@ -29,18 +29,18 @@ def release(cluster: ControlPlane) -> Iterator[Installed]:
 
 
 @pytest.fixture
-def shop(release: Installed, kubectl: Kubectl) -> Iterator[Shop]:
+def pods(release: Installed, kubectl: Kubectl) -> Iterator[PodNamespace]:
     """A namespace of the test's own that has opted in, on a cluster with the release."""
     assert release.webhooks
     for name in fresh_namespace(kubectl, **OPTED_IN):
-        yield Shop(kubectl, name)
+        yield PodNamespace(kubectl, name)
 
 
 @pytest.fixture
-def elsewhere(shop: Shop) -> Iterator[Shop]:
+def elsewhere(pods: PodNamespace) -> Iterator[PodNamespace]:
     """A namespace that has not opted in."""
-    for name in fresh_namespace(shop.kubectl):
-        yield Shop(shop.kubectl, name)
+    for name in fresh_namespace(pods.kubectl):
+        yield PodNamespace(pods.kubectl, name)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.farm import Farm
+from e2e.vms import KubeVirtNamespace
 
 # virt-controller tries again ever more slowly: what failed for a minute waits for another one.
 _AGAIN_S = 180
@@ -14,9 +14,9 @@ _MAC = "/spec/template/spec/domain/devices/interfaces/{}/macAddress"
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What is copied of a farm's VMs."""
+    """Snapshots, restores and clones of the VMs of a namespace."""
 
-    farm: Farm
+    vms: KubeVirtNamespace
 
     def snapshot(self, vm: str, name: str) -> None:
         """Take a VirtualMachineSnapshot and wait until it can be used."""
@@ -25,10 +25,14 @@ class Copies:
         def ready(snapshot: dict[str, Any]) -> bool:
             return bool(snapshot.get("status", {}).get("readyToUse"))
 
-        self.farm.machines.wait("vmsnapshot", name, ready, f"{name} ready to use")
+        def released(machine: dict[str, Any]) -> bool:
+            return not machine.get("status", {}).get("snapshotInProgress")
+
+        self.vms.wait("vmsnapshot", name, ready, f"{name} ready to use")
+        self.vms.wait("vm", vm, released, f"{vm} free of the snapshot {name}")  # or it cannot stop
 
     def restore(self, name: str, snapshot: str, to: str, *, without_macs_of: int = 0) -> None:
-        """Begin a VirtualMachineRestore, with patches that clear the first so many addresses."""
+        """Begin a VirtualMachineRestore, with patches that clear the first addresses."""
         patches = [
             json.dumps({"op": "replace", "path": _MAC.format(number), "value": ""})
             for number in range(without_macs_of)
@@ -48,19 +52,19 @@ class Copies:
         def complete(restore: dict[str, Any]) -> bool:
             return bool(restore.get("status", {}).get("complete"))
 
-        self.farm.machines.wait("vmrestore", name, complete, f"{name} complete", _AGAIN_S)
+        self.vms.wait("vmrestore", name, complete, f"{name} complete", _AGAIN_S)
 
     def said(self, name: str) -> Sequence[str]:
         """Wait until a restore, which may come later, says in both conditions why it waits."""
 
         def reasons(restore: dict[str, Any]) -> list[str]:
             conditions = restore.get("status", {}).get("conditions", [])
-            refused = [one for one in conditions if "denied" in one["reason"]]
-            assert all(one["status"] == "False" for one in refused)
-            return [one["reason"] for one in refused] if len(refused) == 2 else []
+            refused = [condition for condition in conditions if "denied" in condition["reason"]]
+            assert all(condition["status"] == "False" for condition in refused)
+            return [condition["reason"] for condition in refused] if len(refused) == 2 else []
 
-        farm = self.farm
-        return farm.client.wait("vmrestore", name, reasons, f"{name} says why", farm.namespace)
+        vms = self.vms
+        return vms.client.wait("vmrestore", name, reasons, f"{name} says why", vms.namespace)
 
     def clone(self, name: str, vm: str, to: str, macs: Mapping[str, str] | None = None) -> None:
         """Begin a VirtualMachineClone; `macs` are its newMacAddresses."""
@@ -74,11 +78,11 @@ class Copies:
         def done(clone: dict[str, Any]) -> bool:
             return bool(clone.get("status", {}).get("phase") == "Succeeded")
 
-        self.farm.machines.wait("vmclone", name, done, f"{name} done")
+        self.vms.wait("vmclone", name, done, f"{name} done")
 
     def backup(self, vm: str) -> dict[str, Any]:
         """Return a VM as a backup tool creates it again: without what the API server wrote."""
-        kept = self.farm.machines.get("vm", vm)
+        kept = self.vms.get("vm", vm)
         meta = kept["metadata"]
         return {
             "apiVersion": kept["apiVersion"],
@@ -94,7 +98,7 @@ class Copies:
             "metadata": {"name": name},
             "spec": spec,
         }
-        self.farm.client.create(made, self.farm.namespace)
+        self.vms.client.create(made, self.vms.namespace)
 
 
 def _vm(name: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """`make demo`: watch the pool at work, on a real control plane.
 
-Every line after a `$` is run as it stands there, and what it printed follows.
+The demo runs every line after a `$` exactly as it is written, and prints its output below it.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from e2e.demo_vm import show_vm
-from e2e.stage import DemoFailed, Stage, tell, title
+from e2e.terminal import DemoFailed, Terminal, tell, title
 from testbed import external
 from testbed.controlplane import ControlPlane, attach
 from testbed.kubectl import KubectlFailed
@@ -22,7 +22,7 @@ from testbed.readiness import NotReady, eventually
 from testbed.release import start
 
 STATE = Path(__file__).parents[1] / ".cluster"
-# Q of the protocol, 60 s by default: nobody likes to watch a minute pass.
+# Q of the protocol. The default is 60 s, too long to watch.
 QUIET_S = 5.0
 
 _NETWORKS = r"""\
@@ -84,119 +84,119 @@ def _bring_up(state: Path) -> ControlPlane:
 
 
 def _show(cluster: ControlPlane) -> None:
-    stage = Stage(cluster)
-    _install(stage)
-    _opt_in(stage)
-    _dry_run(stage)
-    _pool_address(stage)
-    _several_interfaces(stage)
-    _manual_address(stage)
-    _protection(stage)
-    _declared_address(stage)
-    show_vm(stage)
-    _release(stage)
+    terminal = Terminal(cluster)
+    _install(terminal)
+    _opt_in(terminal)
+    _dry_run(terminal)
+    _pool_address(terminal)
+    _several_interfaces(terminal)
+    _manual_address(terminal)
+    _protection(terminal)
+    _declared_address(terminal)
+    show_vm(terminal)
+    _release(terminal)
 
 
-def _install(stage: Stage) -> None:
+def _install(terminal: Terminal) -> None:
     title("The release, as it is on any cluster")
-    stage.run("kubectl apply -f deploy/kubemacpool.yaml", most_lines=3)
+    terminal.run("kubectl apply -f deploy/kubemacpool.yaml", most_lines=3)
     title(
         f"One controller (--quiet-s {QUIET_S:g}, explained below), two webhooks (about 5 s)",
         "As processes, because nothing runs the Deployments' pods here, but under their service"
         " accounts and with no more rights.",
     )
-    start(stage.cluster, quiet_s=QUIET_S)
+    start(terminal.cluster, quiet_s=QUIET_S)
     tell("   Ready: the API server asks them.")
-    sweep(stage.cluster)
+    sweep(terminal.cluster)
 
 
-def _opt_in(stage: Stage) -> None:
+def _opt_in(terminal: Terminal) -> None:
     title("Opt a namespace in")
-    stage.run("kubectl create namespace shop")
-    stage.run("kubectl label namespace shop mutatepods.kubemacpool.io=allocate")
-    stage.cluster.kubectl.client.wait_account("shop")
+    terminal.run("kubectl create namespace shop")
+    terminal.run("kubectl label namespace shop mutatepods.kubemacpool.io=allocate")
+    terminal.cluster.kubectl.client.wait_account("shop")
 
 
-def _dry_run(stage: Stage) -> None:
+def _dry_run(terminal: Terminal) -> None:
     title("A pod that asks for a network, at first as a dry run: it writes nothing")
-    stage.run(f"cat {_EXAMPLES}/samplepod.yaml")
-    stage.run(f"kubectl create --dry-run=server -f {_EXAMPLES}/samplepod.yaml {_NETWORKS}")
-    stage.run("kubectl get macallocations")
+    terminal.run(f"cat {_EXAMPLES}/samplepod.yaml")
+    terminal.run(f"kubectl create --dry-run=server -f {_EXAMPLES}/samplepod.yaml {_NETWORKS}")
+    terminal.run("kubectl get macallocations")
 
 
-def _pool_address(stage: Stage) -> None:
+def _pool_address(terminal: Terminal) -> None:
     title("In earnest: the annotation gets an address, and the address is an object")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
-    stage.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
-    stage.settled("samplepod")
-    stage.run("kubectl get macallocations")
-    tell("   One in state Stock is nobody's yet: it is kept ready for the next pod.")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
+    terminal.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
+    terminal.wait_bound("samplepod")
+    terminal.run("kubectl get macallocations")
+    tell("   One in state Stock has no owner yet: it is kept ready for the next pod.")
 
 
-def _several_interfaces(stage: Stage) -> None:
+def _several_interfaces(terminal: Terminal) -> None:
     title("Several interfaces")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/router.yaml")
-    stage.settled("router", 3)
-    stage.run("kubectl get macallocations --field-selector spec.owner.name=router")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/router.yaml")
+    terminal.wait_bound("router", 3)
+    terminal.run("kubectl get macallocations --field-selector spec.owner.name=router")
 
 
-def _manual_address(stage: Stage) -> None:
+def _manual_address(terminal: Terminal) -> None:
     title(
         "A manual address stays as it was written, and is the same in any spelling",
         "The second pod asks for it with dots.",
     )
-    stage.run(f"kubectl apply -f {_EXAMPLES}/manual.yaml")
-    stage.run(f"kubectl get pod manual -n shop {_NETWORKS}")
-    stage.settled("manual")
-    stage.run(f"grep cncf {_EXAMPLES}/duplicate.yaml")
-    stage.refused(f"kubectl apply -f {_EXAMPLES}/duplicate.yaml", "belongs to Pod shop/manual")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/manual.yaml")
+    terminal.run(f"kubectl get pod manual -n shop {_NETWORKS}")
+    terminal.wait_bound("manual")
+    terminal.run(f"grep cncf {_EXAMPLES}/duplicate.yaml")
+    terminal.refused(f"kubectl apply -f {_EXAMPLES}/duplicate.yaml", "belongs to Pod shop/manual")
 
 
-def _protection(stage: Stage) -> None:
+def _protection(terminal: Terminal) -> None:
     title("Not even an administrator takes an address away from a pod that has it")
-    stage.run("kubectl auth whoami -o jsonpath='{.status.userInfo.groups}{\"\\n\"}'")
-    stage.refused("kubectl delete macallocation 02-00-00-00-00-2a", "goes only after its owner")
+    terminal.run("kubectl auth whoami -o jsonpath='{.status.userInfo.groups}{\"\\n\"}'")
+    terminal.refused("kubectl delete macallocation 02-00-00-00-00-2a", "goes only after its owner")
 
 
-def _declared_address(stage: Stage) -> None:
+def _declared_address(terminal: Terminal) -> None:
     title("An address declared in a file (in Git, say) before its pod exists")
-    stage.run(f"cat {_EXAMPLES}/declared.yaml")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/declared.yaml")
-    stage.refused(f"kubectl apply -f {_EXAMPLES}/intruder.yaml", "declared for Pod shop/gateway")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/gateway.yaml")
-    stage.settled("gateway")
-    stage.run("kubectl get macallocation 02-00-00-00-00-01")
+    terminal.run(f"cat {_EXAMPLES}/declared.yaml")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/declared.yaml")
+    terminal.refused(f"kubectl apply -f {_EXAMPLES}/intruder.yaml", "declared for Pod shop/gateway")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/gateway.yaml")
+    terminal.wait_bound("gateway")
+    terminal.run("kubectl get macallocation 02-00-00-00-00-01")
     tell("   Applying the file again, as a GitOps tool does, changes nothing:")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/declared.yaml")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/declared.yaml")
 
 
-def _release(stage: Stage) -> None:
+def _release(terminal: Terminal) -> None:
     title(
-        "Release: an address goes when its pod has gone and nobody can still be getting it",
-        f"It stays for {QUIET_S:g} s (60 s on a cluster) after it was last written: so long an"
+        "Release: an address is freed when its pod is gone and no request can still grant it",
+        f"It stays for {QUIET_S:g} s (60 s on a cluster) after it was last written, because an"
         " answer that grants it may still be under way. A pod that lived longer frees its"
         " addresses at once.",
     )
     selector = "--field-selector spec.owner.name=samplepod"
-    stage.run("kubectl delete pod samplepod -n shop")
-    stage.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")
-    stage.run(f"kubectl get macallocation {selector}")
+    terminal.run("kubectl delete pod samplepod -n shop")
+    terminal.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")
+    terminal.run(f"kubectl get macallocation {selector}")
     tell(f"   A pod that lived for a moment keeps them, so this takes {QUIET_S:g} s:")
-    stage.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
-    stage.settled("samplepod")
-    stage.run("kubectl delete pod samplepod -n shop")
-    stage.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")
+    terminal.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
+    terminal.wait_bound("samplepod")
+    terminal.run("kubectl delete pod samplepod -n shop")
+    terminal.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")
     tell("   A declared address outlives its pod, and is Declared again:")
-    stage.run("kubectl delete pod gateway -n shop")
+    terminal.run("kubectl delete pod gateway -n shop")
     declared = "macallocation/02-00-00-00-00-01"
     state = "--for=jsonpath='{.spec.state}'=Declared"
-    stage.run(f"kubectl wait {state} {declared} --timeout=60s")
-    stage.run("kubectl get macallocations")
-    kept = stage.cluster.kubectl.client.list("mac")
-    left = sum(one["spec"]["state"] != "Stock" for one in kept)
+    terminal.run(f"kubectl wait {state} {declared} --timeout=60s")
+    terminal.run("kubectl get macallocations")
+    kept = terminal.cluster.kubectl.client.list("mac")
+    left = sum(allocation["spec"]["state"] != "Stock" for allocation in kept)
     tell("   And the pool; its status is counted every few seconds:")
-    stage.run(f"kubectl wait --for=jsonpath='{{.status.allocated}}'={left} macpool/default")
-    stage.run("kubectl get macpool")
+    terminal.run(f"kubectl wait --for=jsonpath='{{.status.allocated}}'={left} macpool/default")
+    terminal.run("kubectl get macpool")
 
 
 def _farewell(cluster: ControlPlane, took_s: float) -> None:
@@ -216,7 +216,7 @@ To type the README's examples yourself, begin with an empty namespace:
   kubectl delete namespace shop; kubectl delete -f docs/examples/declared.yaml --ignore-not-found
 
 The logs are in {cluster.state}. `make demo` shows it again (it deletes namespace shop first, and
-starts our programs anew, also after you have deleted the release); `make cluster-down` ends and
+starts our programs again, also after you have deleted the release); `make cluster-down` ends and
 removes everything."""
     )
 

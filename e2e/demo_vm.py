@@ -1,7 +1,7 @@
-"""The demo's virtual machine. KubeVirt's CRDs are real, and none of its programs runs."""
+"""The demo's virtual machine. KubeVirt's CRDs are real, but none of its programs runs."""
 
-from e2e.farm import addresses
-from e2e.stage import Stage, title
+from e2e.terminal import Terminal, title
+from e2e.vms import addresses
 from testbed.kubevirt import crds
 
 _VM = "docs/examples/vm.yaml"
@@ -10,44 +10,44 @@ _SHOW = f"""kubectl get vm web -n shop \\
       -o custom-columns='VERSION:.metadata.resourceVersion,ADDRESSES:{_INTERFACES}[*].macAddress'"""
 
 
-def show_vm(stage: Stage) -> None:
-    """Show a VM's addresses where KubeVirt's CRDs are at hand; say so where they are not."""
-    if not crds.at_hand():
+def show_vm(terminal: Terminal) -> None:
+    """Show a VM's addresses if KubeVirt's CRDs are built; otherwise say that they are not."""
+    if not crds.are_built():
         title(
-            "A virtual machine: not shown, because KubeVirt's CRDs are not at hand",
+            "A virtual machine: not shown, because KubeVirt's CRDs are not built yet",
             "`make kubevirt-crds` builds them (Go, 3 minutes, once); then `make demo` shows one.",
         )
         return
     title(
-        "A virtual machine: its addresses stand in its own spec",
-        "KubeVirt may arrive after the pool: here come its own CRDs of VMs and VMIs. None of its"
-        " programs runs, so nothing boots.",
+        "A virtual machine: its addresses are in its own spec",
+        "KubeVirt may be installed after the pool. The demo applies its CRDs of VMs and VMIs. None"
+        " of its programs runs, so nothing boots.",
     )
-    crds.apply_machine_crds(stage.cluster.kubectl)
-    stage.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
-    stage.run(f"cat {_VM}")
-    stage.run(f"kubectl apply -f {_VM}")
-    stage.settled("web", 2)
-    stage.run(_SHOW)
-    stage.run("kubectl get macs --field-selector spec.owner.name=web")
+    crds.apply_machine_crds(terminal.cluster.kubectl)
+    terminal.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
+    terminal.run(f"cat {_VM}")
+    terminal.run(f"kubectl apply -f {_VM}")
+    terminal.wait_bound("web", 2)
+    terminal.run(_SHOW)
+    terminal.run("kubectl get macs --field-selector spec.owner.name=web")
     title(
         "The same file again, as a GitOps tool applies it: the VM keeps its addresses",
         "kubectl says `configured` because the file lacks them; the VM is not even written.",
     )
-    stage.run(f"kubectl apply -f {_VM}")
-    stage.run(_SHOW)
-    _copy(stage)
+    terminal.run(f"kubectl apply -f {_VM}")
+    terminal.run(_SHOW)
+    _copy(terminal)
 
 
-def _copy(stage: Stage) -> None:
-    mac = addresses(stage.cluster.kubectl.client.read("vm", "web", "shop"))["front"]
-    title("A second VM that asks for the first one's address, while that exists")
+def _copy(terminal: Terminal) -> None:
+    mac = addresses(terminal.cluster.kubectl.client.read("vm", "web", "shop"))["front"]
+    title("A second VM that asks for the first one's address, while the first one exists")
     edit = f's/name: web,/name: web-copy,/; s/bridge: {{}}/&, macAddress: "{mac}"/'
-    stage.refused(
+    terminal.refused(
         f"sed '{edit}' {_VM} \\\n      | kubectl apply -f -",
         "belongs to VirtualMachine shop/web (interface front)",
     )
-    title("Deleted, it gives its addresses back")
+    title("A deleted VM gives its addresses back")
     selector = "--field-selector spec.owner.name=web"
-    stage.run("kubectl delete vm web -n shop")
-    stage.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")
+    terminal.run("kubectl delete vm web -n shop")
+    terminal.run(f"kubectl wait --for=delete macallocation {selector} --timeout=60s")

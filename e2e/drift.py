@@ -1,4 +1,4 @@
-"""What a GitOps tool finds when it compares a manifest with the cluster.
+"""Compares a manifest with the cluster, as GitOps tools do.
 
 Three ways are in use, each as the tool's own library goes it:
 
@@ -44,7 +44,7 @@ def by_dry_run(kubectl: Kubectl, manager: str, manifest: str) -> list[str]:
 
 
 def by_last_applied(kubectl: Kubectl, manifest: str) -> list[str]:
-    """Return likewise what Argo CD expects of a client-side apply, of an object of a CRD.
+    """Return in the same form what Argo CD expects of a client-side apply, of an object of a CRD.
 
     Lists of built-in kinds are merged, which this does not do: of them look at the metadata only.
     """
@@ -61,16 +61,16 @@ def shown(kubectl: Kubectl, manifest: str, *flags: str) -> str:
     return done.stdout
 
 
-def differences(one: object, other: object, path: str = "") -> Iterator[str]:
-    """Every path (RFC 6901) at which they differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        for key in one.keys() | other.keys():
+def differences(left: object, right: object, path: str = "") -> Iterator[str]:
+    """Yield every path (RFC 6901) at which they differ."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in left.keys() | right.keys():
             inner = f"{path}/{key.replace('~', '~0').replace('/', '~1')}"
-            yield from differences(one.get(key), other.get(key), inner)
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for at, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from differences(left, right, f"{path}/{at}")
-    elif one != other:
+            yield from differences(left.get(key), right.get(key), inner)
+    elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        for at, pair in enumerate(zip(left, right, strict=True)):
+            yield from differences(*pair, f"{path}/{at}")
+    elif left != right:
         yield path
 
 
@@ -111,6 +111,6 @@ def _applied(last: object, live: object) -> object:
     if isinstance(last, dict) and isinstance(live, dict):
         return {key: _applied(value, live[key]) for key, value in last.items() if key in live}
     if isinstance(last, list) and isinstance(live, list):
-        known = [_applied(one, other) for one, other in zip(last, live, strict=False)]
+        known = [_applied(*pair) for pair in zip(last, live, strict=False)]
         return known + live[len(known) :]
     return live

@@ -36,7 +36,7 @@ def blocks(document: str, language: str) -> list[tuple[int, str]]:
     """The document's blocks of that language, each with the number of its first line."""
     text = (PROJECT / document).read_text()
     fence = re.compile(rf"^```{language}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(text.count("\n", 0, one.start(1)) + 1, one[1]) for one in fence.finditer(text)]
+    return [(text.count("\n", 0, match.start(1)) + 1, match[1]) for match in fence.finditer(text)]
 
 
 def examples(document: str) -> list[Example]:

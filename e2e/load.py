@@ -18,7 +18,7 @@ from e2e.pods import manifest
 
 @dataclass(slots=True)
 class Crowd:
-    """So many clients; `pods` and `refusals` are what became of their creates."""
+    """`count` clients that create pods; `pods` and `refusals` are the results of their requests."""
 
     kubeconfig: Path
     clients: int
@@ -66,7 +66,7 @@ class Crowd:
         """Return every address that a created pod was given."""
         key = "k8s.v1.cni.cncf.io/networks"
         elements = [json.loads(pod["metadata"]["annotations"][key]) for pod in self.pods]
-        return [element["mac"] for each in elements for element in each]
+        return [element["mac"] for network in elements for element in network]
 
     def _one(self, namespace: str, name: str, networks: object, tries: int) -> None:
         body = json.loads(manifest(name, networks))
@@ -95,6 +95,6 @@ class Crowd:
 
 
 def _raise_what_ended(clients: list[Future[None]]) -> None:
-    """A client that something unforeseen has ended fails the test: it asked no more."""
-    for one in clients:
-        one.result()
+    """Fail the test if a client ended with an unexpected error: it sent no more requests."""
+    for running in clients:
+        running.result()

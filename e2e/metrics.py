@@ -15,7 +15,7 @@ _ANSWER_S = 15.0  # the API server is asked about the token
 
 
 def reader(kubectl: Kubectl) -> str:
-    """Return the token of somebody who may read metrics."""
+    """Return the token of an account that may read metrics."""
     client = kubectl.client
     client.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": READER}})
     rules = [{"nonResourceURLs": ["/metrics"], "verbs": ["get"]}]
@@ -60,7 +60,7 @@ def get(url: str, token: str = "") -> tuple[int, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """What one controller says, to the holder of `token`."""
+    """Return the metrics of one controller, read with `token`."""
 
     url: str
     token: str
@@ -70,7 +70,8 @@ class Scrape:
         status, _, text = get(self.url, self.token)
         assert status == http.client.OK, text
         return {
-            one[1]: float(one[2]) for one in re.finditer(r"^([^#\s]+) (\S+)$", text, re.MULTILINE)
+            match[1]: float(match[2])
+            for match in re.finditer(r"^([^#\s]+) (\S+)$", text, re.MULTILINE)
         }
 
     def colliding(self, mac: str) -> float:

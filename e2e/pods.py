@@ -12,6 +12,15 @@ from testbed.readiness import READY_S
 T = TypeVar("T")
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
+OWNER = {  # of allocations that no program judges
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "namespace": "shop",
+    "name": "samplepod",
+    "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
+    "interface": "net1",
+    "network": "shop/ovs-conf",
+}
 OPT_IN = "mutatepods.kubemacpool.io=allocate"
 OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
@@ -30,16 +39,21 @@ def manifest(name: str, networks: object = None, **metadata: object) -> str:
     )
 
 
-def declaration(mac: str, **spec: object) -> str:
-    """Return a MacAllocation that declares an address."""
+def allocation(mac: str, name: str = "", /, **spec: object) -> str:
+    """Return a MacAllocation; without a `spec`, it declares the address."""
     return json.dumps(
         {
             "apiVersion": "kubemacpool.io/v1beta1",
             "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
+            "metadata": {"name": name or name_of(mac)},
             "spec": {"mac": mac, **spec},
         }
     )
+
+
+def as_user(client: Client, user: str, group: str = "") -> Client:
+    """Return a client that impersonates another user."""
+    return Client(client.connection.as_user(user, group))
 
 
 def as_text(networks: object) -> str:
@@ -48,7 +62,7 @@ def as_text(networks: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class PodNamespace:
     """An opted-in namespace."""
 
     kubectl: Kubectl
@@ -154,7 +168,7 @@ class Shop:
 
         def same(found: Collection[dict[str, Any]]) -> bool:
             specs = [allocation["spec"] for allocation in found]
-            bound = len(specs) == len(wanted) and all(one["state"] == "Bound" for one in specs)
+            bound = len(specs) == len(wanted) and all(spec["state"] == "Bound" for spec in specs)
             return bound and sorted(spec["mac"] for spec in specs) == wanted
 
         what = f"{self.namespace} owning exactly {len(macs)} addresses"
@@ -177,7 +191,9 @@ def _owned_by(namespace: str) -> str:
 
 
 def _conflicts(allocation: dict[str, Any]) -> list[str]:
-    return sorted(one["name"] for one in allocation.get("status", {}).get("conflicts", ()))
+    return sorted(
+        conflict["name"] for conflict in allocation.get("status", {}).get("conflicts", ())
+    )
 
 
 def _annotation(pod: dict[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from e2e.pods import OPTED_IN, Shop
+from e2e.pods import OPTED_IN, PodNamespace
 from testbed.connection import Refused
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
@@ -51,7 +51,7 @@ def configure(kubectl: Kubectl, start: str, end: str) -> None:
 
 def offered(kubectl: Kubectl, namespace: str) -> str:
     """Return the address that a pod in `namespace` would get, by a dry run."""
-    [element] = Shop(kubectl, namespace).dry_run("probe", [{"name": "a"}])
+    [element] = PodNamespace(kubectl, namespace).dry_run("probe", [{"name": "a"}])
     mac: str = element["mac"]
     return mac
 

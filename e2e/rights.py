@@ -1,4 +1,4 @@
-"""What a manifest's roles grant to service accounts, and what those did, by the audit log.
+"""The rights that a manifest grants to service accounts, and their calls in the audit log.
 
 Pure: documents (rbac.authorization.k8s.io/v1) and events (audit.k8s.io/v1) in, differences out.
 """
@@ -50,7 +50,9 @@ class Right:
 
 def granted(documents: Iterable[dict[str, Any]]) -> set[Right]:
     """Return every right that bindings among `documents` give to service accounts."""
-    by_name = {_identity(one): one for one in documents if one["kind"] in _KINDS}
+    by_name = {
+        _identity(document): document for document in documents if document["kind"] in _KINDS
+    }
     rights: set[Right] = set()
     for (kind, namespace, _), binding in by_name.items():
         if not kind.endswith("Binding"):
@@ -70,8 +72,8 @@ def granted(documents: Iterable[dict[str, Any]]) -> set[Right]:
 def asked(events: Iterable[dict[str, Any]], users: Collection[str]) -> set[Call]:
     """Return what `users` asked for, but for paths that are no resource.
 
-    A server-side apply that makes the object needs the right to create it, too, by its name. What a
-    POST creates has no name yet when that is allowed, though the log shows one.
+    A server-side apply that makes the object needs the right to create it, too, by its name. An
+    object that a POST creates has no name yet when it is authorized, though the log shows one.
     """
     calls: set[Call] = set()
     for event in events:
@@ -133,8 +135,9 @@ def nameable(rights: Iterable[Right], calls: Collection[Call]) -> list[Right]:
     )
 
 
-def _identity(one: dict[str, Any]) -> tuple[str, str, str]:
-    return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]
+def _identity(document: dict[str, Any]) -> tuple[str, str, str]:
+    metadata = document["metadata"]
+    return document["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 def _user(subject: dict[str, str]) -> str:

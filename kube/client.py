@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import aiohttp
 
 from kube.errors import ApiError, Unreachable, read_error
-from kube.listing import names_taken_apart, taken_apart
+from kube.listing import parse_names, parse_page
 from kube.login import Login, LoginFailed
 from kube.protobuf import ACCEPT
 
@@ -117,13 +117,13 @@ class Api:
         What cannot be read (ValueError) fails the list, or is logged and left out. Only what was
         read is kept, and no more than a page or a piece of what comes.
         """
-        path = path or resource.everywhere
+        path = path or resource.collection
         of_name = resource.of_name
         if of_name is not None:
             return await self._ask(
                 "GET",
                 path,
-                lambda answer: names_taken_apart(
+                lambda answer: parse_names(
                     answer.content.iter_any(), of_name, leave_out=resource.leave_out
                 ),
                 query=selection,
@@ -137,7 +137,7 @@ class Api:
             try:
                 while True:
                     raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
-                    page = await taken_apart(raw, resource, found)
+                    page = await parse_page(raw, resource, found)
                     del raw  # it is larger than all that is kept of it
                     if not page.more:
                         return found, page.version

@@ -1,9 +1,10 @@
-"""One controller is active: whoever holds the Lease.
+"""One controller is active: the one that holds the Lease.
 
-The rules of the protocol hold with two controllers at once; the Lease saves their calls. It is the
-`kubernetes` package's election, and what its 37.0.2 lacks is here: it cannot create the Lease,
-hands nothing back when it stops, dies of a lost connection, waits up to five minutes for one call,
-goes on renewing when the work has died, and measures its deadline on a clock that can be set.
+Two active controllers would break no rule of the protocol; they would only double the calls. The
+election is that of the `kubernetes` package. Version 37.0.2 has defects, which are corrected here:
+it cannot create the Lease, does not hand it back when it stops, ends on a lost connection, waits up
+to five minutes for one call, goes on renewing when the work has failed, and measures its deadline
+on a clock that can be set.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ if TYPE_CHECKING:
 
 LEASE = "kubemacpool-controller"
 
-# Those of Kubernetes' own controllers. A standby takes over a Lease that nobody has renewed for
-# LEASE_S. The leader stops RENEW_S after the last renewal that it began and that succeeded, so its
-# work has LEASE_S - RENEW_S = 5 s to end before anybody else begins. RETRY_S lets four renewals
-# fail, and is how long a standby takes to see a Lease that was handed back.
+# The values of Kubernetes' own controllers. A standby takes over a Lease that was not renewed for
+# LEASE_S. The leader stops RENEW_S after the start of the last successful renewal, so its work has
+# LEASE_S - RENEW_S = 5 s to end before another replica begins. With RETRY_S, four renewals can
+# fail, and a standby sees within 2 s that the Lease was handed back.
 LEASE_S = 15
 RENEW_S = 10
 RETRY_S = 2
-# One call: short enough that a second try fits before RENEW_S.
+# The longest call. It is short, so a second try fits before RENEW_S.
 _CALL_S = 4.0
 
 _log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
-    """Somebody else leads, or may soon: the work has been ended."""
+    """Another replica leads, or may lead soon. The work has ended."""
 
 
 def identity(environ: Mapping[str, str]) -> str:
-    """Return the pod's name, else one of the process's own."""
+    """Return the name of the pod; outside a pod, a name that is unique to the process."""
     return environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
 
 
@@ -58,10 +59,10 @@ async def lead(
     identity: str,
     kubeconfig: str | None = None,
 ) -> None:
-    """Wait until this replica leads, then run `work` once, and never without the Lease.
+    """Wait until this replica leads, then run `work` once, and only while it holds the Lease.
 
-    Returns or raises as `work` does, and raises LeaseLost, with `work` cancelled, when the Lease
-    is. Cancel it to stop. However it ends, a Lease that is still held is handed back.
+    Returns or raises as `work` does. When the Lease is lost, it cancels `work` and raises
+    LeaseLost. Cancel it to stop. In each case, a Lease that is still held is handed back.
     """
     configuration = Configuration()
     if in_pod(kubeconfig):
@@ -71,12 +72,12 @@ async def lead(
         await config.load_config(client_configuration=configuration, **where)  # type: ignore[no-untyped-call]
     async with ApiClient(configuration) as client:
         lock = _Lock(LEASE, namespace, identity, client)
-        stands_by = ""
+        leader = ""
         election = LeaderElection(Config(lock, LEASE_S, RENEW_S, RETRY_S, work, work))
         try:
             while not await election.try_acquire_or_renew():
-                if not stands_by and (stands_by := lock.holder or ""):
-                    _log.info("%s stands by: %s leads", identity, stands_by)
+                if not leader and (leader := lock.holder or ""):
+                    _log.info("%s waits: %s leads", identity, leader)
                 await asyncio.sleep(RETRY_S)
             _log.info("%s leads", identity)
             await _while_kept(election, lock, work)
@@ -103,7 +104,7 @@ async def _while_kept(
 
 
 async def _keep(election: LeaderElection, lock: _Lock) -> None:
-    """Renew; return when that has not succeeded for RENEW_S, or somebody else has the Lease."""
+    """Renew. Return if no renewal succeeds for RENEW_S, or if another replica has the Lease."""
     try:
         while True:
             async with asyncio.timeout_at(lock.renewed_at + RENEW_S):
@@ -117,10 +118,10 @@ async def _keep(election: LeaderElection, lock: _Lock) -> None:
 
 
 class _Lock(LeaseLock):
-    """The package's lock, with every call bounded, and every failure a failed try.
+    """The package's lock. Each call has a time limit, and each error is a failed try.
 
-    `renewed_at` (loop time) is when the last renewal that succeeded began, `holder` who held the
-    Lease when it was last read.
+    `renewed_at` (loop time) is the start of the last renewal that succeeded, `holder` the identity
+    in the Lease when it was last read.
     """
 
     renewed_at = 0.0
@@ -148,7 +149,7 @@ class _Lock(LeaseLock):
         return await self._renew(super().update(name, namespace, updated_record))
 
     async def _create(self, name: str, namespace: str, record: LeaderElectionRecord) -> bool:
-        """Create it; the package's own create fails its own check of arguments (`pretty=True`)."""
+        """Create it. The package's own method passes an argument that the package refuses."""
         lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(record))
         try:
             await self.api_instance.create_namespaced_lease(namespace, lease)
@@ -170,14 +171,14 @@ class _Lock(LeaseLock):
         return done
 
     async def hand_back(self) -> None:
-        """Say in the Lease that nobody holds it, where we do: the standby need not wait it out."""
+        """Clear the holder of the Lease, if it is this replica: a standby then leads at once."""
         try:
             async with asyncio.timeout(_CALL_S):
                 lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)
                 if lease.spec is None or lease.spec.holder_identity != self.identity:
                     return
                 lease.spec.holder_identity = None
-                # Its resourceVersion goes along: somebody else's Lease is not touched.
+                # With its resourceVersion: the Lease of another replica is not changed.
                 await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
         except (ApiException, aiohttp.ClientError, OSError) as error:
             _log.warning("the Lease %s is not handed back: %s", self.name, _said(error))
@@ -186,6 +187,6 @@ class _Lock(LeaseLock):
 
 
 def _said(error: Exception) -> str:
-    """One line; an ApiException's own text holds headers and body."""
+    """Return one line. The text of an ApiException holds headers and body, too."""
     said = error.reason if isinstance(error, ApiException) else str(error)
     return said or type(error).__name__

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from kube.nesting import cut, decoded
+from kube.nesting import decode_bounded, prune_below
 from kube.protobuf import NamesReader
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _page = msgspec.json.Decoder(_Page)
 _named = msgspec.json.Decoder(_Named)
 
 
-async def taken_apart(raw: bytes, resource: Resource[T], found: list[T]) -> ListMeta:
+async def parse_page(raw: bytes, resource: Resource[T], found: list[T]) -> ListMeta:
     """Read the objects of one page into `found`, letting others use the loop meanwhile.
 
     ValueError where the page, or one of its objects that is not to be left out, cannot be read.
@@ -64,13 +64,13 @@ async def taken_apart(raw: bytes, resource: Resource[T], found: list[T]) -> List
     try:
         page = _page.decode(raw)
     except RecursionError:
-        page = _page.decode(await asyncio.to_thread(cut, raw))
-    read = partial(decoded, resource.read)
+        page = _page.decode(await asyncio.to_thread(prune_below, raw))
+    read = partial(decode_bounded, resource.read)
     await _each(page.items, read, _name, found, leave_out=resource.leave_out)
     return page.metadata
 
 
-async def names_taken_apart(
+async def parse_names(
     chunks: AsyncIterator[bytes], of_name: Callable[[str, str], T], *, leave_out: bool
 ) -> tuple[list[T], str]:
     """Read a list of metadata as it comes; return what is made of it, and its resourceVersion."""
@@ -110,6 +110,6 @@ async def _each(
 
 def _name(item: bytes) -> str:
     try:
-        return decoded(_named.decode, item).metadata.name
+        return decode_bounded(_named.decode, item).metadata.name
     except ValueError:
         return _NAMELESS

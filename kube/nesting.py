@@ -20,15 +20,15 @@ _DEEPEST = 100
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
-def decoded(decode: Callable[[bytes], T], raw: bytes) -> T:
+def decode_bounded(decode: Callable[[bytes], T], raw: bytes) -> T:
     """Decode `raw`, without what is nested too deeply. Raises what `decode` raises."""
     try:
         return decode(raw)
     except RecursionError:
-        return decode(cut(raw))
+        return decode(prune_below(raw))
 
 
-def cut(raw: bytes) -> bytes:
+def prune_below(raw: bytes) -> bytes:
     """Return it with null in the place of every list and object below level 100."""
     kept: list[bytes] = []
     depth = since = 0

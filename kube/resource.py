@@ -38,17 +38,17 @@ class Resource(Generic[T]):
     page: int = 500  # of pods and VMs, up to 10 kB each
 
     @property
-    def everywhere(self) -> str:
+    def collection(self) -> str:
         """The path of all of them, in every namespace."""
         return f"{self.group}/{self.plural}"
 
-    def within(self, namespace: str) -> str:
+    def namespaced(self, namespace: str) -> str:
         """The path of all of one namespace; names come from objects, so they are quoted."""
         return f"{self.group}/namespaces/{quote(namespace, safe='')}/{self.plural}"
 
-    def one(self, name: str, namespace: str | None = None) -> str:
+    def named(self, name: str, namespace: str | None = None) -> str:
         """The path of one."""
-        of_all = self.everywhere if namespace is None else self.within(namespace)
+        of_all = self.collection if namespace is None else self.namespaced(namespace)
         return f"{of_all}/{quote(name, safe='')}"
 
 

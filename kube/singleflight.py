@@ -16,7 +16,7 @@ K = TypeVar("K", bound="Hashable")
 T = TypeVar("T")
 
 
-class Joined(Generic[K, T]):
+class SingleFlight(Generic[K, T]):
     """`read` by key, at most one read of a key at a time."""
 
     def __init__(self, read: Callable[[K], Awaitable[T]]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import msgspec
 
 from kube.errors import ApiError, Unreachable
-from kube.nesting import decoded
+from kube.nesting import decode_bounded
 from kube.resource import CRDS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ _event = msgspec.json.Decoder(_Event)
 _versioned = msgspec.json.Decoder(_Versioned)
 
 
-async def lacks_crd(api: Api, crd: str | None) -> bool:
+async def is_crd_absent(api: Api, crd: str | None) -> bool:
     """Whether the cluster has no CustomResourceDefinition of that name, for sure.
 
     Then it has no such objects. A resource that is not found may also be not served just now.
@@ -115,7 +115,7 @@ class Follower(Generic[T]):
         self.api = api
         self.resource = resource
         self.view = view
-        self.path = path or resource.everywhere
+        self.path = path or resource.collection
         self.query = query or {}
         # Cleared while the API server knows no such resource; without an optional one all is known.
         self.synced = asyncio.Event()
@@ -137,7 +137,7 @@ class Follower(Generic[T]):
                     self._is_absent = False
                 try:
                     async for line in self.api.watch(self.path, version, self.query, self._opened):
-                        version = decoded(self._take, line) or version
+                        version = decode_bounded(self._take, line) or version
                         wait_s = _FIRST_WAIT_S
                 finally:
                     self.connection = 0
@@ -151,7 +151,9 @@ class Follower(Generic[T]):
                     HTTPStatus.GONE,
                 }:
                     version = ""
-                if status == HTTPStatus.NOT_FOUND and await lacks_crd(self.api, self.resource.crd):
+                if status == HTTPStatus.NOT_FOUND and await is_crd_absent(
+                    self.api, self.resource.crd
+                ):
                     await self._miss()
                     continue
                 if status == HTTPStatus.NOT_FOUND:

@@ -10,7 +10,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner, OwnerReference
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.carriers import OwnerReference
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
@@ -19,7 +20,7 @@ from simulation.kubevirt import Key, KubeVirt, vm_with
 from simulation.laws import UNSEEN, Laws
 from simulation.programs import Request, networks
 from simulation.steering import DOING, Calls, Parked
-from webhook.admission import Allowed, MachineReview, PodReview, Review
+from webhook.admission import Allowed, PodReview, Review, VmReview
 from webhook.tests.reviews import as_stored
 
 if TYPE_CHECKING:
@@ -66,12 +67,12 @@ class Admission:
         """A create of a VM (name None: generated) with an interface for each of `macs`."""
         nics = [Nic(f"net-{n}", mac) for n, mac in enumerate(macs or (None,))]
         spec = _spec(machine("", *nics))
-        return self._ask(MachineReview(*self._asking(MACHINE, name), spec), replica)
+        return self._ask(VmReview(*self._asking(MACHINE, name), spec), replica)
 
     def ask_machine_update(self, vm: Carrier, nics: Sequence[Nic], replica: int = 0) -> Request:
         """An update of `vm` that leaves it with these interfaces."""
         old = self.cluster.manifest(MACHINE, vm.namespace, vm.name)
-        review = MachineReview(
+        review = VmReview(
             *self._asking(MACHINE, vm.name), _spec(vm_with(old, [*nics])), vm.uid, _spec(old)
         )
         return self._ask(review, replica)
@@ -148,11 +149,17 @@ class Admission:
             return None
         request.is_over = True
         self._note_stock(request, verdict)
-        if isinstance(review, MachineReview):
+        if isinstance(review, VmReview):
             stored = self._store_machine(review, verdict)
         else:
             stored = self._store_pod(review, verdict)
         self.step()
+        return stored
+
+    def stored(self, request: Request) -> Carrier:
+        """The API server stores what was allowed, and returns it."""
+        stored = self.store(request)
+        assert stored is not None, request.verdict
         return stored
 
     def _note_stock(self, request: Request, verdict: Allowed) -> None:
@@ -196,7 +203,7 @@ class Admission:
         self.laws.stored(now, pod)
         return now
 
-    def _store_machine(self, review: MachineReview, verdict: Allowed) -> Carrier | None:
+    def _store_machine(self, review: VmReview, verdict: Allowed) -> Carrier | None:
         name = review.owner.name
         if name is None:
             name = self.cluster.generated("vm-")
@@ -225,11 +232,11 @@ class Admission:
 
     def pod(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
         """A pod is created, and nothing comes between."""
-        return self._done(self.ask(name, *macs, replica=replica))
+        return self.stored(self.answer(self.ask(name, *macs, replica=replica)))
 
     def machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
         """A VM is created, and nothing comes between."""
-        return self._done(self.ask_machine(name, *macs, replica=replica))
+        return self.stored(self.answer(self.ask_machine(name, *macs, replica=replica)))
 
     def start(self, vm: Carrier) -> Carrier:
         """KubeVirt starts a VM as it is; its VMI is returned."""
@@ -246,12 +253,7 @@ class Admission:
         self.kubevirt.look(INSTANCE, key)
         request = self.ask_launcher(key)
         assert request is not None
-        return self._done(request)
-
-    def _done(self, request: Request) -> Carrier:
-        stored = self.store(self.answer(request))
-        assert stored is not None, request.verdict
-        return stored
+        return self.stored(self.answer(request))
 
     def bypass(self, name: str, mac: MacAddress, namespace: str = "other") -> Carrier:
         """A pod appears with an address of its own where no webhook looks, or did not just then."""

@@ -50,9 +50,7 @@ def owner(sim: Simulation, mac: MacAddress = FIRST) -> Owner:
 
 def edit(sim: Simulation, vm: Carrier, *nics: Nic) -> Carrier:
     """The VM has these interfaces now."""
-    stored = sim.store(sim.answer(sim.ask_machine_update(vm, nics)))
-    assert stored is not None
-    return stored
+    return sim.stored(sim.answer(sim.ask_machine_update(vm, nics)))
 
 
 def ask_for_more(sim: Simulation, vm: Carrier, *nics: Nic) -> Request:

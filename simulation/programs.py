@@ -12,6 +12,7 @@ from crds.pool import Pool
 from crds.resources import KINDS
 from crds.store import StoreUnavailable
 from simulation.steering import DOING
+from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from crds.tests.fake import FakeCluster
     from kube.tests.steered import SteeredLoop
     from simulation.replica import Replica
-    from webhook.admission import Allowed, Denied, Review
+    from webhook.admission import Review
 
-# Few addresses meet often.
-FIRST, SECOND = (MacAddress(0x02_00_00_00_00_0A + n) for n in range(2))
-OUTSIDE = MacAddress(0x0A_00_00_00_00_01)  # of the pool's range
+# Few addresses: so requests compete for them often.
+FIRST, SECOND, THIRD = (MacAddress(0x02_00_00_00_00_0A + n) for n in range(3))
+OUTSIDE = MacAddress(0x0A_00_00_00_00_01)  # outside the range of the pool
 POOL = Pool("default", (MacRange(FIRST, SECOND),))
 
 
@@ -53,6 +54,14 @@ class Request:
     def verdict(self) -> Allowed | Denied | None:
         """The answer, once there is one."""
         return self.task.result() if self.task.done() and not self.task.cancelled() else None
+
+    @property
+    def is_allowed(self) -> bool:
+        return isinstance(self.verdict, Allowed)
+
+    @property
+    def is_denied(self) -> bool:
+        return isinstance(self.verdict, Denied)
 
 
 class Controller:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import QUIET_S, STOCK_LIVES_Q
 from crds.pools import only
-from crds.tests.fake import seen
+from crds.tests.fake import name_and_version
 from simulation.steering import DOING
 from webhook.replica import Surroundings, build
 from webhook.stock.demand import Demand
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from crds.mac import MacAddress
     from crds.pool import CollisionPolicy, Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
     from crds.tests.fake import FakeCluster
     from kube.tests.steered import SteeredLoop
 
-V_S = STOCK_LIVES_Q * QUIET_S
+STOCK_LIFETIME_S = STOCK_LIVES_Q * QUIET_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,12 @@ class Replica:
     ) -> None:
         client = cluster.client(name)
 
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
+        async def relist() -> list[NameAndVersion]:
+            return [name_and_version(stored) for stored in await client.allocations.list()]
 
         self.name, self.pool = name, settings.pool
         self.clock = Clocks(loop)
-        self.demand = Demanded(V_S)
+        self.demand = Demanded(STOCK_LIFETIME_S)
         self.tasks: set[asyncio.Task[None]] = set()
         self._loop = loop
         built = build(
@@ -107,14 +107,14 @@ class Replica:
             demand=self.demand,
             stock_type=_Remembering,
         )
-        self.shelf, self.handlers = built.shelf, built.handlers
+        self.entries, self.handlers = built.entries, built.handlers
         assert isinstance(built.stock, _Remembering)
         self.stock = built.stock
         self.watch = cluster.follow_names(built.names, lag=True)
 
     def ready(self) -> set[MacAddress]:
         """What it would hand out at this moment."""
-        return set(self.shelf._ready(self.pool))
+        return set(self.entries._ready(self.pool))
 
     def fill(self) -> None:
         """Begin to create what is missing."""

@@ -250,3 +250,14 @@ class Simulation(Ahead):
         """What is stored for `mac`."""
         stored = self.cluster.allocated.get(mac)
         return stored.allocation if stored else None
+
+    def stored_state(self, mac: MacAddress) -> State | None:
+        """Return the state of the allocation of `mac`; None without one."""
+        allocation = self.allocation(mac)
+        return allocation.state if allocation else None
+
+    def old_pod(self, name: str | None, *macs: MacAddress | None) -> Carrier:
+        """Create a pod; it is bound, and Q has passed."""
+        pod = self.pod(name, *macs)
+        self.quiet()
+        return pod

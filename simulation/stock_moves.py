@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulation.machine_moves import FEW, MachineMoves
-from simulation.replica import V_S
+from simulation.replica import STOCK_LIFETIME_S
 
 if TYPE_CHECKING:
     from simulation.programs import Request
 
 # V; as long as the controller keeps stock; less, so that a second time brings it over either.
-_LONG_S = (V_S, 420.0, 200.0)
-_JUMPS_S = (-V_S, -10.0, 10.0, V_S)
+_LONG_S = (STOCK_LIFETIME_S, 420.0, 200.0)
+_JUMPS_S = (-STOCK_LIFETIME_S, -10.0, 10.0, STOCK_LIFETIME_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 
 

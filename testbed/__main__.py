@@ -25,8 +25,8 @@ _CHECKOUT = Path(__file__).parents[1]
 _DEFAULT_STATE = _CHECKOUT / ".cluster"
 _DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (nodes, pods and Multus
 on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
-KUBECONFIG, never started or ended). Without it: what stands, else kind where a Docker Engine runs,
-else control-plane."""
+KUBECONFIG, never started or ended). If it is not set: the cluster that is running; otherwise kind
+if a Docker Engine runs; otherwise control-plane."""
 _NOT_AT_HAND = 3
 _EXPECTED = (
     NoCluster,
@@ -96,8 +96,8 @@ def _sync(provider: Provider, _: argparse.Namespace) -> int:
 
 
 def _down(provider: Provider, arguments: argparse.Namespace) -> int:
-    for one in standing(arguments.state.absolute()) or [provider]:
-        one.down()
+    for running in standing(arguments.state.absolute()) or [provider]:
+        running.down()
     return 0
 
 
@@ -108,7 +108,7 @@ def _status(provider: Provider, _: argparse.Namespace) -> int:
 def _functest(provider: Provider, arguments: argparse.Namespace) -> int:
     if whole.wanted():
         provider.bring_kubevirt()  # not in a fixture, where pytest keeps to itself what goes on
-    argv = [sys.executable, "-m", "pytest", provider.tests(), *arguments.rest]
+    argv = [sys.executable, "-m", "pytest", "--all", provider.tests(), *arguments.rest]
     env = os.environ | {STATE: str(arguments.state.absolute())}
     return subprocess.run(argv, cwd=_CHECKOUT, env=env, check=False).returncode
 

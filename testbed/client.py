@@ -1,6 +1,6 @@
 """A client of the API server that keeps its connection: an answer costs 3 ms, a kubectl 300 ms.
 
-Tests prepare and observe through it. What users type, they type with `kubectl`.
+Tests prepare and observe through it. They use `kubectl` only for commands that users type.
 """
 
 import functools
@@ -184,7 +184,7 @@ class Client:
         """Watch one object, which may come later; return the first true answer of `holds`."""
 
         def first(found: Collection[Object]) -> T | None:
-            return next((answer for one in found if (answer := holds(one))), None)
+            return next((answer for item in found if (answer := holds(item))), None)
 
         within = namespace or self._home(kind)
         answer = self.until(kind, first, what, within, name=name, deadline_s=deadline_s)
@@ -203,7 +203,8 @@ class Client:
         def established(found: Object) -> bool:
             conditions = (found.get("status") or {}).get("conditions") or []
             return any(
-                one["type"] == "Established" and one["status"] == "True" for one in conditions
+                condition["type"] == "Established" and condition["status"] == "True"
+                for condition in conditions
             )
 
         self.wait("crd", crd, established, f"{crd} established")
@@ -230,10 +231,8 @@ class Client:
     def resource(self, kind: str) -> Resource:
         """Return the resource of a name; asks the API server again for a name that is new."""
         if kind not in self._resources:
-            groups = [
-                self.connection.send("GET", path, accept=ACCEPT).object["items"] for path in PATHS
-            ]
-            self._resources = resources([group for each in groups for group in each])
+            lists = [self.connection.send("GET", path, accept=ACCEPT).object for path in PATHS]
+            self._resources = resources([group for listed in lists for group in listed["items"]])
         if kind not in self._resources:
             raise LookupError(f"the server does not have a resource type {kind!r}")
         return self._resources[kind]

@@ -57,7 +57,7 @@ def _apiserver(plan: Plan, state: Path) -> list[str]:
         # loopback one is an address that the webhook itself can listen on: no kube-proxy, no root.
         f"--service-cluster-ip-range={plan.service_network}",
         "--enable-aggregator-routing=false",
-        # Who is asked through the API server (KubeVirt's subresources) knows it by these.
+        # Aggregated APIs (KubeVirt's subresources) recognize the API server by these.
         f"--requestheader-client-ca-file={state / FRONT_PROXY}-ca.crt",
         f"--requestheader-allowed-names={FRONT_PROXY}-client",
         "--requestheader-username-headers=X-Remote-User",

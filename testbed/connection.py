@@ -30,7 +30,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API server answered: text, and the warnings beside it."""
+    """An answer of the API server: its text and its warnings."""
 
     text: str
     warnings: tuple[str, ...]

@@ -16,7 +16,7 @@ from testbed.kubectl import Kubectl
 from testbed.plan import Plan
 from testbed.readiness import NotReady, answers, wait_ready
 
-_ATTEMPTS = 5  # each loses only when somebody takes one of six ports within milliseconds
+_ATTEMPTS = 5  # one fails only if another process takes one of six ports within milliseconds
 _GROUPS = {"admin": "system:masters"}
 
 
@@ -122,7 +122,7 @@ def bring_up(
 
 
 def attach(state: Path) -> ControlPlane:
-    """Return the cluster that stands in `state`; FileNotFoundError says that there is none."""
+    """Return the cluster of the folder `state`; raises FileNotFoundError if there is none."""
     state = state.absolute()
     return ControlPlane(state, Plan.load(state))
 

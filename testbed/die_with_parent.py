@@ -1,4 +1,4 @@
-"""Runs a command that the kernel kills as soon as our parent ends: `leash.py PARENT_PID ARGV...`.
+"""Runs a command that the kernel kills when our parent ends: `python FILE PARENT_PID ARGV...`.
 
 A program of its own, not a `preexec_fn`, because the latter may deadlock where threads run.
 """

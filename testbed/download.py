@@ -13,16 +13,16 @@ from testbed import versions
 from testbed.progress import Progress
 
 CONNECT_S = 4.0  # a closed network should cost seconds, not minutes
-STALL_S = 30.0  # no byte for so long: the download is dead
+STALL_S = 30.0  # a download without a byte for this time is dead
 _CHUNK = 1 << 20
 
 
 class Unreachable(Exception):
-    """The release cannot be had from there; another source may have it."""
+    """The release cannot be downloaded from there; another source may have it."""
 
 
 class ChecksumMismatch(Exception):
-    """What was downloaded is not what the release says it is."""
+    """The checksum of a downloaded file is not that of the release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _etcd(name: str, scratch: Path, mirrors: Mirrors) -> Path:
 
 
 def text(url: str) -> str:
-    """What is there to read at `url`; raises Unreachable."""
+    """Return the text at `url`; raises Unreachable."""
     try:
         with urllib.request.urlopen(url, timeout=CONNECT_S) as answer:  # noqa: S310 - ours
             return str(answer.read().decode())
@@ -105,7 +105,7 @@ def _verified(url: str, checksum: str, into: Path) -> Path:
     if digest.hexdigest() != checksum:
         raise ChecksumMismatch(
             f"{url} has SHA-256 {digest.hexdigest()}, its release says {checksum}: refused. "
-            f"Try again, or have a look at what stands between you and that server."
+            f"Try again, or check the proxies and firewalls between you and that server."
         )
     progress.done()
     return into

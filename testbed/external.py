@@ -1,4 +1,4 @@
-"""Somebody else's cluster: `KUBEVIRT_PROVIDER=external`, found through KUBECONFIG."""
+"""A cluster of the user's: `KUBEVIRT_PROVIDER=external`, found through KUBECONFIG."""
 
 import os
 import shutil

@@ -14,7 +14,7 @@ import pytest
 from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.kubectl import Kubectl
-from testbed.kubevirt import KubeVirt, Machines, start
+from testbed.kubevirt import KubeVirt, VirtualMachines, start
 from testbed.release import apply_release, remove_release, stop
 
 _AUDIT_POLICY = Path(__file__).parents[1] / "docs" / "examples" / "audit-policy.yaml"
@@ -92,8 +92,8 @@ def kubevirt(cluster: ControlPlane) -> Iterator[KubeVirt]:
 
 
 @pytest.fixture
-def machines(kubevirt: KubeVirt, kubectl: Kubectl, namespace: str) -> Iterator[Machines]:
+def vms(kubevirt: KubeVirt, kubectl: Kubectl, namespace: str) -> Iterator[VirtualMachines]:
     """A namespace of the test's own, for virtual machines."""
-    own = Machines(kubectl, namespace)
+    own = VirtualMachines(kubectl, namespace)
     yield own
     kubevirt.handler.end_all(own)

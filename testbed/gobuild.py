@@ -74,9 +74,9 @@ def _copy(go: str, module: GoModule, name: str, copy: Path, _: str) -> None:
     """Take a file or folder that is no Go code out of a module."""
     log = copy.parents[1] / f".build-{name}.log"
     found = _fetched(go, module, *module.files[name], log)
-    if found.is_dir():  # nobody may write into a module's folders
+    if found.is_dir():  # a module's folders are read-only
         shutil.copytree(found, copy, copy_function=shutil.copyfile)
-        for folder in (copy, *(one for one in copy.rglob("*") if one.is_dir())):
+        for folder in (copy, *(path for path in copy.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
     else:
         shutil.copyfile(found, copy)

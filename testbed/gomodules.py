@@ -25,7 +25,7 @@ class GoModule:
 
     @property
     def products(self) -> list[str]:
-        """All that can be had from it, in the order in which it is made."""
+        """Return all its products, in the order in which they are built."""
         return [*self.packages, *self.c_files, *self.files]
 
     def about_minutes(self, names: Collection[str]) -> int:
@@ -131,7 +131,7 @@ KUBEVIRT_WHOLE = GoModule(
 
 _CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _PLUGINS = "github.com/containernetworking/plugins/plugins"
-# What a node of kind is made of besides Kubernetes, and kind itself.
+# The parts of a kind node besides Kubernetes, and kind itself.
 NODE = GoModule(
     folder=versions.NODE_MODULE,
     packages={
@@ -153,7 +153,7 @@ NODE = GoModule(
     remedy="Most of it is for the node image, which is not built where kindest/node can be pulled.",
     loners=("pause",),
     files={
-        # What kind puts into its node images: the entrypoint and systemd's units.
+        # Files that kind copies into its node images: the entrypoint and systemd's units.
         "node-files": ("sigs.k8s.io/kind", "images/base/files"),
         "default-image.go": ("sigs.k8s.io/kind", "pkg/apis/config/defaults/image.go"),
         "multus.yaml": (
@@ -178,4 +178,4 @@ CERT_MANAGER = GoModule(
 def of(names: Collection[str]) -> GoModule:
     """The module that all of `names` come from."""
     modules = (CONTROL_PLANE, KUBEVIRT, KUBEVIRT_WHOLE, NODE, CERT_MANAGER)
-    return next(one for one in modules if set(names) <= set(one.products))
+    return next(module for module in modules if set(names) <= set(module.products))

@@ -52,7 +52,7 @@ class Kubectl:
         return done.stderr
 
     def run(self, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-        """Return its exit code, stdout and stderr (where warnings stand)."""
+        """Return its exit code, stdout and stderr (which has the warnings)."""
         try:
             return subprocess.run(
                 [str(self.binary), *args],

@@ -1,4 +1,4 @@
-"""What one cluster consists of, decided before anything starts, kept in `<state>/cluster.json`."""
+"""The parts of one cluster, decided before anything starts, and kept in `<state>/cluster.json`."""
 
 import json
 import random

@@ -10,7 +10,7 @@ _PORTS = range(20_000, 32_000)
 
 
 def free_ports(address: str, count: int) -> list[int]:
-    """`count` ports that are free on `address` now; somebody may be quicker than the caller."""
+    """Return `count` ports that are free on `address` now; another process may take one first."""
     with ExitStack() as held:
         ports: list[int] = []
         for port in random.sample(_PORTS, len(_PORTS)):

@@ -1,7 +1,7 @@
 """Processes that outlive a call, and perhaps us: started, recorded, signalled, ended.
 
-Every process stands in `<state>/processes/<name>.json` with its start time, so that a later command
-can end it, and a re-used process id is never taken for it.
+Every process has a record in `<state>/processes/<name>.json` with its start time. So a later
+command can end it, and never takes another process with the same id for it.
 """
 
 import json
@@ -63,7 +63,7 @@ class Process:
         _record(self.state, self.name).unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Let it stand still (SIGSTOP); the kernel keeps its connections open."""
+        """Pause it (SIGSTOP); the kernel keeps its connections open."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -108,7 +108,7 @@ def start(
     """
     if any(process.name == name and process.alive for process in recorded(state)):
         raise RuntimeError(f"{name} already runs in {state}")
-    command = list(argv) if lasting else leashed(argv)
+    command = list(argv) if lasting else die_with_parent(argv)
     log = state / f"{name}.log"
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     pid = os.posix_spawnp(
@@ -138,10 +138,10 @@ def recorded(state: Path) -> list[Process]:
     return sorted(found, key=lambda process: (process.born_ticks, process.pid), reverse=True)
 
 
-def leashed(argv: Sequence[str]) -> list[str]:
+def die_with_parent(argv: Sequence[str]) -> list[str]:
     """The command that runs `argv` until it ends, or we do."""
-    leash = str(Path(__file__).with_name("die_with_parent.py"))
-    return [sys.executable, "-I", "-S", leash, str(os.getpid()), *argv]
+    program = str(Path(__file__).with_name("die_with_parent.py"))
+    return [sys.executable, "-I", "-S", program, str(os.getpid()), *argv]
 
 
 def environment(**more: str) -> dict[str, str]:

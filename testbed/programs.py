@@ -70,7 +70,7 @@ def start_webhook(
     own = _own_listener(cluster)
     shared = f"{service_address(cluster)}:{WEBHOOK_PORT}"
     listen = ["--listen-addr", shared, "--listen-addr", own]
-    # Nobody is sent elsewhere here, so nothing is gained by serving on for a while after SIGTERM.
+    # No Service sends clients to another replica here, so draining after SIGTERM gains nothing.
     argv = ["-m", "webhook", *listen, "--drain-s", "0", *flags]
     return start(
         cluster,

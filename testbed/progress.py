@@ -1,4 +1,4 @@
-"""Says on stderr what goes on, so that nobody stares at a silent terminal."""
+"""Reports progress on stderr, so that a long step does not look like a hang."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def run(work: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: 
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            processes.leashed(argv),
+            processes.die_with_parent(argv),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,4 +1,4 @@
-"""Which cluster the commands are about: `KUBEVIRT_PROVIDER`, else what stands or can be had."""
+"""Chooses the cluster of a command: `KUBEVIRT_PROVIDER`, the running one, or the best available."""
 
 import os
 from collections.abc import Callable
@@ -23,12 +23,12 @@ class Provider(Protocol):
     """One way to have a cluster."""
 
     @property
-    def stands(self) -> bool:
-        """Whether there is something to use or to end, ready or not."""
+    def is_up(self) -> bool:
+        """Return True if there is a cluster to use or to end, ready or not."""
 
     @property
     def kubectl(self) -> Kubectl:
-        """Kubectl as the administrator of the cluster that stands."""
+        """Kubectl as the administrator of the running cluster."""
 
     def up(self) -> None:
         """Bring it up, or say that it is up."""
@@ -64,7 +64,7 @@ _OURS = ("kind", "control-plane")
 
 
 def chosen(state: Path) -> Provider:
-    """Return the provider that the environment names, else that which stands, else the best."""
+    """Return the provider that the environment names, else the running one, else the best."""
     if concerned := standing(state):
         return concerned[0]
     return PROVIDERS["kind" if engine.runs() else "control-plane"](state)
@@ -78,4 +78,4 @@ def standing(state: Path) -> list[Provider]:
                 f"{VARIABLE}={name}: there is no such provider; choose {', '.join(PROVIDERS)}."
             )
         return [PROVIDERS[name](state)]
-    return [one for name in _OURS if (one := PROVIDERS[name](state)).stands]
+    return [provider for name in _OURS if (provider := PROVIDERS[name](state)).is_up]

@@ -20,7 +20,7 @@ class OnControlPlane:
     state: Path
 
     @property
-    def stands(self) -> bool:
+    def is_up(self) -> bool:
         """See Provider."""
         return self._standing() is not None
 

@@ -27,7 +27,7 @@ class OnExternal:
     state: Path
 
     @property
-    def stands(self) -> bool:
+    def is_up(self) -> bool:
         """See Provider."""
         return True
 

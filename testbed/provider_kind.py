@@ -23,7 +23,7 @@ class OnKind:
     state: Path
 
     @property
-    def stands(self) -> bool:
+    def is_up(self) -> bool:
         """See Provider."""
         return engine.runs() and self._standing() is not None
 

@@ -87,7 +87,7 @@ def start(cluster: ControlPlane, *, replicas: int = 2, quiet_s: float | None = N
     flags = () if quiet_s is None else ("--quiet-s", f"{quiet_s:g}")
     controller = start_controller(cluster, f"{_CONTROLLER}1", *flags)
     webhooks = [
-        start_webhook(cluster, f"{_WEBHOOK}{one}", *flags) for one in range(1, replicas + 1)
+        start_webhook(cluster, f"{_WEBHOOK}{number}", *flags) for number in range(1, replicas + 1)
     ]
     for program in (controller, *webhooks):
         program.wait_ready()
@@ -107,12 +107,19 @@ def wait_in_force(kubectl: Kubectl) -> None:
     client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
     client.create_namespace(namespace, **{"mutatepods.kubemacpool.io": "allocate"})
     try:
-        client.apply(_DECLARED)
         eventually(lambda: _serves(client, namespace), "pods get addresses")
+    finally:
+        client.delete("namespace", namespace, wait=False)
+    wait_policy(client)
+
+
+def wait_policy(client: Client) -> None:
+    """Wait until the API server asks the policy that protects allocations."""
+    client.apply(_DECLARED)
+    try:
         eventually(lambda: _protects(client), "the policy protects allocations")
     finally:
         client.delete("macallocation", _DECLARED["metadata"]["name"], missing_ok=True)
-        client.delete("namespace", namespace, wait=False)
 
 
 def _serves(client: Client, namespace: str) -> bool:

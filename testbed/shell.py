@@ -25,7 +25,7 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a line left on the terminal, and its exit code."""
+    """The output of a line on the terminal, and its exit code."""
 
     output: str
     code: int

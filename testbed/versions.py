@@ -1,7 +1,7 @@
 """Which releases the test bed runs, and where their binaries are cached.
 
-The versions stand once, in the go.mod of binaries/ and of its folders: raising them there raises
-them for downloads, too.
+The versions are written once, in the go.mod of binaries/ and of its folders; downloads use them,
+too.
 """
 
 import hashlib

@@ -61,10 +61,10 @@ async def run(
     async with server as api, asyncio.TaskGroup() as tasks:
         allocations, pools = ApiAllocations(api), WatchedPools()
 
-        def lacks() -> list[str]:
+        def not_ready_because() -> list[str]:
             missing = [] if followed.synced.is_set() else [_NOT_LISTED]
             missing += [] if serving.is_ready else ["there is no serving certificate yet"]
-            return missing + pools.lacks()
+            return missing + pools.not_ready_because()
 
         around = Surroundings(
             allocations=allocations,
@@ -76,7 +76,7 @@ async def run(
             boottime_s=_boottime_s,
             instant=_instant,
             draw=random.SystemRandom().randrange,
-            lacks=lacks,
+            not_ready_because=not_ready_because,
         )
         replica = build(around, quiet_s=arguments.quiet_s, most=arguments.stock)
         followed = Follower(api, ALLOCATED, replica.names)
@@ -90,7 +90,7 @@ async def run(
         )
         followers = (followed, Follower(api, POOLS, pools), secret)
         running = [tasks.create_task(part.run()) for part in (*followers, replica.stock)]
-        app = application(replica.handlers, lacks, stop.is_set)
+        app = application(replica.handlers, not_ready_because, stop.is_set)
         runner = await serve(app, arguments.listen_addr, serving.tls)
         for host, port in arguments.listen_addr:
             _log.info("listening on %s:%d", host or "", port)

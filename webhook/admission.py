@@ -1,6 +1,6 @@
 """The values of one admission request: the review, what its plan claims, and the verdict (pure).
 
-A plan says what to claim (`wants`) and turns the claimed addresses into a verdict (`settled`).
+A plan says what to claim (`wants`) and turns the claimed addresses into a verdict (`write_macs`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from kube.resource import is_name, is_namespace
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.allocation import Owner, OwnerReference
+    from crds.allocation import Owner
+    from crds.carriers import OwnerReference
     from crds.mac import MacAddress
 
 
@@ -27,7 +28,7 @@ class PodReview:
     `object_uid` is the owner's UID where it exists already, and `old_networks` the annotation until
     now; both are None on CREATE. `launched_for` is the VMI that this pod says it was made for. What
     its root is known to have comes with it: `carried` is left alone, `siblings` has addresses by
-    the name of the pod interface, and `is_filled` means that it lacks none.
+    the name of the pod interface, and `is_filled` means that it not_ready_because none.
     """
 
     uid: str
@@ -43,7 +44,7 @@ class PodReview:
 
 
 @dataclass(frozen=True, slots=True)
-class MachineReview:
+class VmReview:
     """Likewise of a VirtualMachine: `spec` and `old_spec` are JSON."""
 
     uid: str
@@ -54,7 +55,7 @@ class MachineReview:
     old_spec: bytes | None = None
 
 
-Review = PodReview | MachineReview
+Review = PodReview | VmReview
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,13 @@ class Denied:
 
 
 class Plan(Protocol):
-    """What an object lacks."""
+    """What an object not_ready_because."""
 
     @property
     def wants(self) -> tuple[Want, ...]:
         """What to claim."""
 
-    def settled(self, macs: Sequence[MacAddress]) -> Allowed:
+    def write_macs(self, macs: Sequence[MacAddress]) -> Allowed:
         """Write in the addresses that were claimed, one for each of `wants`."""
 
 

@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from crds.allocation import QUIET_S
-from kube.singleflight import Joined
+from kube.singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
 
 # At most so many times (1/s) are remembered for Q.
 _COARSE_S = 1.0
@@ -26,17 +26,17 @@ _COARSE_S = 1.0
 STEP = 1000
 
 
-class TakenView(Protocol):
+class AllocatedView(Protocol):
     """What the claims need to know of it."""
 
     @property
     def known(self) -> Addresses:
         """Taken, as far as the watch has come."""
 
-    async def fresh(self) -> Addresses:
+    async def list_again(self) -> Addresses:
         """Taken, by a list made after the call."""
 
-    def is_quiet(self, stored: Stored) -> bool:
+    def is_unchanged(self, stored: Stored) -> bool:
         """Whether it has not changed for Q, as far as is known here."""
 
 
@@ -94,7 +94,7 @@ class AllocatedNames:
 
     def __init__(
         self,
-        relist: Callable[[], Awaitable[list[Seen]]],
+        relist: Callable[[], Awaitable[list[NameAndVersion]]],
         clock: Callable[[], float],
         quiet_s: float = QUIET_S,
     ) -> None:
@@ -105,27 +105,27 @@ class AllocatedNames:
         self._relist = relist
         self._clock = clock
         self._quiet_s = quiet_s
-        self._listed: Joined[None, Addresses] = Joined(self._list)
+        self._listed: SingleFlight[None, Addresses] = SingleFlight(self._list)
 
-    def reset(self, everything: list[Seen]) -> None:
+    def reset(self, everything: list[NameAndVersion]) -> None:
         """See View.reset; quiet starts anew, for what went between is unknown."""
         self.known = Addresses(one.mac for one in everything)
         self._versions = {one.mac: one.version for one in everything}
         self._newest.clear()
         self._note(max(self._versions.values(), default=0))
 
-    def put(self, item: Seen) -> None:
+    def put(self, item: NameAndVersion) -> None:
         """See View.put."""
         self.known.put(item.mac)
         self._versions[item.mac] = item.version
         self._note(item.version)
 
-    def drop(self, item: Seen) -> None:
+    def drop(self, item: NameAndVersion) -> None:
         """See View.drop."""
         self.known.drop(item.mac)
         self._versions.pop(item.mac, None)
 
-    def is_quiet(self, stored: Stored) -> bool:
+    def is_unchanged(self, stored: Stored) -> bool:
         """Whether it has not changed for Q since this state of it was first seen here.
 
         Versions of one API server can be compared (KEP-5504), so one list of times serves all.
@@ -138,7 +138,7 @@ class AllocatedNames:
         at_s, newest = self._newest[0]
         return at_s <= before_s and known <= newest
 
-    async def fresh(self) -> Addresses:
+    async def list_again(self) -> Addresses:
         """List now; who comes while a list is under way shares the next one, not that one."""
         return await self._listed(None)
 

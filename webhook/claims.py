@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.pool import Pool
     from webhook.admission import Want
-    from webhook.allocated import TakenView
+    from webhook.allocated import AllocatedView
     from webhook.sharing import Holders
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Claims(Protocol):
         """
 
 
-class Locks(Protocol):
+class AllocationWriter(Protocol):
     """As much of the MacAllocations (crds.store.Allocations) as a claim needs."""
 
     async def create(self, allocation: Allocation) -> Stored:
@@ -96,12 +96,12 @@ class Claim:
 class ClaimByCreate:
     """Creates each allocation inside the request; several of one request at the same time."""
 
-    allocations: Locks
-    taken: TakenView
+    allocations: AllocationWriter
+    allocated: AllocatedView
     holders: Holders
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
     # Takes what was read out of our own stock; whether it was in it.
-    withdraw: Callable[[Stored], bool] = lambda _: False
+    take_out: Callable[[Stored], bool] = lambda _: False
 
     async def take(
         self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
@@ -162,8 +162,8 @@ class ClaimByCreate:
         if not pool.size:
             raise PoolExhausted(pool)
         start = self.draw(pool.size)
-        for known in (self.taken.known, None):
-            names = known if known is not None else await self.taken.fresh()
+        for known in (self.allocated.known, None):
+            names = known if known is not None else await self.allocated.list_again()
             if await names.fill(pool):
                 continue  # to walk a full pool of a million addresses takes a second
             for step, mac in enumerate(pool.walk(start), 1):
@@ -190,7 +190,7 @@ class ClaimByCreate:
                 found = await self.allocations.get(mac)
             if found is None:
                 continue
-            verdict = claim_allocated(found.allocation, want, request, is_ours=self.withdraw(found))
+            verdict = claim_allocated(found.allocation, want, request, is_ours=self.take_out(found))
             warning = ""
             if isinstance(verdict, HeldByAnother):
                 verdict, warning = await self.holders.share_or_refuse(found, want, request)
@@ -214,7 +214,7 @@ class ClaimByCreate:
 class DryAllocations:
     """The store of a dry run: it reads for real and writes nothing (AdmissionRequest.dryRun)."""
 
-    real: Locks
+    real: AllocationWriter
 
     async def create(self, allocation: Allocation) -> Stored:
         """Say what a create would have said."""

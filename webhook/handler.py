@@ -12,7 +12,7 @@ from crds.store import StoreUnavailable
 from webhook import pods, virtualmachines
 from webhook.admission import Allowed, Denied, Plan, PodReview, Review
 from webhook.claims import DEADLINE_S, Claims, PoolExhausted
-from webhook.launchers import rooted
+from webhook.launchers import resolve_root
 from webhook.sharing import MacTaken
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ _log = logging.getLogger(__name__)
 class Handlers:
     """`pools` returns what is in force now.
 
-    `lacks` says what is missing before anything may be claimed; empty: nothing.
+    `not_ready_because` says what is missing before anything may be claimed; empty: nothing.
     """
 
     pools: Callable[[], Pools]
     objects: Objects
     claims: Claims
     dry_claims: Claims
-    lacks: Callable[[], Sequence[str]] = field(default=tuple)
+    not_ready_because: Callable[[], Sequence[str]] = field(default=tuple)
 
     async def mutate(self, review: Review) -> Allowed | Denied:
-        """Claim what the object lacks, and say how to write it in."""
+        """Claim what the object not_ready_because, and say how to write it in."""
         clock_s = asyncio.get_running_loop().time
         until_s = clock_s() + DEADLINE_S
         try:
@@ -49,8 +49,8 @@ class Handlers:
         if isinstance(plan, Denied):
             return plan
         if not plan.wants:
-            return plan.settled(())
-        missing, pool = self.lacks(), self.pools().of(review.owner.namespace)
+            return plan.write_macs(())
+        missing, pool = self.not_ready_because(), self.pools().of(review.owner.namespace)
         if missing or pool is None:
             why = f" ({'; '.join(missing)})" if missing else ""
             return _unavailable(review, f"kubemacpool is not ready yet{why}: retry in a minute")
@@ -63,12 +63,12 @@ class Handlers:
             return _unavailable(review, f"no address could be stored ({_said(error)}): retry")
         if not review.dry_run:
             _log.info("%s: %s", plan.wants[0].owner, ", ".join(map(str, grant.macs)))
-        allowed = plan.settled(grant.macs)
+        allowed = plan.write_macs(grant.macs)
         return replace(allowed, warnings=(*allowed.warnings, *grant.warnings))
 
     async def _plan(self, review: Review) -> Plan | Denied:
         if isinstance(review, PodReview):
-            return pods.plan(await rooted(review, self.objects))
+            return pods.plan(await resolve_root(review, self.objects))
         return virtualmachines.plan(review)
 
 

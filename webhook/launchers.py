@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from webhook.admission import PodReview
 
 
-async def rooted(review: PodReview, objects: Objects) -> PodReview:
+async def resolve_root(review: PodReview, objects: Objects) -> PodReview:
     """Return the review of a launcher pod as one of its root. Raises StoreUnavailable.
 
     The VM's: its addresses were claimed with the VM, so the pod passes as it is; what else it

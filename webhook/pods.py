@@ -41,8 +41,8 @@ class PodPlan:
         """See Plan.wants."""
         return self.planned.wants
 
-    def settled(self, macs: Sequence[MacAddress]) -> Allowed:
-        """See Plan.settled."""
+    def write_macs(self, macs: Sequence[MacAddress]) -> Allowed:
+        """See Plan.write_macs."""
         edits: dict[int, dict[str, str]] = {}
         if self.namespace is not None:
             alone = set(self.planned.alone)
@@ -58,7 +58,7 @@ class PodPlan:
 
 
 def plan(review: PodReview) -> PodPlan | Denied:
-    """Say what the pod lacks, or why it cannot be served."""
+    """Say what the pod not_ready_because, or why it cannot be served."""
     if nameless := no_name(review.owner):
         return Denied(nameless, HTTPStatus.BAD_REQUEST)
     if review.networks is None:

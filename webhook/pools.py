@@ -8,14 +8,14 @@ from crds.pool import CollisionPolicy
 from crds.pools import DEFAULT, Pools, only
 
 if TYPE_CHECKING:
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
 
 
 class WatchedPools:
     """Keeps the MacPool `default`; the CRD refuses other names."""
 
     def __init__(self) -> None:
-        self._default: SeenPool | None = None
+        self._default: PoolSnapshot | None = None
         self._in_force = Pools()
 
     def in_force(self) -> Pools:
@@ -29,7 +29,7 @@ class WatchedPools:
         """
         return CollisionPolicy.REJECT if self._default is None else self._default.policy
 
-    def lacks(self) -> list[str]:
+    def not_ready_because(self) -> list[str]:
         """Say what is missing before an address may be given out."""
         if self._default is None:
             return ["there is no MacPool default yet: the controller writes it from the ConfigMap"]
@@ -39,20 +39,20 @@ class WatchedPools:
             return ["addresses already in use are not adopted yet (MacPool default: Adopted)"]
         return []
 
-    def reset(self, everything: list[SeenPool]) -> None:
+    def reset(self, everything: list[PoolSnapshot]) -> None:
         """See View.reset."""
         self._keep(next((macpool for macpool in everything if macpool.pool.name == DEFAULT), None))
 
-    def put(self, item: SeenPool) -> None:
+    def put(self, item: PoolSnapshot) -> None:
         """See View.put."""
         if item.pool.name == DEFAULT:
             self._keep(item)
 
-    def drop(self, item: SeenPool) -> None:
+    def drop(self, item: PoolSnapshot) -> None:
         """See View.drop."""
         if item.pool.name == DEFAULT:
             self._keep(None)
 
-    def _keep(self, default: SeenPool | None) -> None:
+    def _keep(self, default: PoolSnapshot | None) -> None:
         self._default = default
-        self._in_force = only(None if default is None or self.lacks() else default.pool)
+        self._in_force = only(None if default is None or self.not_ready_because() else default.pool)

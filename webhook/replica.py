@@ -16,7 +16,7 @@ from webhook.claims import ClaimByCreate, DryAllocations
 from webhook.handler import Handlers
 from webhook.sharing import Holders
 from webhook.stock.demand import Demand
-from webhook.stock.entries import Shelf
+from webhook.stock.entries import StockEntries
 from webhook.stock.filling import MOST, ClaimFromStock, Stock
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from crds.objects import Objects
     from crds.pool import CollisionPolicy
     from crds.pools import Pools
-    from crds.resources import Seen
-    from webhook.claims import Locks
+    from crds.resources import NameAndVersion
+    from webhook.claims import AllocationWriter
     from webhook.stock.entries import Instant
 
 
@@ -36,28 +36,28 @@ class Surroundings:
 
     `names` lists the names of all allocations. `connection` is the number of the open watch of
     them, 0 for none. `boottime_s` never goes back, and goes on while the machine sleeps. `draw`
-    returns a random number 0 <= n < its argument. `lacks` says what is not ready yet.
+    returns a random number 0 <= n < its argument. `not_ready_because` says what is not ready yet.
     """
 
-    allocations: Locks
+    allocations: AllocationWriter
     objects: Objects
-    names: Callable[[], Awaitable[list[Seen]]]
+    names: Callable[[], Awaitable[list[NameAndVersion]]]
     connection: Callable[[], int]
     pools: Callable[[], Pools]
     policy: Callable[[], CollisionPolicy]
     boottime_s: Callable[[], float]
     instant: Callable[[], Instant]
     draw: Callable[[int], int]
-    lacks: Callable[[], Sequence[str]] = tuple
+    not_ready_because: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass(frozen=True, slots=True)
 class Replica:
     """The parts of one webhook process. `names` is the view that the watch of allocations feeds."""
 
-    names: Views[Seen]
+    names: Views[NameAndVersion]
     allocated: AllocatedNames
-    shelf: Shelf
+    entries: StockEntries
     stock: Stock
     handlers: Handlers
 
@@ -74,14 +74,14 @@ def build(
 
     A test passes a `demand` of its own, and a Stock that remembers what it handed out.
     """
-    lives_s = STOCK_LIVES_Q * quiet_s
+    lifetime_s = STOCK_LIVES_Q * quiet_s
     allocated = AllocatedNames(around.names, around.boottime_s, quiet_s)
-    shelf = Shelf(around.instant, around.connection, lives_s)
+    entries = StockEntries(around.instant, around.connection, lifetime_s)
     stock = stock_type(
         allocations=around.allocations,
-        taken=allocated,
-        shelf=shelf,
-        demand=demand or Demand(lives_s),
+        allocated=allocated,
+        entries=entries,
+        demand=demand or Demand(lifetime_s),
         pools=around.pools,
         draw=around.draw,
         clock=around.boottime_s,
@@ -89,12 +89,12 @@ def build(
     )
     holders = Holders(around.objects, allocated, around.policy)
     dry = DryAllocations(around.allocations)
-    by_create = ClaimByCreate(around.allocations, allocated, holders, around.draw, shelf.withdraw)
+    by_create = ClaimByCreate(around.allocations, allocated, holders, around.draw, entries.take_out)
     handlers = Handlers(
         pools=around.pools,
         objects=around.objects,
         claims=ClaimFromStock(stock, by_create),
-        dry_claims=ClaimByCreate(dry, allocated, holders, around.draw, shelf.holds),
-        lacks=around.lacks,
+        dry_claims=ClaimByCreate(dry, allocated, holders, around.draw, entries.holds),
+        not_ready_because=around.not_ready_because,
     )
-    return Replica(Views(allocated, shelf), allocated, shelf, stock, handlers)
+    return Replica(Views(allocated, entries), allocated, entries, stock, handlers)

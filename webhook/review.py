@@ -12,7 +12,7 @@ from crds.allocation import KUBEVIRT, MACHINE, Owner
 from crds.kubevirt import Reference
 from crds.networks import ANNOTATION
 from crds.resources import Labels, launched_for
-from webhook.admission import Allowed, Denied, MachineReview, PodReview, Review
+from webhook.admission import Allowed, Denied, PodReview, Review, VmReview
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,9 +109,9 @@ def _pod(request: _Request, new: _Object, owner: Owner) -> PodReview:
     )
 
 
-def _machine(request: _Request, new: _Object, owner: Owner) -> MachineReview:
+def _machine(request: _Request, new: _Object, owner: Owner) -> VmReview:
     old = request.old_object
-    return MachineReview(
+    return VmReview(
         uid=request.uid,
         dry_run=request.dry_run,
         owner=owner,

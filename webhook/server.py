@@ -29,10 +29,10 @@ _SHUTDOWN_S = 10.0
 
 def application(
     handlers: Handlers,
-    lacks: Callable[[], Sequence[str]],
+    not_ready_because: Callable[[], Sequence[str]],
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> web.Application:
-    """Build the server; `lacks` is what /readyz says.
+    """Build the server; `not_ready_because` is what /readyz says.
 
     While it `is_stopping` it serves on, but is not ready, and keeps no connection: who is told so
     asks another replica next.
@@ -54,7 +54,7 @@ def application(
         return web.Response(text="ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        missing = ["stopping"] if is_stopping() else lacks()
+        missing = ["stopping"] if is_stopping() else not_ready_because()
         if missing:
             return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, text="\n".join(missing))
         return web.Response(text="ok")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from crds import lifecycle, names
 from crds.allocation import Allocation, Owner, State, Stored
 from crds.kinds import is_machine
-from crds.objects import UnknownKind, members
+from crds.objects import UnknownKind, read_root
 from crds.pool import CollisionPolicy
 from crds.store import StoreUnavailable
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
     from crds.objects import Objects
     from webhook.admission import Want
-    from webhook.allocated import TakenView
+    from webhook.allocated import AllocatedView
 
 _REMEDY = "choose another address, or leave out the mac and get one from the pool"
 
@@ -36,7 +36,7 @@ class Holders:
     """Shares or refuses; `policy` returns the collision policy that is in force now."""
 
     objects: Objects
-    taken: TakenView
+    allocated: AllocatedView
     policy: Callable[[], CollisionPolicy] = lambda: CollisionPolicy.REJECT
 
     async def share_or_refuse(
@@ -57,7 +57,7 @@ class Holders:
             raise MacTaken(await self._why(allocation, want))
         if await self._is_gone(owner, found.mac):
             raise MacTaken(_released(where, owner))
-        if not allocation.shared and not self.taken.is_quiet(found):
+        if not allocation.shared and not self.allocated.is_unchanged(found):
             raise MacTaken(
                 f"{where}, which {owner} has: it can be shared when nothing has changed about it"
                 f" for a minute: retry in a minute"
@@ -97,7 +97,7 @@ class Holders:
 
     async def _is_gone(self, owner: Owner, mac: MacAddress) -> bool:
         try:
-            found = await members(self.objects, owner.root, mac)
+            found = await read_root(self.objects, owner.root, mac)
         except UnknownKind:
             return False
         return not any(member.still_holds(mac, owner) for member in found)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, assert_never
 from crds.kubevirt import WHERE, BadMachine, interfaces
 from crds.mac import shown
 from crds.networks import MOST_INTERFACES
-from webhook.admission import Allowed, Denied, MachineReview, Operation, no_name
+from webhook.admission import Allowed, Denied, Operation, VmReview, no_name
 from webhook.planning import NOTHING, AskedTwice, Change, Interface, Planned, Unusable
 from webhook.planning import plan as plan_interfaces
 
@@ -33,7 +33,7 @@ _LONGEST_NETWORK = 63 + 1 + 253
 
 
 @dataclass(frozen=True, slots=True)
-class MachinePlan:
+class VmPlan:
     """What to claim for the interfaces of the VM."""
 
     planned: Planned = NOTHING
@@ -43,8 +43,8 @@ class MachinePlan:
         """See Plan.wants."""
         return self.planned.wants
 
-    def settled(self, macs: Sequence[MacAddress]) -> Allowed:
-        """See Plan.settled."""
+    def write_macs(self, macs: Sequence[MacAddress]) -> Allowed:
+        """See Plan.write_macs."""
         return Allowed(
             tuple(
                 Operation("add", f"{PATH}/{at}/macAddress", mac)
@@ -53,8 +53,8 @@ class MachinePlan:
         )
 
 
-def plan(review: MachineReview) -> MachinePlan | Denied:
-    """Say what the VM lacks, or why it cannot be served."""
+def plan(review: VmReview) -> VmPlan | Denied:
+    """Say what the VM not_ready_because, or why it cannot be served."""
     if nameless := no_name(review.owner):
         return Denied(nameless, HTTPStatus.BAD_REQUEST)
     try:
@@ -63,7 +63,7 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
         planned = plan_interfaces(_change(review, new))
         if isinstance(planned, Planned):
             _storable(planned.wants)
-            return MachinePlan(planned)
+            return VmPlan(planned)
     except (BadMachine, RecursionError) as error:
         return _denied(review, str(error))
     match planned:
@@ -79,7 +79,7 @@ def plan(review: MachineReview) -> MachinePlan | Denied:
     assert_never(planned)
 
 
-def _change(review: MachineReview, new: Sequence[kubevirt.Interface]) -> Change:
+def _change(review: VmReview, new: Sequence[kubevirt.Interface]) -> Change:
     return Change(
         owner=review.owner,
         new=[_interface(interface) for interface in new],
@@ -92,7 +92,7 @@ def _interface(read: kubevirt.Interface) -> Interface:
     return Interface(read.name, read.name, read.network, read.mac, read.is_served, read.is_absent)
 
 
-def _old(review: MachineReview) -> Sequence[kubevirt.Interface]:
+def _old(review: VmReview) -> Sequence[kubevirt.Interface]:
     if review.old_spec is None:
         return ()
     try:
@@ -129,5 +129,5 @@ def _storable(wants: Sequence[Want]) -> None:
             )
 
 
-def _denied(review: MachineReview, why: str) -> Denied:
+def _denied(review: VmReview, why: str) -> Denied:
     return Denied(f"{review.owner}: {why}", HTTPStatus.BAD_REQUEST)

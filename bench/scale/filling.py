@@ -156,7 +156,7 @@ class _Filling:
 
     async def _remove(self, macs: list[MacAddress]) -> None:
         async def one(mac: MacAddress) -> None:
-            await self.api.delete(ALLOCATIONS.one(mac.name), b"{}")
+            await self.api.delete(ALLOCATIONS.named(mac.name), b"{}")
             self.progress.tick(f"{len(macs)} addresses are being freed")
 
         await by_clients(_CLIENTS, macs, one)

@@ -17,7 +17,7 @@ from crds.networks import ANNOTATION
 from crds.resources import MACHINES, PODS, read_pod
 from crds.store import ApiAllocations
 from kube.errors import ApiError, Unreachable
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.progress import Progress
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def create_pods(api: Api, namespace: str, count: int, clients: int = 1) ->
     async def one(_: int) -> None:
         began_s = time.perf_counter()
         try:
-            raw = await api.post(PODS.within(namespace), _POD)
+            raw = await api.post(PODS.namespaced(namespace), _POD)
         except (ApiError, Unreachable) as refusal:
             created.refusals.append(str(refusal))
         else:
@@ -74,7 +74,7 @@ async def create_pods(api: Api, namespace: str, count: int, clients: int = 1) ->
 
 async def delete_pods(api: Api, namespace: str) -> None:
     """Delete all pods of a namespace with one call; none is on a node, so they go at once."""
-    await api.delete(PODS.within(namespace), _AT_ONCE)
+    await api.delete(PODS.namespaced(namespace), _AT_ONCE)
 
 
 async def seed(admin: Api, controller: Api, machines: range) -> None:
@@ -85,7 +85,7 @@ async def seed(admin: Api, controller: Api, machines: range) -> None:
 
     async def one(number: int) -> None:
         carrier = MACHINES.read(
-            await admin.post(MACHINES.within(_MACHINES_NAMESPACE), _machine(number))
+            await admin.post(MACHINES.namespaced(_MACHINES_NAMESPACE), _machine(number))
         )
         for attachment in carrier.attachments:
             await allocations.create(

@@ -1,4 +1,4 @@
-"""The facts about one address, and the actions that can be next for it. Pure values."""
+"""The facts about one address, and the possible next actions. Pure values."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class Facts:
     """The facts about one address when it is decided upon.
 
-    `claimants` carry it according to the watch: a hint, never a proof. `live` and `everyone` are
-    the reads made since `stored` was read: what exists of a root, and all objects of every
-    namespace that carry the address. `quiet`: `stored` has not changed for Q, and Stock not for as
-    long as a webhook may hand it out and an answer be under way. `pool` is the pool that contains
-    the address, `now` the time for people (RFC 3339).
+    `claimants` carry it according to the watch: a hint, not a proof. `live` and `everyone` are
+    reads made after `stored` was read: the objects of a root, and all carriers everywhere.
+    `quiet`: `stored` has not changed for Q; for Stock, STOCK_KEPT_Q times Q, when no webhook can
+    give it to an object any more. `pool` is the pool that contains the address, `now` the wall
+    clock (RFC 3339).
     """
 
     mac: MacAddress
@@ -36,7 +36,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Read what exists of that root now, and decide again."""
+    """Read the objects of that root, and decide again."""
 
     root: Root
 
@@ -48,12 +48,12 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Decide again when the allocation is quiet; if it is quiet now, after as long again."""
+    """Decide again when the allocation is quiet; if it is quiet now, after the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """Nothing is to be done."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Bind, wait again, or return to Declared: write this over the allocation that was read."""
+    """Bind, wait again, or return to Declared: replace the allocation that was read."""
 
     by: Allocation
 

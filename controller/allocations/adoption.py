@@ -1,8 +1,8 @@
-"""Which addresses in use have no allocation, so that nobody must be given one yet.
+"""Counts the addresses in use that have no allocation yet.
 
 Law: no address is given out before all that were in use at the first start are adopted, nor while
-allocations are missing that were there before (the CRD was deleted and applied again). A controller
-that is merely restarted stops nobody, and neither does a pod that comes by with its own address.
+allocations are missing that existed before (the CRD was deleted and applied again). A restart of
+the controller does not stop the pool, and neither does a new pod with an address of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Adoption:
-    """`changed` is called when `verdict` may have become something else."""
+    """`changed` is called when `verdict` may have changed."""
 
     def __init__(
         self, known: AllocationView, carriers: CarrierView, changed: Callable[[], None]
@@ -26,28 +26,28 @@ class Adoption:
         self._carriers = carriers
         self._changed = changed
         self._first: set[MacAddress] | None = None  # missing at the start; None: not counted yet
-        self._lost: set[MacAddress] = set()  # missing since their allocation went
+        self._lost: set[MacAddress] = set()  # missing since their allocation was deleted
         known.lost = self._lose
 
     @property
     def verdict(self) -> bool | None:
-        """Whether addresses may be given out; None: as before, this start knows no better yet."""
+        """Return True if addresses may be given out; None: unknown yet, so it stays as it was."""
         if self._lost:
             return False
         return None if self._first is None or self._first else True
 
     @property
     def missing(self) -> int:
-        """How many addresses in use have no allocation yet."""
+        """Return the number of addresses in use that have no allocation yet."""
         return len(self._lost) + len(self._first or ())
 
     def begin(self) -> None:
-        """Both views hold everything now: count what is missing."""
+        """Count the missing allocations. Both views are complete now."""
         self._first = {mac for mac in self._carriers.macs() if self._is_missing(mac)}
         self._changed()
 
     def looked_at(self, mac: MacAddress) -> None:
-        """`mac` was settled: it has its allocation now, or nobody carries it any more."""
+        """`mac` was reconciled: it may have its allocation now, or no carrier any more."""
         if not self.missing or self._is_missing(mac):
             return
         self._lost.discard(mac)

@@ -1,6 +1,6 @@
-"""What the watch has shown, kept for quick answers: allocations by address, carriers by address.
+"""Views of the watched objects: allocations by address, and carriers by address.
 
-Law: a view is a hint. It tells what to look at; a release is decided on live reads.
+Law: a view is a hint. It tells which address to look at; a release is decided on live reads.
 """
 
 from __future__ import annotations
@@ -31,38 +31,40 @@ class Entry:
 
 
 class AllocationView:
-    """All allocations (a View); `mark` is told every address that changed."""
+    """All allocations (a View). `mark` is called with each address that changed."""
 
     def __init__(self, clock: Callable[[], float], mark: Callable[[MacAddress], None]) -> None:
         self._entries: dict[MacAddress, Entry] = {}
         self._clock = clock
         self._mark = mark
-        self.lost: Callable[[MacAddress], None] = lambda _: None  # told what has one no longer
+        self.lost: Callable[[MacAddress], None] = lambda _: (
+            None
+        )  # called with each address that has none any more
         self._pool: Pool | None = None
         self._inside = 0
 
     def get(self, mac: MacAddress) -> Entry | None:
-        """Return what is known of `mac`."""
+        """Return the allocation of `mac`."""
         return self._entries.get(mac)
 
     def is_stock(self, mac: MacAddress) -> bool:
-        """Return True if a webhook has created it ahead, and it is not bound yet."""
+        """Return True if a webhook created it ahead of time, and it is not bound yet."""
         entry = self._entries.get(mac)
         return entry is not None and entry.stored.allocation.state is State.STOCK
 
     def macs(self) -> Iterable[MacAddress]:
-        """All addresses that have an allocation."""
+        """Return all addresses that have an allocation."""
         return self._entries.keys()
 
     def allocated_in(self, pool: Pool) -> int:
-        """Return how many of `pool` are declared or have an owner; counted once, then kept up."""
+        """Return how many of `pool` are declared or have an owner. Counted once, then updated."""
         if self._pool != pool:
             self._pool = pool
             self._inside = sum(self._counts(entry) for entry in self._entries.values())
         return self._inside
 
     def reset(self, everything: list[Stored]) -> None:
-        """Replace everything; quiet starts again, because changes before the list are unknown."""
+        """Replace all. Quiet starts again, because changes before the list are unknown."""
         touched = set(self._entries)
         now_s = self._clock()
         self._entries = {stored.mac: Entry(stored, now_s) for stored in everything}
@@ -85,7 +87,7 @@ class AllocationView:
         self.forget(item.mac)
 
     def forget(self, mac: MacAddress) -> None:
-        """It is known to be gone."""
+        """Remove the allocation of `mac`: it does not exist any more."""
         if (entry := self._entries.pop(mac, None)) is not None:
             self._inside -= self._counts(entry)
             self.lost(mac)
@@ -105,48 +107,48 @@ class AllocationView:
 
 
 class CarrierView:
-    """The objects that carry addresses, of all kinds; those that carry none are not kept.
+    """The objects of all kinds that carry addresses. Objects without an address are not kept.
 
-    An address that an object shows no longer may still be its own: when the object goes or changes,
-    such an address is marked, too.
+    An object may still have an address that it no longer shows. When the object is deleted or
+    changes, such an address is marked, too.
     """
 
     def __init__(self, mark: Callable[[MacAddress], None]) -> None:
-        # By UID: kind, and the addresses that the object showed and no longer shows.
+        # By UID: the kind, and the addresses that the object showed before.
         self._hidden: dict[str, tuple[str, set[MacAddress]]] = {}
         self._by_uid: dict[str, Carrier] = {}
         self._by_mac: dict[MacAddress, dict[str, Carrier]] = {}
         self._mark = mark
 
     def of(self, mac: MacAddress) -> tuple[Carrier, ...]:
-        """Return the objects that carry `mac`, longest known first."""
+        """Return the objects that carry `mac`, in the order in which they were seen."""
         return tuple(self._by_mac.get(mac, {}).values())
 
     def macs(self) -> Iterable[MacAddress]:
-        """All addresses that an object carries."""
+        """Return all addresses that an object carries."""
         return self._by_mac.keys()
 
     def get(self, uid: str) -> Carrier | None:
-        """Return what is known of the object of that UID."""
+        """Return the object of that UID."""
         return self._by_uid.get(uid)
 
     def uids(self) -> Iterable[str]:
-        """All objects that carry an address."""
+        """Return the UIDs of all objects that carry an address."""
         return self._by_uid.keys()
 
     def of_kind(self, kind: str) -> OfKind:
-        """Return the View through which the objects of one kind come."""
+        """Return the View that takes the objects of one kind."""
         return OfKind(self, kind)
 
     def reset(self, kind: str, everything: list[Carrier]) -> None:
-        """See View.reset; the objects of other kinds stay."""
-        here = {one.uid for one in everything}
-        known = {uid for uid, one in self._by_uid.items() if one.kind == kind}
+        """Replace the objects of `kind` (View.reset); those of other kinds stay."""
+        here = {carrier.uid for carrier in everything}
+        known = {uid for uid, carrier in self._by_uid.items() if carrier.kind == kind}
         known |= {uid for uid, (hiding, _) in self._hidden.items() if hiding == kind}
         for uid in known - here:
             self._remove(uid)
-        for one in everything:
-            self.put(one)
+        for carrier in everything:
+            self.put(carrier)
 
     def put(self, item: Carrier) -> None:
         """See View.put."""
@@ -157,7 +159,8 @@ class CarrierView:
         if known is not None:
             if replace(known, version=item.version) == item:
                 return
-            hidden = {one.mac for one in known.attachments if not item.carries(one.mac)}
+            macs = {attachment.mac for attachment in known.attachments}
+            hidden = {mac for mac in macs if not item.carries(mac)}
             hidden |= self._hidden_by(item.uid)
             self._remove(item.uid)
             if hidden and keeps_hidden(item.kind):
@@ -191,7 +194,7 @@ class CarrierView:
 
 @dataclass(frozen=True, slots=True)
 class OfKind:
-    """A View of the objects of one kind, kept with all others."""
+    """A View that puts the objects of one kind into the CarrierView."""
 
     view: CarrierView
     kind: str

@@ -1,4 +1,4 @@
-"""What is next for one address: rules 5 to 9 of the protocol as one pure function.
+"""Decides the next action for one address: rules 5 to 9 of the protocol. Pure.
 
 Law: valid until proven leaked. Nothing is released before a read made *after* the allocation was
 read proves that no object has it; if that read is missing, the decision is to make it (Get, List).
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from controller.allocations.ownership import Claimant, Existing
 
-# status.conflicts holds no more (maxItems in the CRD); people have seen enough by then.
+# The limit of status.conflicts (maxItems in the CRD). It is enough for people to see the problem.
 MOST_CONFLICTS = 100
 
 
 def decide(facts: Facts) -> Action:
-    """Say what is next for the address."""
+    """Return the next action for the address."""
     stored = facts.stored
     if stored is None:
         return _adopt(facts)
@@ -74,7 +74,7 @@ def _declared(facts: Facts, stored: Stored) -> Action:
 
 
 def _stock(facts: Facts, stock: Allocation) -> Action:
-    """Rule 5 for an address that a webhook has handed out, and the end of one that it has not.
+    """Rule 5 for stock that a webhook gave to an object, and the end of stock that is too old.
 
     It names no owner, so it belongs to any object that carries it.
     """
@@ -110,13 +110,13 @@ def _pending(facts: Facts, pending: Allocation, owner: Owner) -> Action:
 
 
 def _bound(facts: Facts, stored: Stored, owner: Owner) -> Action:
-    """Rules 5, 6 and 8: as long as its owner has it, nothing; else bind it again or release it."""
+    """Rules 5, 6 and 8: while its owner has it, do nothing; else bind it again or release it."""
     bound = stored.allocation
     family = [claimant for claimant in facts.claimants if claimant.root == owner.root]
     rightful = family[0].owner if family else None
     if rightful is not None and rightful.uid == owner.uid:
         if kinds.is_machine(owner.kind) and rightful.interface != owner.interface:
-            # For people: two interfaces have swapped their addresses.
+            # Two interfaces have swapped their addresses. Messages name the interface.
             return Replace(lifecycle.bind(bound, rightful))
         return _note(facts, stored, owner)
     proof = _first_live(facts, family)
@@ -130,7 +130,7 @@ def _bound(facts: Facts, stored: Stored, owner: Owner) -> Action:
 
 
 def _owner_gone(facts: Facts, stored: Stored, owner: Owner) -> Action:
-    """Rules 6 and 8: its owner is not seen any more, and no object can be getting it now."""
+    """Rules 6 and 8: no view shows its owner, and no request can still be claiming it."""
     bound = stored.allocation
     live = facts.live.get(owner.root)
     if live is None:
@@ -139,7 +139,7 @@ def _owner_gone(facts: Facts, stored: Stored, owner: Owner) -> Action:
         if holder.uid != owner.uid:
             return Replace(lifecycle.bind(bound, holder))
         noted = _note(facts, stored, owner)
-        # A launcher that never showed the address says nothing of it when it goes: look again.
+        # The address of a launcher may be hidden. Then no event marks it at its end: look again.
         is_unseen = kinds.is_machine(owner.root[0]) and live.owner is None
         return Wait() if is_unseen and isinstance(noted, Nothing) else noted
     if bound.shared:
@@ -148,16 +148,16 @@ def _owner_gone(facts: Facts, stored: Stored, owner: Owner) -> Action:
         if action := _bind_listed(facts.everyone, bound):
             return action
     if _has_machine(live):
-        # The VM was edited, and KubeVirt may be starting it as it was before: Pending, it waits
-        # for Q like any claimed address, and is looked for again.
+        # The VM was edited, but KubeVirt may be starting it with the former spec. As Pending, the
+        # address waits for Q like any claimed address, and then it is looked for again.
         return Replace(lifecycle.wait_again(bound))
     return _bind_first(facts, facts.claimants, bound) or _release(bound)
 
 
 def _give_up(pending: Allocation, *, may_start: bool) -> Action:
-    """Rule 7, if nothing carries it. A VM that exists may have had it until a moment ago.
+    """Rule 7, if no object carries it. An existing VM may have had it until a moment ago.
 
-    So after the first look, which followed a request, it waits for a second one.
+    So the first look, which follows a request, is followed by a second one after Q.
     """
     if may_start and pending.request is not None:
         return Replace(lifecycle.wait_again(pending))
@@ -169,7 +169,7 @@ def _has_machine(live: Existing) -> bool:
 
 
 def _holder(facts: Facts, live: Existing, owner: Owner) -> Owner | None:
-    """Return which owner of the root has the address, by a read; None if none has.
+    """Return the owner in the root that has the address, by a read; None if none has it.
 
     If the owner still has the address but no longer shows it, it stays the owner. Not the VMI of a
     VM: KubeVirt itself takes interfaces from it.
@@ -187,7 +187,7 @@ def _holder(facts: Facts, live: Existing, owner: Owner) -> Owner | None:
 def _bind_listed(
     everyone: tuple[Claimant, ...], found: Allocation, *, shared: bool = False
 ) -> Write | None:
-    """Bind to the first of all that carry it, by a list."""
+    """Bind to the first carrier in a list."""
     if not everyone:
         return None
     return Replace(lifecycle.bind(found, everyone[0].owner, shared=shared))
@@ -215,13 +215,13 @@ def _first_live(facts: Facts, hints: Iterable[Claimant]) -> Owner | Get | None:
 
 
 def _release(found: Allocation) -> Write:
-    """Rule 6: what was declared is Declared again, everything else is deleted."""
+    """Rule 6: a declared address becomes Declared again; any other is deleted."""
     declared = lifecycle.release(found)
     return Delete() if declared is None else Replace(declared)
 
 
 def _note(facts: Facts, stored: Stored, owner: Owner | None) -> Action:
-    """Keep status.conflicts true: all that carry the address without owning it."""
+    """Keep status.conflicts correct: all objects that carry the address and do not own it."""
     root = owner.root if owner is not None else None
     mine = [claimant for claimant in facts.claimants if claimant.root == root]
     others = [
@@ -237,7 +237,7 @@ def _note(facts: Facts, stored: Stored, owner: Owner | None) -> Action:
 
 
 def _conflict(other: Owner, facts: Facts) -> Conflict:
-    # status.conflicts has no field for the network
+    # status.conflicts has no field for the network.
     return Conflict(**asdict(replace(other, network=None)), since=facts.now)
 
 

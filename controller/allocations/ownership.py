@@ -1,4 +1,4 @@
-"""Which objects carry an address, grouped by root, and which of a root is the owner. Pure.
+"""Groups the objects that carry an address by root, and finds the owner in a root. Pure.
 
 Law: the owner is the root of the owner references, by UID. While any object of the root carries the
 address, it belongs to the root, whichever object was read.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """The objects of one root that carry an address; `owner` is the owner that they stand for."""
+    """The objects of one root that carry an address, and the owner that follows from them."""
 
     root: Root
     owner: Owner
@@ -32,14 +32,14 @@ class Claimant:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """What exists of one root, by a read; `owner` is None if none of it carries the address."""
+    """The objects of one root, by a read; `owner` is None if none carries the address."""
 
     members: tuple[Carrier, ...]
     owner: Owner | None
 
 
 def claimants(mac: MacAddress, carriers: Iterable[Carrier]) -> tuple[Claimant, ...]:
-    """Group the objects that carry `mac` by root, in the order in which they come."""
+    """Group the objects that carry `mac` by root. The order is kept."""
     groups: dict[Root, list[Carrier]] = {}
     for carrier in carriers:
         groups.setdefault(carrier.root, []).append(carrier)
@@ -49,7 +49,7 @@ def claimants(mac: MacAddress, carriers: Iterable[Carrier]) -> tuple[Claimant, .
 
 
 def existing(mac: MacAddress, members: Sequence[Carrier]) -> Existing:
-    """Return what a read of one root says of `mac`."""
+    """Return the result of a read of one root, for `mac`."""
     carried = any(member.carries(mac) for member in members)
     return Existing(tuple(members), owner_of(mac, members) if carried else None)
 
@@ -57,8 +57,8 @@ def existing(mac: MacAddress, members: Sequence[Carrier]) -> Existing:
 def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
     """Return the owner of `mac`; `members` are objects of one root, at least one of them.
 
-    It is the highest that carries the address, or the highest that made that one: the VM if it
-    carries the address or made the VMI that does, else the VMI, even if only its launcher pod does.
+    It is the VM, if the VM carries the address, or if it made the VMI that carries it. Otherwise it
+    is the VMI, even if only its launcher pod carries the address.
     """
     ranked = sorted(members, key=lambda member: RANKS[member.kind])
     holder = next((member for member in ranked if member.carries(mac)), ranked[0])
@@ -81,8 +81,8 @@ def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
 def is_one_guest(machine: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
     """Return True if two machines are one guest that has moved, or moves, between namespaces.
 
-    KubeVirt needs a VM of the same name and addresses in both, before, while and after the guest
-    runs in one of them; if both run, their VMIs must agree that they are source and target.
+    For such a move, KubeVirt needs a VM of the same name and addresses in both namespaces, before,
+    during and after it. If both run, their VMIs must agree that they are source and target.
     """
     (kind, namespace, name), (other_kind, elsewhere, other_name) = machine[0].root, other[0].root
     is_moved = kind == other_kind and name == other_name and namespace != elsewhere

@@ -1,4 +1,4 @@
-"""Reconciles addresses: gathers the facts of one, decides, reads or writes, until it is done.
+"""Reconciles addresses: gathers the facts about one, decides, reads or writes, until it is done.
 
 Law: a read is acted on soon (ACT_WITHIN_S, LIST_WITHIN_S) or made again. A write that finds the
 allocation changed is forgotten: the change itself brings the address back here.
@@ -27,10 +27,9 @@ from controller.allocations.decisions import decide
 from controller.allocations.ownership import claimants, existing
 from crds.allocation import QUIET_S, STOCK_KEPT_Q, State
 from crds.kinds import is_machine
-from crds.objects import UnknownKind
-from crds.objects import members as read_members
+from crds.objects import UnknownKind, read_root
 from crds.store import AlreadyAllocated, Changed
-from kube.singleflight import Joined
+from kube.singleflight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,11 +45,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A decision must not outlive an etcd restore (nor a pause of this process in which one happens).
+# A decision must not be older than an etcd restore, even if this process was paused then.
 ACT_WITHIN_S = 10.0
 # A list of a large cluster takes longer, and the API server answers none while it is restored.
 LIST_WITHIN_S = 60.0
-# How soon a decision that came too late is made again.
+# The delay before a decision that came too late is made again.
 AGAIN_S = 1.0
 # How many addresses are read and written at once. Reads age while they queue. If thousands of
 # addresses were read at once, at 200 calls/s none would still be within ACT_WITHIN_S when its
@@ -60,7 +59,7 @@ _TURNS = 64
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is known of one address, read since `began_s`, and in how many seconds it is quiet."""
+    """The facts about one address, read since `began_s`; it is quiet in `quiet_in_s` seconds."""
 
     facts: Facts
     began_s: float
@@ -69,7 +68,7 @@ class _Attempt:
 
 @dataclass(slots=True)
 class Reconciler:
-    """The only writer of what has been allocated before; `pool` returns what is in force."""
+    """The only writer of existing allocations. `pool` returns the pool in force."""
 
     allocations: Allocations
     objects: Objects
@@ -77,23 +76,23 @@ class Reconciler:
     carriers: CarrierView
     pool: Callable[[], Pool | None]
     clock: Clock
-    again: Callable[[MacAddress, float], None]  # reconcile it again, in that many seconds
+    again: Callable[[MacAddress, float], None]  # reconcile it again after these seconds
     quiet_s: float = QUIET_S
-    _live: Joined[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
-    _everyone: Joined[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
+    _live: SingleFlight[tuple[Root, MacAddress | None], tuple[Carrier, ...]] = field(init=False)
+    _everyone: SingleFlight[None, dict[MacAddress, tuple[Carrier, ...]]] = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
-        self._live = Joined(self._members)
-        self._everyone = Joined(self._list)
+        self._live = SingleFlight(self._members)
+        self._everyone = SingleFlight(self._list)
         self._turns = asyncio.Semaphore(_TURNS)
 
     async def reconcile(self, mac: MacAddress) -> None:
-        """Do all that can be done for `mac` now. Raises StoreUnavailable."""
+        """Do everything that is possible for `mac` now. Raises StoreUnavailable."""
         async with self._turns:
             attempt = self._begin(mac)
             wants_list = await self._go_on(attempt)
-        if wants_list:  # A list takes long, so other addresses get the turn until it is there.
+        if wants_list:  # a list takes long, so other addresses get the turn until then
             everyone = claimants(mac, (await self._everyone(None)).get(mac, ()))
             attempt.facts = replace(attempt.facts, everyone=everyone)
             async with self._turns:
@@ -117,7 +116,7 @@ class Reconciler:
         return _Attempt(facts, began_s, left_s if left_s > 0 else quiet_s)
 
     async def _go_on(self, attempt: _Attempt) -> bool:
-        """Read and write until nothing is left to do, or a list is needed: then return True."""
+        """Read and write until nothing is left to do. Return True if a list is needed first."""
         mac = attempt.facts.mac
         while True:
             action = decide(attempt.facts)
@@ -151,7 +150,7 @@ class Reconciler:
         return self.quiet_s * (STOCK_KEPT_Q if is_stock else 1)
 
     async def _write(self, facts: Facts, action: Write) -> None:
-        """Write; the views learn of it from the watch, as they learn of all writes."""
+        """Write. The watch then updates the views, as for all writes."""
         try:
             match action, facts.stored:
                 case Create(allocation), _:
@@ -162,20 +161,20 @@ class Reconciler:
                     _log.info("%s is %s: %s", facts.mac, by.state, by.owner or "free")
                 case Delete(), stored if stored:
                     await self.allocations.delete(stored)
-                    _log.info("released %s of %s", facts.mac, stored.allocation.owner or "nobody")
+                    _log.info("released %s of %s", facts.mac, stored.allocation.owner or "no owner")
                 case Note(conflicts), stored if stored:
                     await self.allocations.note(stored, conflicts)
                     if conflicts:
                         others = ", ".join(map(str, conflicts))
-                        _log.warning("%s is carried by others, too: %s", facts.mac, others)
+                        _log.warning("%s has other carriers: %s", facts.mac, others)
                     else:
-                        _log.info("%s is carried by its owner alone again", facts.mac)
+                        _log.info("%s has no carrier but its owner again", facts.mac)
         except (AlreadyAllocated, Changed) as lost:
             _log.debug("another write came first: %s", lost)
 
     async def _members(self, asked: tuple[Root, MacAddress | None]) -> tuple[Carrier, ...]:
-        """Several addresses of one pod share a read; for a machine, each address has its own."""
-        return await read_members(self.objects, *asked)
+        """Read one root. The addresses of a pod share a read; each address of a VM has its own."""
+        return await read_root(self.objects, *asked)
 
     async def _list(self, _: None) -> dict[MacAddress, tuple[Carrier, ...]]:
         """Return all carriers by address."""

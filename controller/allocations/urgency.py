@@ -1,6 +1,7 @@
-"""Which addresses may wait for a lull before they are bound.
+"""Decides which addresses can wait until the queue is idle before they are bound. Pure.
 
-Law: one that a webhook may still hand out does not wait, if somebody carries it already.
+Law: stock that an unmanaged object carries does not wait, because a webhook could still give it to
+another object.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ def can_wait(
     carriers: CarrierView,
     is_managed: Callable[[str, str], bool],
 ) -> bool:
-    """Whether `mac` is Stock, and each who carries it has it from a webhook.
+    """Return True if `mac` is Stock, and each of its carriers got it from a webhook.
 
-    A stranger, of a kind and namespace that are not managed, wrote it by hand: the webhook that
-    keeps it does not know.
+    The webhook that keeps the stock does not know a carrier in an unmanaged namespace: its address
+    was written by hand.
     """
     return known.is_stock(mac) and all(
-        is_managed(one.kind, one.namespace) for one in carriers.of(mac)
+        is_managed(carrier.kind, carrier.namespace) for carrier in carriers.of(mac)
     )

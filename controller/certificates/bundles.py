@@ -1,8 +1,8 @@
-"""What a caBundle should hold: the CA, and every other whose certificate may still be served. Pure.
+"""Decides which CAs a caBundle holds: the current one, and each that may still be in use. Pure.
 
-Law: what is trusted once is trusted until it expires. A certificate that somebody put there is no
-exception: nobody can tell whether it is served, by a webhook of another origin or by one that has
-not heard of the newest. Who empties the caBundle has it written anew, from what is in use alone.
+Law: a certificate that is in the caBundle stays there until it expires. This includes certificates
+that another client added, because a webhook may still serve a pair that they signed. If the
+caBundle is emptied, it is rebuilt from the certificates in use.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
-# With the shortest intervals a CA comes every PROPAGATION and lasts for LEAST_OVERLAP and a second:
-# 7 at once. More come of Secrets deleted again and again, and a configuration has its 1.5 MiB.
+# With the shortest intervals, a new CA comes every PROPAGATION and is valid for LEAST_OVERLAP and a
+# second: 7 at once. If Secrets are deleted again and again, there are more. The limit keeps the
+# configuration below the 1.5 MiB of an object.
 MOST = 8
-# Who undoes it twice will do so again. Each write is an event for every API server; a minute, twice
-# the longest pause, without one ends the quarrel.
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _QUARREL_S = 1.0, 30.0, 60.0
+# A client that reverts the caBundle twice will do so again, and each write is an event for every
+# API server. After a minute without one (twice the longest pause), the pauses begin again.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _REVERTED_WITHIN_S = 1.0, 30.0, 60.0
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 
 
 class Unreadable(ValueError):
-    """It is no certificate, or one of which nobody can tell what it certifies."""
+    """It is not a certificate, or some of its fields cannot be read."""
 
 
 def load(pem: bytes) -> x509.Certificate:
-    """Read the first certificate in `pem` as a whole; Unreadable where that cannot be done.
+    """Read the first certificate in `pem` completely. Raises Unreadable.
 
-    The library reads a key, the extensions and the algorithm when they are asked for: so a damaged
-    certificate would fail in whoever asks.
+    The library reads the key, the extensions and the algorithm at their first use. Without this
+    check, a damaged certificate would raise its error there.
     """
     try:
         certificate = x509.load_pem_x509_certificate(pem)
@@ -57,7 +58,7 @@ def load(pem: bytes) -> x509.Certificate:
 def parse(bundle: bytes) -> tuple[set[x509.Certificate], bool]:
     """Return the certificates, and whether all of them could be read.
 
-    What stands before, between and after them is nobody's: readers pass over it (RFC 7468, 2).
+    Text before, between and after the certificates is ignored (RFC 7468, section 2).
     """
     found: set[x509.Certificate] = set()
     is_whole = True
@@ -70,7 +71,7 @@ def parse(bundle: bytes) -> tuple[set[x509.Certificate], bool]:
 
 
 def has_signed(signer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    """Whether `certificate` names `signer` as its issuer, and carries its signature."""
+    """Return True if `certificate` names `signer` as its issuer, and has its signature."""
     try:
         certificate.verify_directly_issued_by(signer)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -79,7 +80,7 @@ def has_signed(signer: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 
 def is_valid(certificate: x509.Certificate, now: datetime) -> bool:
-    """Whether a client with the clock `now` accepts it."""
+    """Return True if a client with the clock `now` accepts it."""
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
 
@@ -89,7 +90,7 @@ def wanted(
     trusted: Iterable[x509.Certificate],
     now: datetime,
 ) -> list[x509.Certificate]:
-    """Return what to trust: `authority`, the signers `in_use`, and what is `trusted` already."""
+    """Return the CAs to trust: `authority`, the signers `in_use`, and those already `trusted`."""
 
     def order(certificate: x509.Certificate) -> tuple[bool, datetime, bytes]:
         since = certificate.not_valid_before_utc
@@ -97,22 +98,22 @@ def wanted(
 
     newest_first = sorted(set(trusted), key=order, reverse=True)
     unexpired = [
-        one
-        for one in (*in_use, *newest_first)
-        if one.not_valid_after_utc > now and one != authority
+        certificate
+        for certificate in (*in_use, *newest_first)
+        if certificate.not_valid_after_utc > now and certificate != authority
     ]
     return [authority, *dict.fromkeys(unexpired)][:MOST]
 
 
 def write(certificates: Sequence[x509.Certificate]) -> bytes:
-    """Write them as PEM."""
-    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+    """Return them as PEM."""
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 class Trust:
-    """For how long every caBundle has been seen to hold the CA, by a monotonic clock.
+    """Measures for how long every caBundle has held the CA, by a monotonic clock.
 
-    It is not kept: a controller that starts begins to count anew, and waits a little too long.
+    It is not stored: after a restart the controller counts again, and waits a little too long.
     """
 
     def __init__(self) -> None:
@@ -120,9 +121,9 @@ class Trust:
         self._since_s = 0.0
 
     def seen(self, authority: bytes, bundles: Collection[bytes], at_s: float) -> timedelta:
-        """Take what was read before `at_s`, and say for how long it has been so.
+        """Take a read that ended at `at_s`, and return for how long the CA has been everywhere.
 
-        Of a chain in `authority` the first certificate counts: it is the one that signs.
+        If `authority` is a chain, its first certificate counts: it is the one that signs.
         """
         try:
             now = load(authority)
@@ -138,7 +139,7 @@ class Trust:
 
 
 class Reverts:
-    """Whether somebody else keeps undoing the caBundle: then it is written ever more slowly."""
+    """Slows down the writes of a caBundle that another client keeps reverting."""
 
     def __init__(self) -> None:
         self._written = b""
@@ -146,13 +147,13 @@ class Reverts:
         self._times = 0
 
     def wrote(self, bundle: bytes, at_s: float) -> None:
-        """Take note that `bundle` was written."""
-        is_again = bundle == self._written and at_s - self._at_s < _QUARREL_S
+        """Record that `bundle` was written."""
+        is_again = bundle == self._written and at_s - self._at_s < _REVERTED_WITHIN_S
         self._times = self._times + 1 if is_again else 1
         self._written, self._at_s = bundle, at_s
 
     def left(self, bundle: bytes, at_s: float) -> timedelta:
-        """Return how long `bundle` is not to be written: not at all when it is undone once."""
+        """Return the pause before `bundle` is written again; none if it was reverted only once."""
         if bundle != self._written or self._times <= 1:
             return timedelta()
         pause_s = min(_FIRST_PAUSE_S * 2 ** min(self._times - 2, 9), _LONGEST_PAUSE_S)

@@ -1,10 +1,9 @@
-"""Which certificate is to be written next: a checklist over what the cluster holds, pure.
+"""Decides which certificate is written next, from the Secrets and caBundles of the cluster. Pure.
 
-Law: one thing is written at a time, and each is decided from what was just read: first the CA, then
-the caBundle of every webhook, which keeps the CAs before, and then the serving pair. That comes
-only when every API server knows the caBundle, unless no request can succeed until it does. So
-whatever fails or dies in between, whoever calls the webhook trusts what is served, and the next
-look at the cluster goes on from there.
+Law: each decision is one write, and follows a new read: first the CA, then the caBundle of every
+webhook, which keeps the former CAs, and then the serving pair. The pair is written only when every
+API server knows the caBundle, unless no request can succeed before that. So API servers trust the
+pair that is served, even if a write or the controller fails, and the next read continues the work.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the cluster holds; None for a Secret that is absent.
+    """The certificates in the cluster; None for a Secret that does not exist.
 
-    `bundles` has the caBundle of every webhook by the webhook's name; it is empty while there is no
-    webhook configuration. `signer` is ca.crt of the serving Secret: whoever signed that pair, which
-    an emptied caBundle does not say any more.
+    `bundles` has the caBundle of each webhook, by the webhook's name. It is empty if there is no
+    webhook configuration. `signer` is ca.crt of the serving Secret: the CA that signed the pair. It
+    is needed if the caBundle was emptied.
     """
 
     namespace: str
@@ -62,7 +61,7 @@ class IssueAuthority:
 
 @dataclass(frozen=True, slots=True)
 class WriteBundle:
-    """Write `bundle` into every webhook: at least one holds too little, or what has expired."""
+    """Write `bundle` into every webhook: in one or more, a CA is missing or has expired."""
 
     bundle: bytes
 
@@ -77,7 +76,7 @@ class IssueServing:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A new serving pair is to be written, but after `left`: API servers may not trust it yet."""
+    """A new serving pair is written after `left`: API servers may not trust it before that."""
 
     reason: Reason
     left: timedelta
@@ -85,7 +84,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is to be written for `left`, unless somebody changes something."""
+    """Nothing is to be written for `left`, unless a Secret or a caBundle changes."""
 
     left: timedelta
 
@@ -94,9 +93,9 @@ Step = IssueAuthority | WriteBundle | IssueServing | Waiting | Settled
 
 
 def decide(found: Found, now: datetime, intervals: Intervals, trusted_for: timedelta) -> Step:
-    """Say what is to be written first; when it is written, look at the cluster and ask again.
+    """Return the next write. After it, read the cluster and decide again.
 
-    `trusted_for` is how long every caBundle is known to have held the CA (see bundles.Trust).
+    `trusted_for` is the time for which every caBundle has held the CA (see bundles.Trust).
     """
     if found.authority is None:
         return IssueAuthority(Reason.MISSING)
@@ -105,8 +104,8 @@ def decide(found: Found, now: datetime, intervals: Intervals, trusted_for: timed
         return IssueAuthority(authority)
     rotation = intervals.ca_rotate, intervals.ca_life
     reason = authority_fault(Look(authority, authority, found.namespace, now, *rotation))
-    # The CA after this one waits until this one is in use: else intervals shorter than PROPAGATION
-    # would replace one after the other, and none would ever serve.
+    # The next CA waits until this one is in use. Otherwise, if intervals are shorter than
+    # PROPAGATION, each CA would be replaced before it is used.
     is_next = reason is Reason.DUE and not _is_in_use(authority, found.serving)
     if reason and not is_next:
         return IssueAuthority(reason)
@@ -123,15 +122,15 @@ def decide(found: Found, now: datetime, intervals: Intervals, trusted_for: timed
 
 
 def ends(found: Found) -> dict[str, datetime]:
-    """Return when the CA and the serving certificate expire, of those that can be read."""
+    """Return when the CA and the serving certificate expire. Omits those that cannot be read."""
     pairs = {"ca": found.authority, "serving": found.serving}
     certificates = {name: certificate_of(pair) for name, pair in pairs.items()}
-    return {name: one.not_valid_after_utc for name, one in certificates.items() if one}
+    return {name: found.not_valid_after_utc for name, found in certificates.items() if found}
 
 
 def _trust(authority: Opened, found: Found, now: datetime) -> list[x509.Certificate]:
     in_use, _ = bundles.parse(found.signer)
-    trusted = (one for bundle in found.bundles.values() for one in bundles.parse(bundle)[0])
+    trusted = (ca for bundle in found.bundles.values() for ca in bundles.parse(bundle)[0])
     return bundles.wanted(authority.certificate, in_use, trusted, now)
 
 
@@ -160,11 +159,11 @@ def _is_in_use(authority: Opened, serving: Pair | None) -> bool:
 def _may_work(
     found: Found, reason: Reason, trust: Sequence[x509.Certificate], now: datetime
 ) -> bool:
-    """Whether webhooks may serve what API servers trust, though not by the CA: it must not break.
+    """Return True if webhooks may serve a pair that API servers trust, signed by a former CA.
 
-    By the CA: then whoever trusts that pair will trust the next one, too.
+    A pair signed by the current CA needs no wait: API servers that trust it trust the next one.
     """
-    others = [one for one in trust[1:] if bundles.is_valid(one, now)]
+    others = [ca for ca in trust[1:] if bundles.is_valid(ca, now)]
     if not found.bundles or not others:
         return False
     if reason in NOT_LOADED:
@@ -174,7 +173,7 @@ def _may_work(
         certificate is not None
         and bundles.is_valid(certificate, now)
         and called_name(found.namespace) in names_in(certificate)
-        and any(bundles.has_signed(one, certificate) for one in others)
+        and any(bundles.has_signed(ca, certificate) for ca in others)
     )
 
 
@@ -185,13 +184,13 @@ def _left(
     now: datetime,
     intervals: Intervals,
 ) -> timedelta:
-    """Return how long it is to the next moment at which time alone changes what is to be done."""
+    """Return the time until the clock alone changes the decision."""
 
     def moments() -> Iterator[datetime]:
         yield due(authority.certificate, intervals.ca_rotate, intervals.ca_life)
         if serving := certificate_of(found.serving):
             yield due(serving, intervals.cert_rotate, intervals.cert_life)
             yield serving.not_valid_after_utc
-        yield from (one.not_valid_after_utc for one in trust)
+        yield from (ca.not_valid_after_utc for ca in trust)
 
     return min(moment - now for moment in moments() if moment > now)

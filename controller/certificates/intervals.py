@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# How long after its write a new caBundle is known to every API server. Each follows the
-# configurations by a watch, which takes milliseconds; Kubernetes' own tests of webhooks allow
-# 10 s (test/integration/apiserver/admissionwebhook/broken_webhook_test.go).
+# The time from the write of a new caBundle until every API server knows it. Each API server watches
+# the configurations, which takes milliseconds; Kubernetes' own tests of webhooks allow 10 s
+# (test/integration/apiserver/admissionwebhook/broken_webhook_test.go).
 PROPAGATION = timedelta(seconds=10)
-# The minimum that a certificate lasts after it is due: a CA waits PROPAGATION until it is in use,
-# and its successor waits as long after that. The rest is for webhooks to load the new pair, and
-# for retried writes.
+# The minimum validity of a certificate after it is due: a CA waits PROPAGATION until it is in use,
+# and its successor waits the same time after that. The rest is for webhooks to load the new pair,
+# and for retried writes.
 LEAST_OVERLAP = 2 * PROPAGATION + timedelta(seconds=40)
 
 
 class BadInterval(ValueError):
-    """A variable holds no interval; the message names it and shows a good one."""
+    """The value of a variable is not an interval. The message has its name and an example."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,25 +41,25 @@ class Intervals:
     """
 
     ca_rotate: timedelta = timedelta(hours=8760)
-    # As long again: a client that trusts only the old CA has a year to notice.
+    # A client that trusts only the old CA has a year to load the new one.
     ca_overlap: timedelta = timedelta(hours=8760)
     cert_rotate: timedelta = timedelta(hours=4380)
-    # A day for a replacement that fails to be repaired by people.
+    # If the replacement fails, people have a day to repair it.
     cert_overlap: timedelta = timedelta(hours=24)
 
     @property
     def ca_life(self) -> timedelta:
-        """How long a CA is valid."""
+        """Return the time that a CA is valid."""
         return self.ca_rotate + max(self.ca_overlap, LEAST_OVERLAP)
 
     @property
     def cert_life(self) -> timedelta:
-        """How long a serving certificate is valid."""
+        """Return the time that a serving certificate is valid."""
         return self.cert_rotate + max(self.cert_overlap, LEAST_OVERLAP)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
-        """Read CA_ROTATE_INTERVAL and its like; CA_OVERLAP_INTERVAL defaults to the former."""
+        """Read the four variables; CA_OVERLAP_INTERVAL defaults to CA_ROTATE_INTERVAL."""
         ca_rotate = _interval(environ, "CA_ROTATE_INTERVAL", cls().ca_rotate, _SECOND)
         return cls(
             ca_rotate=ca_rotate,
@@ -70,11 +70,13 @@ class Intervals:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse what Go's time.ParseDuration takes, such as 4380h0m0s; ValueError for anything else.
+    """Parse a Go duration (time.ParseDuration), such as 4380h0m0s. Raises ValueError.
 
     The bound is Go's: an int64 of nanoseconds, 292 years. The result is rounded to microseconds.
     """
-    if not _GO_DURATION.fullmatch(text):  # durationpy takes more: days, gaps, digits of any script
+    if not _GO_DURATION.fullmatch(
+        text
+    ):  # durationpy accepts more: days, spaces, digits of any script
         raise ValueError("not a Go duration")
     try:
         duration: timedelta = durationpy.from_str(text)

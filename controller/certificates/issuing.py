@@ -27,7 +27,7 @@ _LONGER_THAN_A_PROCESS = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Certificate and private key, PEM. Its repr is silent: keys never reach a log."""
+    """Certificate and private key, PEM. Its repr omits the key: keys never reach a log."""
 
     certificate: bytes
     key: bytes = field(repr=False)
@@ -45,7 +45,7 @@ class Opened(NamedTuple):
 
 
 def opened(pair: Pair) -> Opened:
-    """Read a pair; ValueError where it is no PEM, ForeignKey where its key is of another kind."""
+    """Read a pair. Raises ForeignKey if its key is of another kind, ValueError if it is not PEM."""
     certificate = x509.load_pem_x509_certificate(pair.certificate)
     try:
         key = serialization.load_pem_private_key(pair.key, password=None)
@@ -59,7 +59,7 @@ def opened(pair: Pair) -> Opened:
 def issue_authority(now: datetime, intervals: Intervals) -> Pair:
     """Make a CA that signs serving certificates and nothing else."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # The moment in its name tells two generations apart, for people and for chain builders.
+    # The time in its name distinguishes two generations, for people and for chain builders.
     name = _name(f"kubemacpool-mutator-ca@{int(now.timestamp())}")
     builder = (
         _builder(key, now, intervals.ca_life)
@@ -72,7 +72,7 @@ def issue_authority(now: datetime, intervals: Intervals) -> Pair:
 
 
 def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Intervals) -> Pair:
-    """Make a serving pair for the Service, signed by `authority`; ValueError where it cannot be."""
+    """Make a serving pair for the Service, signed by `authority`. Raises ValueError (`opened`)."""
     signer = opened(authority)
     key = ec.generate_private_key(ec.SECP256R1())
     names = service_names(namespace)
@@ -95,7 +95,7 @@ def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Int
 
 
 def issue_for_metrics(now: datetime) -> Pair:
-    """Make a pair that signs itself, for one process; nobody verifies it, so it just lasts."""
+    """Make a self-signed pair for one process. No client verifies it, so it is never renewed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name("kubemacpool-controller")
     builder = (
@@ -109,13 +109,13 @@ def issue_for_metrics(now: datetime) -> Pair:
 
 
 def service_names(namespace: str) -> tuple[str, ...]:
-    """Every name of the Service inside the cluster."""
+    """Return all names of the Service inside the cluster."""
     host = f"{SERVICE}.{namespace}"
     return SERVICE, host, called_name(namespace), f"{host}.svc.cluster.local"
 
 
 def called_name(namespace: str) -> str:
-    """The name by which the API server calls the Service, and which it looks for."""
+    """Return the name by which the API server calls the Service, and which it verifies."""
     return f"{SERVICE}.{namespace}.svc"
 
 

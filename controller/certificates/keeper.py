@@ -1,7 +1,7 @@
-"""Keeps CA, caBundle and serving certificate as `certificates.decide` wants them.
+"""Reads the Secrets and the webhook configuration, and writes what `checklist.decide` returns.
 
-Law: every write is a compare-and-swap on what was read, so no controller undoes another's, and is
-followed by a new look.
+Law: every write is a compare-and-swap, so that no controller reverts a write of another one. After
+each write everything is read again.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ SERVING_SECRET = SERVICE
 
 _log = logging.getLogger(__name__)
 _MISSING = (
-    f"there is no MutatingWebhookConfiguration {MUTATOR}: nobody is served until you apply the"
-    " manifest again; its caBundle is written then"
+    f"there is no MutatingWebhookConfiguration {MUTATOR}: no object gets an address until you apply"
+    " the manifest again; its caBundle is written then"
 )
 _REVERTED = (
-    f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle, which is"
-    " written ever more slowly meanwhile, and requests are refused: see who does in"
-    " metadata.managedFields, and stop it"
+    f"MutatingWebhookConfiguration {MUTATOR}: another client keeps changing its caBundle, so it is"
+    " written again only after growing pauses, and requests are refused until then: find the client"
+    " in metadata.managedFields, and stop it"
 )
 _CONFIGURATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATOR}"
-# Three writes make everything, six where the CA is then due at once; the others are for whoever
-# writes at the same time.
-_MOST_LOOKS = 10
+# Three writes are enough, or six if the CA is due at once. The others are for the conflicts with
+# another writer.
+_MOST_READS = 10
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -80,7 +80,7 @@ class _Configuration(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class _Objects:
     """The objects as they were read, with the versions that a write depends on."""
 
     authority: _Secret | None
@@ -99,7 +99,7 @@ class _World:
 
 
 class Certifier:
-    """Keeps them; `ends` says when the certificates last read expire, by `ca` and `serving`."""
+    """Issues and renews the certificates. `ends` has their expiry by name: `ca`, `serving`."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Certifier:
         now: Callable[[], datetime],
         monotonic_s: Callable[[], float],
     ) -> None:
-        """`now` is the wall clock, aware of its zone: certificates know no other."""
+        """`now` is the wall clock, with its zone, as certificates need it."""
         self.ends: Mapping[str, datetime] = {}
         self._api = api
         self._namespace = namespace
@@ -121,27 +121,27 @@ class Certifier:
         self._last_said = ""
 
     async def reconcile(self) -> float | None:
-        """Look and write until nothing is left to write, and say when that will change, in seconds.
+        """Read and write until nothing is left to write. Return in how many seconds that changes.
 
         Raises ApiError, Unreachable.
         """
-        for _ in range(_MOST_LOOKS):
-            world = await self._look()
+        for _ in range(_MOST_READS):
+            objects = await self._read_all()
             try:
-                left = await self._step(world)
+                left = await self._step(objects)
             except ApiError as error:
                 if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
                     raise
-                _log.info("certificates: somebody else was faster, looking again: %s", error)
+                _log.info("certificates: another client wrote first, reading again: %s", error)
             else:
                 if left is not None:
                     return left.total_seconds()
-        _log.warning("certificates: others keep changing them; leaving them for now")
+        _log.warning("certificates: other clients keep changing them; trying again later")
         return None
 
-    async def _step(self, world: _World) -> timedelta | None:
-        """Do the one thing that comes first; where there is none, say for how long."""
-        found = world.found(self._namespace)
+    async def _step(self, objects: _Objects) -> timedelta | None:
+        """Do the next write; if there is none, return for how long."""
+        found = objects.found(self._namespace)
         self.ends = ends(found)
         signed = found.authority.certificate if found.authority else b""
         trusted_for = self._trust.seen(signed, found.bundles.values(), self._monotonic_s())
@@ -149,19 +149,19 @@ class Certifier:
             case IssueAuthority(reason):
                 _log.info("issuing a CA (Secret %s): %s", AUTHORITY_SECRET, reason)
                 pair = issue_authority(self._now(), self._intervals)
-                await self._write(AUTHORITY_SECRET, world.authority, pair)
+                await self._write(AUTHORITY_SECRET, objects.authority, pair)
             case WriteBundle(bundle):
                 if left := self._reverts.left(bundle, self._monotonic_s()):
                     self._say(_REVERTED)
                     return left
                 _log.info("writing the caBundle of %s", MUTATOR)
-                assert world.configuration is not None  # noqa: S101 # it has webhooks
-                await self._distribute(world.configuration, bundle)
+                assert objects.configuration is not None  # noqa: S101 # it has webhooks
+                await self._distribute(objects.configuration, bundle)
                 self._reverts.wrote(bundle, self._monotonic_s())
             case IssueServing(reason, authority):
                 _log.info("issuing a certificate (Secret %s): %s", SERVING_SECRET, reason)
                 pair = issue_serving(authority, self._namespace, self._now(), self._intervals)
-                await self._write(SERVING_SECRET, world.serving, pair, authority.certificate)
+                await self._write(SERVING_SECRET, objects.serving, pair, authority.certificate)
             case Waiting(reason, left):
                 self._say(
                     f"a certificate (Secret {SERVING_SECRET}) follows within 10 s, when every API"
@@ -169,21 +169,21 @@ class Certifier:
                 )
                 return left
             case Settled(left):
-                self._say(_MISSING if world.configuration is None else "")
+                self._say(_MISSING if objects.configuration is None else "")
                 return left
             case never:
                 assert_never(never)
         return None
 
     def _say(self, what: str) -> None:
-        """Log what stays as it is, once."""
+        """Log a state once, when it begins."""
         if what and what != self._last_said:
             is_wrong = what in {_MISSING, _REVERTED}
             _log.log(logging.WARNING if is_wrong else logging.INFO, "%s", what)
         self._last_said = what
 
-    async def _look(self) -> _World:
-        return _World(
+    async def _read_all(self) -> _Objects:
+        return _Objects(
             await self._read(f"{self._secrets}/{AUTHORITY_SECRET}", _Secret),
             await self._read(f"{self._secrets}/{SERVING_SECRET}", _Secret),
             await self._read(_CONFIGURATION, _Configuration),
@@ -199,9 +199,7 @@ class Certifier:
 
     async def _write(self, name: str, old: _Secret | None, pair: Pair, signer: bytes = b"") -> None:
         data = {"tls.crt": pair.certificate, "tls.key": pair.key}
-        if (
-            signer
-        ):  # in the same write, so that whoever holds the pair can tell who is to be trusted
+        if signer:  # in the same write: a reader of the pair also has the CA to trust
             data["ca.crt"] = signer
         if old is None:
             secret = {
@@ -212,7 +210,7 @@ class Certifier:
                 "data": data,
             }
             await self._api.post(self._secrets, msgspec.json.encode(secret))
-        else:  # what else it holds stays, and its type, which cannot be changed
+        else:  # other keys stay, and so does its type, which cannot be changed
             version = {"resourceVersion": old.metadata.resource_version}
             change = {"metadata": version, "data": data}
             await self._api.merge(f"{self._secrets}/{name}", msgspec.json.encode(change))
@@ -220,10 +218,10 @@ class Certifier:
     async def _distribute(self, configuration: _Configuration, bundle: bytes) -> None:
         """Write the caBundle into every webhook as it was read.
 
-        Sent is the whole list, which a merge patch cannot do without, under its resourceVersion: so
-        users' edits stay. As an update it owns the caBundles alone, and applying the manifest again
-        leaves them. Server-side apply would own the webhooks, too: then nobody else's could remove
-        one, and the API server would refuse the remainder.
+        A merge patch needs the whole list. It is sent with its resourceVersion, so users' edits
+        stay. As an update it owns only the caBundles, and applying the manifest again leaves them.
+        Server-side apply would also own the webhooks: then another owner could not remove one, and
+        the API server would refuse the rest of it.
         """
         encoded = base64.b64encode(bundle).decode()
         change = {

@@ -1,6 +1,6 @@
-"""What is wrong with a pair of certificate and private key: a checklist, pure.
+"""Checks a pair of certificate and private key, and returns the first fault. Pure.
 
-Law: whatever a Secret holds, there is an answer, and never an error.
+Law: there is an answer for every content of a Secret; no content raises an error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Reason(StrEnum):
     MISMATCHED = "certificate and key do not belong together"
     # The clock was set back since it was issued.
     NOT_YET_VALID = "it is not valid yet"
-    # Its validity is over: nobody renewed it, or the clock jumped.
+    # Its validity is over: it was not renewed, or the clock jumped.
     EXPIRED = "it has expired"
     # ..._ROTATE_INTERVAL has passed since it was issued, or less than the overlap remains.
     DUE = "it is due for renewal"
@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
 
 class Look(NamedTuple):
-    """What a check may look at: the pair in question, and what it is to fit."""
+    """The input of a check: the pair, and the signer, names and times that it must match."""
 
     opened: Opened
     signer: Opened
@@ -62,7 +62,7 @@ class Look(NamedTuple):
     life: timedelta
 
 
-# Such a pair in the Secret is not served: webhooks keep the one before.
+# Webhooks do not load such a pair. They keep the former one.
 NOT_LOADED = {Reason.MISSING, Reason.CORRUPTED, Reason.MISMATCHED}
 
 
@@ -78,7 +78,7 @@ def read(pair: Pair) -> Opened | Reason:
 
 
 def certificate_of(pair: Pair | None) -> x509.Certificate | None:
-    """Return the certificate, whatever its key is; None where it cannot be read."""
+    """Return the certificate of any pair; None if it cannot be read."""
     try:
         return bundles.load(pair.certificate) if pair else None
     except bundles.Unreadable:
@@ -98,12 +98,12 @@ def serving_fault(look: Look) -> Reason | None:
 def due(certificate: x509.Certificate, rotate: timedelta, life: timedelta) -> datetime:
     """Return when it is to be replaced."""
     issued = certificate.not_valid_before_utc + BACKDATE
-    # The second counts where the intervals were changed since it was issued.
+    # The second limit applies only if the intervals were changed after it was issued.
     return min(issued + rotate, certificate.not_valid_after_utc - (life - rotate))
 
 
 def names_in(certificate: x509.Certificate) -> set[str]:
-    """Return the DNS names that it is for."""
+    """Return the DNS names in the certificate."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

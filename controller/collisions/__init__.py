@@ -1,1 +1,1 @@
-"""Collisions: who shares an address, which namespaces are managed, and what the events say."""
+"""Collisions: the objects that share an address, the managed namespaces, and the events."""

@@ -1,4 +1,4 @@
-"""Which objects collide on an address, and the events about it. Pure.
+"""Decides which objects collide on an address, and writes the events about it. Pure.
 
 Law: a collision is between objects of managed namespaces. If fewer than two of them have an
 address, there is no event and no alarm; status.conflicts still shows the others.
@@ -61,15 +61,15 @@ def events(mac: MacAddress, objects: Sequence[Owner]) -> tuple[Event, ...]:
 def _note(mac: MacAddress, holder: Owner, others: Sequence[Owner]) -> str:
     where = f" of interface {holder.interface}" if holder.interface else ""
     return (
-        f"{mac}{where} is in use by {_listed(others)}, too: leave it to one of them, and give the"
+        f"{mac}{where} is also in use by {_listed(others)}: leave it to one of them, and give the"
         f" others addresses of their own (create a pod again without the mac, write another"
-        f" macAddress into a VirtualMachine); kubectl describe mac {mac.name} shows all who carry"
-        f" it"
+        f" macAddress into a VirtualMachine); kubectl describe mac {mac.name} shows all objects"
+        f" that carry it"
     )
 
 
 def _listed(others: Sequence[Owner]) -> str:
-    """Name as many as fit, and count the rest."""
+    """Name as many objects as fit, and count the rest."""
     named: list[str] = []
     for other in others:
         if named and len(", ".join((*named, str(other))).encode()) > _ROOM:

@@ -1,7 +1,7 @@
 """Serves /metrics over HTTPS, to clients that may read them.
 
-The certificate is made at the start, for this process alone, as controller-runtime makes one: a
-client that scrapes pods by their addresses has no name to check. The bearer token keeps others out.
+The certificate is made at the start, for this process alone, as controller-runtime does: a client
+that scrapes pods by their addresses has no name to check. The bearer token is the access control.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ async def serve(
     text: Callable[[], bytes],
     check: Callable[[str], Awaitable[Refusal | None]],
 ) -> web.AppRunner:
-    """Listen on `address`; `check` judges the Authorization header."""
+    """Listen on `address`; `check` decides about the Authorization header."""
 
     async def metrics(request: web.Request) -> web.Response:
         refused = await check(request.headers.get("Authorization", ""))

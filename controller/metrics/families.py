@@ -1,6 +1,6 @@
-"""What Prometheus reads of the pool: numbers taken at the moment it asks.
+"""The metrics for Prometheus, computed when it asks.
 
-Only the active replica has them; a standby says no more than that it is one.
+Only the active replica has them all; a standby has `kmp_leader` 0 and the process metrics.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from crds.mac import MacAddress
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-# A series of its own for so many addresses: whoever watches keeps each for hours, and common
-# limits on a scrape are tens of thousands. How many collide in all is one number.
+# The most addresses that have a series of their own. Prometheus keeps each series for hours, and
+# common limits of a scrape are tens of thousands. The count of all is a single number.
 MOST_SERIES = 1000
 _DAY_S = 86400.0
 
 
 class Metrics:
-    """A collector (prometheus_client.registry.Collector) and the registry that it is in."""
+    """A collector (prometheus_client.registry.Collector) and its registry."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._collisions: Callable[[], Mapping[MacAddress, int]] | None = None
-        self._pool: Callable[[], SeenPool | None] = lambda: None
+        self._pool: Callable[[], PoolSnapshot | None] = lambda: None
         self._ends: Callable[[], Mapping[str, datetime]] = dict
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -41,17 +41,17 @@ class Metrics:
     def lead(
         self,
         collisions: Callable[[], Mapping[MacAddress, int]],
-        pool: Callable[[], SeenPool | None],
+        pool: Callable[[], PoolSnapshot | None],
         ends: Callable[[], Mapping[str, datetime]],
     ) -> None:
-        """From now on this replica is the active one, and these know.
+        """Serve the metrics of a leader, with these values.
 
-        `ends` says when each certificate of ours expires.
+        `ends` returns when each of our certificates expires.
         """
         self._collisions, self._pool, self._ends = collisions, pool, ends
 
     def text(self) -> bytes:
-        """Write them all, in CONTENT_TYPE."""
+        """Return all metrics, in CONTENT_TYPE."""
         return generate_latest(self._registry)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -88,7 +88,7 @@ def _collisions(counts: Mapping[MacAddress, int]) -> Iterator[GaugeMetricFamily]
     )
 
 
-def _pool(seen: SeenPool) -> Iterator[GaugeMetricFamily]:
+def _pool(seen: PoolSnapshot) -> Iterator[GaugeMetricFamily]:
     numbers = {
         "size": ("Addresses that the pool can give out", seen.status.size),
         "allocated": ("Addresses of the pool that are taken", seen.status.allocated),

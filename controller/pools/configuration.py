@@ -1,7 +1,7 @@
-"""The range and the policy that users edit, from ConfigMap to MacPool: pure.
+"""Reads the range and the policy from the ConfigMap, and decides the MacPool's conditions. Pure.
 
-Law: what is bad changes nothing but the condition that says so; the last good one stays in force,
-and the other one, if that is good, comes into force all the same.
+Law: an invalid value changes only the condition. The last valid value stays in force. The other
+value, if it is valid, comes into force.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from crds.resources import Condition, PoolStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
 
 CONFIG_MAP = "kubemacpool-mac-range-config"
 
@@ -32,7 +32,7 @@ ADOPTING = "Adopting"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why the ConfigMap cannot be followed; `reason` is the condition's and the event's."""
+    """A fault of the ConfigMap; `reason` is the reason of the condition and the event."""
 
     reason: str
     message: str
@@ -40,15 +40,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What MacPool `default` is to have, and what of the ConfigMap could not be followed."""
+    """The values for MacPool `default`, and the faults of the ConfigMap."""
 
     ranges: tuple[MacRange, ...]
     policy: CollisionPolicy
     problems: tuple[Problem, ...] = ()
 
 
-def wanted(data: Mapping[str, str] | None, seen: SeenPool | None) -> Wanted:
-    """Follow the ConfigMap (None: there is none) as far as it goes; the rest stays as `seen`."""
+def wanted(data: Mapping[str, str] | None, seen: PoolSnapshot | None) -> Wanted:
+    """Take the valid values of the ConfigMap (None: it is missing), and the others of `seen`."""
     ranges = seen.pool.ranges if seen else ()
     policy = seen.policy if seen else CollisionPolicy.REJECT
     if data is None:
@@ -62,12 +62,12 @@ def wanted(data: Mapping[str, str] | None, seen: SeenPool | None) -> Wanted:
     return Wanted(
         ranges if isinstance(block, Problem) else (block,),
         policy if isinstance(chosen, Problem) else chosen,
-        tuple(one for one in (block, chosen) if isinstance(one, Problem)),
+        tuple(found for found in (block, chosen) if isinstance(found, Problem)),
     )
 
 
 def parse_policy(data: Mapping[str, str]) -> CollisionPolicy | Problem:
-    """Read COLLISION_POLICY; absent or blank it is Reject."""
+    """Read COLLISION_POLICY; if it is absent or blank, Reject."""
     text = data.get("COLLISION_POLICY", "").strip()
     try:
         return CollisionPolicy(text or CollisionPolicy.REJECT)
@@ -97,12 +97,14 @@ def parse_range(data: Mapping[str, str]) -> MacRange | Problem:
 def conditions(
     status: PoolStatus, problems: Sequence[Problem], *, adopted: bool | None, now: str
 ) -> tuple[Condition, ...]:
-    """Return Ready and Adopted as they are now; their transition time moves only when they do.
+    """Return Ready and Adopted. Their transition time changes only with their status.
 
-    `adopted` None: as before. Of several problems the first gives the reason.
+    `adopted` None: as before. The first of several problems gives the reason.
     """
     ready = (
-        Condition("Ready", "False", problems[0].reason, "; ".join(one.message for one in problems))
+        Condition(
+            "Ready", "False", problems[0].reason, "; ".join(problem.message for problem in problems)
+        )
         if problems
         else Condition("Ready", "True", IN_FORCE, "the range of the ConfigMap is in force")
     )
@@ -111,12 +113,12 @@ def conditions(
         if adopted or (adopted is None and status.says("Adopted"))
         else Condition("Adopted", "False", ADOPTING, "looking for addresses already in use")
     )
-    known = {one.type: one for one in status.conditions}
-    return tuple(_dated(one, known.get(one.type), now) for one in (ready, adoption))
+    known = {condition.type: condition for condition in status.conditions}
+    return tuple(_dated(new, known.get(new.type), now) for new in (ready, adoption))
 
 
 def status_of(pool: Pool, allocated: int, conditions: tuple[Condition, ...]) -> PoolStatus:
-    """Return the status; `allocated` counts the allocations that lie in the pool."""
+    """Return the status; `allocated` counts the allocations in the pool."""
     return PoolStatus(pool.size, allocated, max(0, pool.size - allocated), conditions)
 
 

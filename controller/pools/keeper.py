@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from controller.allocations.caches import AllocationView
     from crds.pool import Pool
-    from crds.resources import SeenPool
+    from crds.resources import PoolSnapshot
     from kube.client import Api
     from kube.clock import Clock
 
@@ -41,14 +41,14 @@ class _ConfigMap(msgspec.Struct):
 
 @dataclass(slots=True)
 class PoolKeeper:
-    """`adopted` says whether every address in use has an allocation, None: as before."""
+    """`adopted` returns True if every address in use has an allocation, None: as before."""
 
     api: Api
     namespace: str
     known: AllocationView
     clock: Clock
     adopted: Callable[[], bool | None]
-    seen: SeenPool | None = None
+    seen: PoolSnapshot | None = None
     _problems: tuple[Problem, ...] = field(default=(), init=False)
     _announced: set[Problem] = field(default_factory=set, init=False)
 
@@ -57,7 +57,7 @@ class PoolKeeper:
         return self.seen.pool if self.seen else None
 
     async def configure(self) -> None:
-        """Bring into force what the ConfigMap says, and say what cannot be.
+        """Bring the ConfigMap into force, and report its faults.
 
         Raises ApiError, Unreachable.
         """
@@ -65,7 +65,7 @@ class PoolKeeper:
         wanted = configuration.wanted(config.data if config else None, await self._read())
         before, self.seen = self.seen, await self._apply(wanted)
         if before is None or before.pool.ranges != self.seen.pool.ranges:
-            _log.info("in force is pool %s", self.seen.pool)
+            _log.info("pool in force: %s", self.seen.pool)
         self._problems = wanted.problems
         await self.report()
         self._announced.intersection_update(wanted.problems)
@@ -76,7 +76,7 @@ class PoolKeeper:
                 self._announced.add(problem)
 
     async def report(self) -> None:
-        """Write the status where it has changed. Raises ApiError, Unreachable."""
+        """Write the status if it has changed. Raises ApiError, Unreachable."""
         if self.seen is None:
             return
         status = configuration.status_of(
@@ -88,7 +88,7 @@ class PoolKeeper:
         )
         if status == self.seen.status:
             return
-        raw = await self.api.merge(f"{POOLS.one(_DEFAULT)}/status", _json({"status": status}))
+        raw = await self.api.merge(f"{POOLS.named(_DEFAULT)}/status", _json({"status": status}))
         self.seen = POOLS.read(raw)
 
     async def _config(self) -> _ConfigMap | None:
@@ -100,16 +100,16 @@ class PoolKeeper:
             raise
         return msgspec.json.decode(raw, type=_ConfigMap)
 
-    async def _read(self) -> SeenPool | None:
+    async def _read(self) -> PoolSnapshot | None:
         try:
-            return POOLS.read(await self.api.get(POOLS.one(_DEFAULT)))
+            return POOLS.read(await self.api.get(POOLS.named(_DEFAULT)))
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
-    async def _apply(self, wanted: Wanted) -> SeenPool:
-        """Write these and nothing else: `spec.reserved` belongs to whoever wrote it."""
+    async def _apply(self, wanted: Wanted) -> PoolSnapshot:
+        """Write these fields only: `spec.reserved` belongs to the user."""
         ranges = [{"start": block.start, "end": block.end} for block in wanted.ranges]
         body = {
             "apiVersion": API_VERSION,
@@ -117,7 +117,7 @@ class PoolKeeper:
             "metadata": {"name": _DEFAULT},
             "spec": {"ranges": ranges, "collisionPolicy": wanted.policy},
         }
-        return POOLS.read(await self.api.apply(POOLS.one(_DEFAULT), _json(body)))
+        return POOLS.read(await self.api.apply(POOLS.named(_DEFAULT), _json(body)))
 
     async def _event(self, problem: Problem, uid: str) -> None:
         """Warn on the ConfigMap, where `kubectl describe` shows it."""

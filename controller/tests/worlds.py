@@ -18,6 +18,7 @@ MAC = MacAddress.parse("02:00:00:00:00:2a")
 OTHER = MacAddress.parse("02:00:00:00:00:2b")
 NOW = "2026-11-24T12:00:00Z"
 DECLARED = Allocation(mac=MAC)
+STOCK = Allocation(mac=MAC, state=State.STOCK, source=Source.POOL, pool="default")
 
 
 def pod(name: str, uid: str, *macs: MacAddress, namespace: str = "shop") -> Carrier:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
-from crds.objects import members
+from crds.objects import read_root
 from crds.tests.kubevirt import Nic, instance, launcher, machine
 from crds.tests.world import MAC, NETWORKS, World
 
@@ -75,33 +75,35 @@ class MachinesContract:
         db = await a_machine(world)
         await a_machine(world, "web")
 
-        vm, vmi, *pods = await members(world.objects, DB, None)
+        vm, vmi, *pods = await read_root(world.objects, DB, None)
 
         assert [vm, vmi, *sorted(pods, key=lambda pod: pod.name)] == db
 
     async def test_a_machine_s_members_are_those_that_there_are(self, world: World) -> None:
         await world.install_kubevirt()
-        assert await members(world.objects, DB, None) == ()
+        assert await read_root(world.objects, DB, None) == ()
 
         of_a_former_one = launcher("virt-launcher-db", "db", "uid-0", NIC, namespace="default")
         pod = await world.store(of_a_former_one)
 
-        assert await members(world.objects, DB, None) == (pod,)
+        assert await read_root(world.objects, DB, None) == (pod,)
 
     async def test_a_pod_s_only_member_is_itself(self, world: World) -> None:
         _, _, launcher, *_ = await a_machine(world)
         web = await world.create_pod("web", NETWORKS)
 
-        assert await members(world.objects, ("Pod", "default", "web"), None) == (web,)
+        assert await read_root(world.objects, ("Pod", "default", "web"), None) == (web,)
         # Also one that has become a launcher's since: its interface is still there.
-        assert await members(world.objects, ("Pod", "default", launcher.name), None) == (launcher,)
+        assert await read_root(world.objects, ("Pod", "default", launcher.name), None) == (
+            launcher,
+        )
 
     async def test_the_first_member_that_carries_the_address_is_the_last_that_is_read(
         self, world: World
     ) -> None:
         vm, *_ = await a_machine(world)
 
-        assert await members(world.objects, DB, vm.attachments[0].mac) == (vm,)
+        assert await read_root(world.objects, DB, vm.attachments[0].mac) == (vm,)
 
     async def test_machines_are_listed_before_instances_before_pods(self, world: World) -> None:
         db = await a_machine(world)

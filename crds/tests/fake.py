@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, Allocation, Conflict, State, Stored
 from crds.networks import ANNOTATION
-from crds.resources import KINDS, Seen
+from crds.resources import KINDS, NameAndVersion
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
 from crds.tests.fake_ports import FakeAllocations, FakeClient, FakeObjects
 from crds.tests.gates import Call, Gate, let_through
@@ -46,8 +46,8 @@ class FakeCluster:
     instances: dict[tuple[str, str], Carrier] = field(default_factory=dict)
     _manifests: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     _uids: int = 0
-    _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, Seen]] = field(
-        default_factory=list
+    _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, NameAndVersion]] = (
+        field(default_factory=list)
     )
     _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
 
@@ -154,9 +154,11 @@ class FakeCluster:
         self._allocation_watches.append(watch)
         return watch
 
-    def follow_names(self, view: View[Seen], *, lag: bool = False) -> FakeWatch[Stored, Seen]:
+    def follow_names(
+        self, view: View[NameAndVersion], *, lag: bool = False
+    ) -> FakeWatch[Stored, NameAndVersion]:
         """Keep `view` up to date with the names and versions of the allocations."""
-        watch = FakeWatch(view, lambda: list(self.allocated.values()), seen, lag=lag)
+        watch = FakeWatch(view, lambda: list(self.allocated.values()), name_and_version, lag=lag)
         self._allocation_watches.append(watch)
         return watch
 
@@ -216,9 +218,9 @@ class FakeCluster:
         return f"uid-{self._uids}"
 
 
-def seen(stored: Stored) -> Seen:
+def name_and_version(stored: Stored) -> NameAndVersion:
     """Return what a list of names says of it."""
-    return Seen(stored.mac, int(stored.version))
+    return NameAndVersion(stored.mac, int(stored.version))
 
 
 def _validate(allocation: Allocation) -> None:

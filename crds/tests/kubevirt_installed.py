@@ -38,7 +38,7 @@ async def serve(api: Api, *, served: bool) -> None:
         path = f"{CRDS}/{definition['metadata']['name']}"
         change = {"spec": {"versions": definition["spec"]["versions"]}}
         await api.merge(path, json.dumps(change).encode())
-        await _until(api, KINDS[kind].everywhere, there=served)
+        await _until(api, KINDS[kind].collection, there=served)
 
 
 async def take_away(api: Api) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.carriers import Carrier
     from crds.mac import MacAddress
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
     from crds.tests.kubevirt import Manifest
     from kube.watch import View
 
@@ -180,12 +180,12 @@ class _Names:
     def __init__(self, known: set[MacAddress]) -> None:
         self.known = known
 
-    def reset(self, everything: list[Seen]) -> None:
+    def reset(self, everything: list[NameAndVersion]) -> None:
         self.known.clear()
         self.known.update(one.mac for one in everything)
 
-    def put(self, item: Seen) -> None:
+    def put(self, item: NameAndVersion) -> None:
         self.known.add(item.mac)
 
-    def drop(self, item: Seen) -> None:
+    def drop(self, item: NameAndVersion) -> None:
         self.known.discard(item.mac)

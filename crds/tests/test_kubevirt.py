@@ -9,13 +9,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Owner, OwnerReference
+from crds.allocation import INSTANCE, MACHINE, Owner
+from crds.carriers import OwnerReference
 from crds.kubevirt import BadMachine, Interface, interfaces
 from crds.kubevirt_stored import MOST_CARRIED, read_instance, read_machine
 from crds.mac import MacAddress
 from crds.resources import INSTANCES, KINDS, MACHINES, PODS, read_pod
 from crds.tests.kubevirt import Manifest, Nic, controlled_by, instance, launcher, machine
-from kube.nesting import decoded
+from kube.nesting import decode_bounded
 
 A, B = (MacAddress.parse(f"02:00:00:00:00:0{n}") for n in "ab")
 VERSIONED = {"resourceVersion": "7", "uid": "u-1", "generation": 3, "managedFields": []}
@@ -287,7 +288,9 @@ def test_what_is_no_object_is_not_read(read: Any, text: bytes) -> None:  # noqa:
 
 def test_machines_are_listed_before_instances_before_pods() -> None:
     assert list(KINDS.values()) == [MACHINES, INSTANCES, PODS]
-    assert MACHINES.one("db", "shop") == ("/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
+    assert MACHINES.named("db", "shop") == (
+        "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db"
+    )
 
 
 def test_a_status_shows_one_address_of_each_interface_however_many_it_has() -> None:
@@ -329,13 +332,13 @@ def test_a_launcher_holds_what_was_given_to_its_bare_instance_until_it_goes() ->
 
 
 def test_at_no_depth_does_a_machine_lose_what_it_carries() -> None:
-    # What a decoder does not follow is cut out by `decoded`: it must hear of it, at every depth.
+    # `decode_bounded` prunes what the decoder cannot follow. This must work at every depth.
     text = raw(machine("db", Nic("blue", A))).decode()
 
     for levels in range(20, 1200, 7):
         unknown = '{"a":' * levels + "1" + "}" * levels
         nested = text.replace('"template": {', f'"template": {{"metadata": {unknown}, ', 1)
-        assert decoded(read_machine, nested.encode()).carries(A)
+        assert decode_bounded(read_machine, nested.encode()).carries(A)
 
 
 def _seen(mac: MacAddress | str, name: str) -> Manifest:

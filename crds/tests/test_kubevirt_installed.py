@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
-from crds.objects import ApiObjects, members
+from crds.objects import ApiObjects, read_root
 from crds.resources import INSTANCES, MACHINES
 from crds.store import StoreUnavailable
 from crds.tests.kubevirt import Nic, instance, machine
@@ -31,7 +31,7 @@ DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")
 ITS_VMI = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace="default", name="db")
 
 
-class Seen:
+class NameAndVersion:
     """A View of carriers that lets a test wait for what it shows."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def following(
-    api: Api, view: Seen, resource: Resource[Carrier] = MACHINES
+    api: Api, view: NameAndVersion, resource: Resource[Carrier] = MACHINES
 ) -> AsyncIterator[Follower[Carrier]]:
     follower = Follower(api, resource, view)
     task = asyncio.create_task(follower.run())
@@ -80,7 +80,7 @@ async def following(
 async def create_both(api: Api) -> None:
     for resource, manifest in ((MACHINES, machine), (INSTANCES, instance)):
         body = json.dumps(manifest("db", Nic("blue", MAC), namespace="default")).encode()
-        await api.post(resource.within("default"), body)
+        await api.post(resource.namespaced("default"), body)
 
 
 async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
@@ -89,7 +89,7 @@ async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
 
     assert await objects.get(DB) is None
     assert await objects.get(ITS_VMI) is None
-    assert await members(objects, ROOT, None) == ()
+    assert await read_root(objects, ROOT, None) == ()
     assert {one.kind for one in await objects.list()} <= {"Pod"}
 
 
@@ -104,17 +104,17 @@ async def test_machines_that_are_not_served_just_now_are_not_gone(api: Api) -> N
         with pytest.raises(StoreUnavailable, match="404"):
             await objects.get(owner)
     with pytest.raises(StoreUnavailable, match="404"):
-        await members(objects, ROOT, None)
+        await read_root(objects, ROOT, None)
     with pytest.raises(StoreUnavailable, match="404"):
         await objects.list()
     await serve(api, served=True)
-    assert [one.kind for one in await members(objects, ROOT, None)] == [MACHINE, INSTANCE]
+    assert [one.kind for one in await read_root(objects, ROOT, None)] == [MACHINE, INSTANCE]
     await take_away(api)
 
 
 async def test_a_view_of_what_is_not_installed_is_complete_and_empty(api: Api) -> None:
     await take_away(api)
-    seen = Seen()
+    seen = NameAndVersion()
 
     async with following(api, seen) as follower:
         await asyncio.wait_for(follower.synced.wait(), 30)
@@ -127,7 +127,7 @@ async def test_what_is_installed_later_is_followed_until_it_is_taken_away(
     api: Api, resource: Resource[Carrier]
 ) -> None:
     await take_away(api)
-    seen = Seen()
+    seen = NameAndVersion()
 
     async with following(api, seen, resource) as follower:
         await asyncio.wait_for(follower.synced.wait(), 30)
@@ -144,14 +144,14 @@ async def test_what_is_installed_later_is_followed_until_it_is_taken_away(
 async def test_a_view_keeps_what_is_not_served_just_now(api: Api) -> None:
     await install(api)
     await create_both(api)
-    seen = Seen()
+    seen = NameAndVersion()
 
     async with following(api, seen):
         await seen.until("db")
         await serve(api, served=False)
         await serve(api, served=True)
         body = json.dumps(machine("web", namespace="default")).encode()
-        await api.post(MACHINES.within("default"), body)
+        await api.post(MACHINES.namespaced("default"), body)
         await seen.until("db", "web")
 
 
@@ -159,9 +159,9 @@ async def test_a_machine_nested_without_end_keeps_no_other_from_being_read(api: 
     await install(api)
     deep = json.dumps(machine("deep", Nic("blue", MAC), namespace="default"))
     nested = '"template": {"metadata": ' + '{"a":' * 9_000 + "1" + "}" * 9_000 + ", "
-    await api.post(MACHINES.within("default"), deep.replace('"template": {', nested).encode())
+    await api.post(MACHINES.namespaced("default"), deep.replace('"template": {', nested).encode())
     await create_both(api)
-    seen = Seen()
+    seen = NameAndVersion()
 
     listed = await ApiObjects(api).list()
     async with following(api, seen):

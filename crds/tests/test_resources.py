@@ -10,7 +10,7 @@ from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.pool import CollisionPolicy
-from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, NameAndVersion
 from kube.resource import is_name, is_namespace
 
 # As a real API server wrote them; what is not read is there to be skipped.
@@ -139,7 +139,9 @@ def test_an_allocation_is_read_whole() -> None:
 
 
 def test_name_and_version_alone_are_read_of_what_is_taken() -> None:
-    assert ALLOCATED.read(ALLOCATION) == Seen(MAC, int(ALLOCATIONS.read(ALLOCATION).version))
+    assert ALLOCATED.read(ALLOCATION) == NameAndVersion(
+        MAC, int(ALLOCATIONS.read(ALLOCATION).version)
+    )
 
 
 def test_a_pool_is_read_with_its_reserved_addresses_and_status() -> None:
@@ -176,16 +178,16 @@ def test_what_is_no_such_object_is_not_read(resource: Any, raw: bytes) -> None: 
 
 
 def test_paths_are_those_of_the_api() -> None:
-    assert PODS.everywhere == "/api/v1/pods"
-    assert PODS.one("web", "shop") == "/api/v1/namespaces/shop/pods/web"
-    assert ALLOCATIONS.one(MAC.name) == (
+    assert PODS.collection == "/api/v1/pods"
+    assert PODS.named("web", "shop") == "/api/v1/namespaces/shop/pods/web"
+    assert ALLOCATIONS.named(MAC.name) == (
         "/apis/kubemacpool.io/v1beta1/macallocations/02-00-00-00-00-2a"
     )
 
 
 @pytest.mark.parametrize("name", ["../secrets/x", "a/b", "a?b", "a#b", "a%2fb", "ä b"])
 def test_a_name_never_leads_out_of_its_path(name: str) -> None:
-    path = PODS.one(name, name)
+    path = PODS.named(name, name)
 
     assert path.count("/") == 6
     assert not set(path) & set("?# ")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.objects import ApiObjects
-from crds.resources import ALLOCATIONS, KINDS, PODS, Seen
+from crds.resources import ALLOCATIONS, KINDS, PODS, NameAndVersion
 from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
 from crds.tests.contract_machines import MachinesContract
@@ -45,7 +45,7 @@ class ApiWorld:
         self.stored: list[str] = []
 
     async def create_pod(self, name: str, networks: str | None = None) -> Carrier:
-        self.stored.append(PODS.one(name, "default"))
+        self.stored.append(PODS.named(name, "default"))
         annotations = {} if networks is None else {ANNOTATION: networks}
         pod = {
             "metadata": {"name": name, "annotations": annotations},
@@ -54,30 +54,30 @@ class ApiWorld:
         return PODS.read(await self.api.post("/api/v1/namespaces/default/pods", _json(pod)))
 
     async def set_phase(self, name: str, phase: str) -> None:
-        path = f"{PODS.one(name, 'default')}/status"
+        path = f"{PODS.named(name, 'default')}/status"
         await self.api.merge(path, _json({"status": {"phase": phase}}))
 
     async def annotate(self, name: str, networks: str) -> None:
         change = {"metadata": {"annotations": {ANNOTATION: networks}}}
-        await self.api.merge(PODS.one(name, "default"), _json(change))
+        await self.api.merge(PODS.named(name, "default"), _json(change))
 
     async def delete_pod(self, name: str) -> None:
-        await self.api.delete(PODS.one(name, "default"), _AT_ONCE)
+        await self.api.delete(PODS.named(name, "default"), _AT_ONCE)
 
     async def store(self, manifest: Manifest) -> Carrier:
         resource, namespace = KINDS[manifest["kind"]], manifest["metadata"]["namespace"]
-        self.stored.append(resource.one(manifest["metadata"]["name"], namespace))
-        return resource.read(await self.api.post(resource.within(namespace), _json(manifest)))
+        self.stored.append(resource.named(manifest["metadata"]["name"], namespace))
+        return resource.read(await self.api.post(resource.namespaced(namespace), _json(manifest)))
 
     async def install_kubevirt(self) -> None:
         await install(self.api)
 
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         change = {"metadata": {"labels": {key: value}}}
-        await self.api.merge(ALLOCATIONS.one(mac.name), _json(change))
+        await self.api.merge(ALLOCATIONS.named(mac.name), _json(change))
 
     async def labels(self, mac: MacAddress) -> dict[str, str]:
-        raw = await self.api.get(ALLOCATIONS.one(mac.name))
+        raw = await self.api.get(ALLOCATIONS.named(mac.name))
         labels: dict[str, str] = json.loads(raw)["metadata"]["labels"]
         return labels
 
@@ -90,7 +90,7 @@ class ApiWorld:
             task.cancel()
         if self.following:
             await asyncio.wait(self.following)
-        await self.api.delete(ALLOCATIONS.everywhere, b"{}")
+        await self.api.delete(ALLOCATIONS.collection, b"{}")
         for path in self.stored:
             try:
                 await self.api.delete(path, _AT_ONCE)
@@ -116,7 +116,9 @@ class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
         macs = [MacAddress(bits) for bits in (0x02_00_00_00_00_01, 0x02_FF_FF_FF_FF_FF)]
         made = [await world.allocations.create(replace(PENDING, mac=mac)) for mac in macs]
 
-        assert await world.allocations.names() == [Seen(one.mac, int(one.version)) for one in made]
+        assert await world.allocations.names() == [
+            NameAndVersion(one.mac, int(one.version)) for one in made
+        ]
 
 
 def _json(value: dict[str, Any]) -> bytes:

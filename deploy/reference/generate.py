@@ -222,7 +222,8 @@ def _metrics() -> str:
 
 
 def _fields(kind: str) -> str:
-    crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
+    file = PROJECT / "crds" / f"{kind.lower()}.yaml"
+    crd = yaml.load(file.read_text(), yaml.CSafeLoader)
     table = _table(("field", "type", "default", "meaning"), schema.fields(crd))
     return f"## {kind}\n\n{meanings.WRITERS[kind]}\n\n{table}"
 

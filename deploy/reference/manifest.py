@@ -24,7 +24,7 @@ class Manifest:
     @classmethod
     def read(cls, text: str) -> "Manifest":
         """Parse the manifest's YAML."""
-        return cls(tuple(one for one in yaml.safe_load_all(text) if one))
+        return cls(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""

@@ -1,1 +1,1 @@
-"""What needs nodes that run pods: `make functest`, on the cluster of `make cluster-up`."""
+"""Tests that need nodes that run pods: `make functest`, on the cluster of `make cluster-up`."""

@@ -1,4 +1,4 @@
-"""The cluster that stands, with the release on it as `make cluster-sync` installs it."""
+"""The running cluster, with the release on it as `make cluster-sync` installs it."""
 
 import os
 from collections.abc import Iterator
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e.farm import OPT_IN_VMS
-from e2e.functest.ranch import Ranch
-from e2e.functest.town import Town
+from e2e.functest.booted_vms import BootedVms
+from e2e.functest.node_pods import NodePods
 from e2e.pods import OPT_IN
+from e2e.vms import OPT_IN_VMS
 from testbed import release_on_nodes
 from testbed.kind import KindCluster
 from testbed.kind.kubevirt import count_storage
@@ -24,7 +24,7 @@ _DEFAULT_STATE = Path(__file__).parents[2] / ".cluster"
 
 @pytest.fixture(scope="session")
 def provider() -> Provider:
-    """Whichever KUBEVIRT_PROVIDER names, or stands."""
+    """The cluster that KUBEVIRT_PROVIDER names, otherwise the one that is running."""
     return chosen(Path(os.environ.get(STATE, _DEFAULT_STATE)))
 
 
@@ -46,13 +46,13 @@ def kind(provider: Provider) -> KindCluster:
 
 
 @pytest.fixture
-def town(kubectl: Kubectl, namespace: str) -> Iterator[Town]:
+def node_pods(kubectl: Kubectl, namespace: str) -> Iterator[NodePods]:
     """A namespace of the test's own that has opted in, with three networks."""
     kubectl("label", "namespace", namespace, OPT_IN)
-    own = Town(kubectl, namespace)
+    own = NodePods(kubectl, namespace)
     own.attach("front", "back", "storage")
     yield own
-    release_on_nodes.rolled_out(kubectl)  # whatever the test did to the programs is over
+    release_on_nodes.rolled_out(kubectl)  # a test may have stopped our programs
 
 
 @pytest.fixture(scope="session")
@@ -66,11 +66,11 @@ def guest(provider: Provider, kubectl: Kubectl) -> str:
 
 
 @pytest.fixture
-def ranch(guest: str, provider: Provider, kubectl: Kubectl, namespace: str) -> Ranch:
+def booted_vms(guest: str, provider: Provider, kubectl: Kubectl, namespace: str) -> BootedVms:
     """A namespace of the test's own that has opted in for VMs and pods, with a network."""
     if isinstance(provider, OnKind):
         count_storage(kubectl)  # tests start nodes again
-    own = Ranch(kubectl, namespace, guest)
+    own = BootedVms(kubectl, namespace, guest)
     own.attach()
     kubectl("label", "namespace", namespace, OPT_IN_VMS, OPT_IN)
     own.wait_served()

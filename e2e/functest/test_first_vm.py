@@ -3,8 +3,8 @@
 import pytest
 
 from e2e.examples import examples, follow
-from e2e.farm import NAMESPACE_GOES_S
-from e2e.functest.ranch import BOOT_S
+from e2e.functest.booted_vms import BOOT_S
+from e2e.vms import NAMESPACE_GOES_S
 from testbed.kind import KindCluster
 from testbed.kubectl import Kubectl
 from testbed.provider import Provider

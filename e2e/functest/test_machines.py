@@ -2,80 +2,86 @@
 
 import json
 
-from e2e.farm import NAT
-from e2e.functest.ranch import FRONT, Ranch, given, reported
-from e2e.functest.town import STATUS
-from testbed.kubevirt.machines import asked_for
+from e2e.functest.booted_vms import FRONT, BootedVms, given, reported
+from e2e.functest.node_pods import STATUS
+from e2e.vms import NAT
+from testbed.kubevirt.virtualmachines import asked_for
 
 
 def test_a_guest_carries_the_addresses_of_its_allocations_and_so_does_all_that_is_between(
-    ranch: Ranch,
+    booted_vms: BootedVms,
 ) -> None:
-    macs = ranch.create("web", NAT, FRONT, run_strategy="Always")
+    macs = booted_vms.create("web", NAT, FRONT, run_strategy="Always")
 
-    pod = ranch.up("web")
+    pod = booted_vms.up("web")
 
-    vmi = ranch.machines.instance("web")
+    vmi = booted_vms.instance("web")
     attached = json.loads(pod["metadata"]["annotations"][STATUS])
     assert given(vmi) == reported(vmi) == macs
-    assert [one["mac"] for one in asked_for(pod)] == [macs["front"]]
-    assert [one["mac"] for one in attached if not one.get("default")] == [macs["front"]]
-    assert ranch.domain(pod) == list(macs.values())
-    assert ranch.inside(pod) == {"eth0": macs["default"], "eth1": macs["front"]}
+    assert [element["mac"] for element in asked_for(pod)] == [macs["front"]]
+    assert [element["mac"] for element in attached if not element.get("default")] == [macs["front"]]
+    assert booted_vms.domain(pod) == list(macs.values())
+    assert booted_vms.inside(pod) == {"eth0": macs["default"], "eth1": macs["front"]}
     for interface, mac in macs.items():
-        assert ranch.bound(mac, "web")["owner"]["interface"] == interface
-    assert {one["mac"] for one in ranch.shop.allocations()} == set(macs.values())
+        assert booted_vms.bound(mac, "web")["owner"]["interface"] == interface
+    assert {spec["mac"] for spec in booted_vms.pods.allocations()} == set(macs.values())
 
 
-def test_a_guest_that_is_stopped_and_started_carries_the_same_address(ranch: Ranch) -> None:
-    macs = ranch.create("web", run_strategy="Always")
-    first = ranch.up("web")
-    assert ranch.inside(first) == {"eth0": macs["default"]}
+def test_a_guest_that_is_stopped_and_started_carries_the_same_address(
+    booted_vms: BootedVms,
+) -> None:
+    macs = booted_vms.create("web", run_strategy="Always")
+    first = booted_vms.up("web")
+    assert booted_vms.inside(first) == {"eth0": macs["default"]}
 
-    ranch.machines.request("web", "stop")
-    ranch.halted("web")
-    ranch.machines.request("web", "start")
-    second = ranch.up("web", after=first)
+    booted_vms.request("web", "stop")
+    booted_vms.halted("web")
+    booted_vms.request("web", "start")
+    second = booted_vms.up("web", after=first)
 
-    assert ranch.addresses("web") == macs
-    assert ranch.inside(second) == {"eth0": macs["default"]}
-    ranch.bound(macs["default"], "web")
+    assert booted_vms.addresses("web") == macs
+    assert booted_vms.inside(second) == {"eth0": macs["default"]}
+    booted_vms.bound(macs["default"], "web")
 
 
 def test_a_guest_that_restarts_or_powers_off_itself_carries_the_same_address(
-    ranch: Ranch,
+    booted_vms: BootedVms,
 ) -> None:
-    macs = ranch.create("web", run_strategy="Always")
-    pod = ranch.up("web")
+    macs = booted_vms.create("web", run_strategy="Always")
+    pod = booted_vms.up("web")
 
-    ranch.type(pod, "reboot -f")
-    assert ranch.up("web", starts=2)["metadata"]["uid"] == pod["metadata"]["uid"]
-    assert ranch.inside(pod) == {"eth0": macs["default"]}
+    booted_vms.type(pod, "reboot -f")
+    assert booted_vms.up("web", starts=2)["metadata"]["uid"] == pod["metadata"]["uid"]
+    assert booted_vms.inside(pod) == {"eth0": macs["default"]}
 
-    ranch.type(pod, "poweroff -f")  # a VM that shall always run gets another launcher then
-    again = ranch.up("web", after=pod)
-    assert ranch.inside(again) == {"eth0": macs["default"]}
-    ranch.bound(macs["default"], "web")
+    booted_vms.type(pod, "poweroff -f")  # a VM that shall always run gets another launcher then
+    again = booted_vms.up("web", after=pod)
+    assert booted_vms.inside(again) == {"eth0": macs["default"]}
+    booted_vms.bound(macs["default"], "web")
 
 
-def test_a_guest_whose_launcher_is_killed_comes_back_with_the_same_address(ranch: Ranch) -> None:
-    macs = ranch.create("web", run_strategy="Always")
-    first = ranch.up("web")
+def test_a_guest_whose_launcher_is_killed_comes_back_with_the_same_address(
+    booted_vms: BootedVms,
+) -> None:
+    macs = booted_vms.create("web", run_strategy="Always")
+    first = booted_vms.up("web")
 
     name = first["metadata"]["name"]
-    ranch("delete", "pod", name, "--grace-period=0", "--force", "--wait=false")
-    second = ranch.up("web", after=first)
+    booted_vms("delete", "pod", name, "--grace-period=0", "--force", "--wait=false")
+    second = booted_vms.up("web", after=first)
 
-    assert ranch.inside(second) == {"eth0": macs["default"]}
-    ranch.bound(macs["default"], "web")
+    assert booted_vms.inside(second) == {"eth0": macs["default"]}
+    booted_vms.bound(macs["default"], "web")
 
 
-def test_two_guests_talk_and_each_knows_the_other_by_its_address(ranch: Ranch) -> None:
-    macs = {name: ranch.create(name, run_strategy="Always")["default"] for name in ("ask", "tell")}
-    pods = {name: ranch.up(name) for name in macs}
+def test_two_guests_talk_and_each_knows_the_other_by_its_address(booted_vms: BootedVms) -> None:
+    macs = {
+        name: booted_vms.create(name, run_strategy="Always")["default"] for name in ("ask", "tell")
+    }
+    pods = {name: booted_vms.up(name) for name in macs}
 
     for name, other in (("ask", "tell"), ("tell", "ask")):
-        (interface,) = ranch.machines.instance(other)["status"]["interfaces"]
+        (interface,) = booted_vms.instance(other)["status"]["interfaces"]
         asks = f"wget -qO- http://{interface['ipAddress']}/"
-        ranch.answers(pods[name], asks, f"interface eth0 {macs[other]}")
+        booted_vms.answers(pods[name], asks, f"interface eth0 {macs[other]}")
     assert len(set(macs.values())) == 2

@@ -1,97 +1,99 @@
-"""VMs whose guests run while somebody edits or deletes them, and VMIs without a VM."""
+"""VMs that a user edits or deletes while their guests run, and VMIs without a VM."""
 
 import secrets
 
-from e2e.farm import NAT
-from e2e.functest.ranch import FRONT, Ranch, reported
-from testbed.kubevirt.machines import Interface, asked_for
+from e2e.functest.booted_vms import FRONT, BootedVms, reported
+from e2e.vms import NAT
+from testbed.kubevirt.virtualmachines import Interface, asked_for
 
 # Longer than any test waits: what ends such a guest is what is typed on its console.
 LONG_S = 900
 
 
-def test_an_address_changed_while_the_guest_runs_comes_with_its_restart(ranch: Ranch) -> None:
-    macs = ranch.create("web", run_strategy="Always")
-    pod = ranch.up("web")
+def test_an_address_changed_while_the_guest_runs_comes_with_its_restart(
+    booted_vms: BootedVms,
+) -> None:
+    macs = booted_vms.create("web", run_strategy="Always")
+    pod = booted_vms.up("web")
     wanted = f"0a:00:00:00:08:{secrets.token_hex(1)}"
 
-    ranch.edit("web", [Interface("default", mac=wanted).device])
+    booted_vms.edit("web", [Interface("default", mac=wanted).device])
 
-    ranch.outlast_quiet()
+    booted_vms.outlast_quiet()
 
-    ranch.bound(wanted, "web")
-    ranch.bound(macs["default"], "web")
-    assert ranch.inside(pod) == {"eth0": macs["default"]}
-    ranch.machines.request("web", "restart")
-    assert ranch.inside(ranch.up("web", after=pod)) == {"eth0": wanted}
-    ranch.freed(macs["default"])
+    booted_vms.bound(wanted, "web")
+    booted_vms.bound(macs["default"], "web")
+    assert booted_vms.inside(pod) == {"eth0": macs["default"]}
+    booted_vms.request("web", "restart")
+    assert booted_vms.inside(booted_vms.up("web", after=pod)) == {"eth0": wanted}
+    booted_vms.freed(macs["default"])
 
 
 def test_an_interface_added_while_the_guest_runs_has_its_address_before_its_restart(
-    ranch: Ranch,
+    booted_vms: BootedVms,
 ) -> None:
-    macs = ranch.create("web", run_strategy="Always")
-    pod = ranch.up("web")
+    macs = booted_vms.create("web", run_strategy="Always")
+    pod = booted_vms.up("web")
 
-    ranch.edit("web", [NAT.device, FRONT.device], [NAT.source, FRONT.source])
+    booted_vms.edit("web", [NAT.device, FRONT.device], [NAT.source, FRONT.source])
 
-    both = ranch.addresses("web")
+    both = booted_vms.addresses("web")
     assert both["default"] == macs["default"]
-    ranch.bound(both["front"], "web")
-    ranch.machines.request("web", "restart")
-    again = ranch.up("web", after=pod)
-    assert ranch.inside(again) == {"eth0": both["default"], "eth1": both["front"]}
+    booted_vms.bound(both["front"], "web")
+    booted_vms.request("web", "restart")
+    again = booted_vms.up("web", after=pod)
+    assert booted_vms.inside(again) == {"eth0": both["default"], "eth1": both["front"]}
 
 
-def test_an_address_is_nobody_else_s_while_the_deleted_vm_s_guest_still_shuts_down(
-    ranch: Ranch,
+def test_no_other_vm_gets_an_address_while_its_deleted_vm_s_guest_still_shuts_down(
+    booted_vms: BootedVms,
 ) -> None:
-    mac = ranch.create("web", run_strategy="Always", grace_s=LONG_S)["default"]
-    pod = ranch.up("web")
+    mac = booted_vms.create("web", run_strategy="Always", grace_s=LONG_S)["default"]
+    pod = booted_vms.up("web")
 
-    ranch("delete", "vm", "web", "--wait=false")
-    ranch.outlast_quiet()
+    booted_vms("delete", "vm", "web", "--wait=false")
+    booted_vms.outlast_quiet()
 
-    assert f"asks for {mac}, which belongs to" in ranch.refuses(
+    assert f"asks for {mac}, which belongs to" in booted_vms.refuses(
         "thief", Interface("default", mac=mac)
     )
-    ranch.answers(pod, "echo $((6 * 7)) still here", "42 still here")
-    ranch.type(pod, "poweroff -f")
-    ranch.halted("web")
-    ranch.freed(mac)
+    booted_vms.answers(pod, "echo $((6 * 7)) still here", "42 still here")
+    booted_vms.type(pod, "poweroff -f")
+    booted_vms.halted("web")
+    booted_vms.freed(mac)
 
 
-def test_a_guest_whose_vm_is_deleted_without_it_keeps_its_address(ranch: Ranch) -> None:
-    mac = ranch.create("web", run_strategy="Always")["default"]
-    pod = ranch.up("web")
+def test_a_guest_whose_vm_is_deleted_without_it_keeps_its_address(booted_vms: BootedVms) -> None:
+    mac = booted_vms.create("web", run_strategy="Always")["default"]
+    pod = booted_vms.up("web")
 
-    ranch("delete", "vm", "web", "--cascade=orphan")
-    ranch.outlast_quiet()
+    booted_vms("delete", "vm", "web", "--cascade=orphan")
+    booted_vms.outlast_quiet()
 
-    assert f"asks for {mac}, which belongs to" in ranch.refuses(
+    assert f"asks for {mac}, which belongs to" in booted_vms.refuses(
         "thief", Interface("default", mac=mac)
     )
-    assert ranch.up("web")["metadata"]["uid"] == pod["metadata"]["uid"]
-    ranch("delete", "vmi", "web")
-    ranch.halted("web")
-    ranch.freed(mac)
+    assert booted_vms.up("web")["metadata"]["uid"] == pod["metadata"]["uid"]
+    booted_vms("delete", "vmi", "web")
+    booted_vms.halted("web")
+    booted_vms.freed(mac)
 
 
 def test_a_bare_vmi_s_guest_carries_the_address_of_its_launcher_until_both_are_gone(
-    ranch: Ranch,
+    booted_vms: BootedVms,
 ) -> None:
-    ranch.create_instance("job", FRONT, grace_s=LONG_S)
+    booted_vms.create_instance("job", FRONT, grace_s=LONG_S)
 
-    pod = ranch.up("job")
+    pod = booted_vms.up("job")
 
-    [mac] = [one["mac"] for one in asked_for(pod)]
-    assert reported(ranch.machines.instance("job")) == {"front": mac}
-    assert ranch.domain(pod) == [mac]
-    assert ranch.inside(pod) == {"eth0": mac}
-    assert ranch.bound(mac, "job", "VirtualMachineInstance")["source"] == "Pool"
-    ranch("delete", "vmi", "job", "--wait=false")
-    ranch.outlast_quiet()
-    ranch.bound(mac, "job", "VirtualMachineInstance")
-    ranch.type(pod, "poweroff -f")
-    ranch.halted("job")
-    ranch.freed(mac)
+    [mac] = [element["mac"] for element in asked_for(pod)]
+    assert reported(booted_vms.instance("job")) == {"front": mac}
+    assert booted_vms.domain(pod) == [mac]
+    assert booted_vms.inside(pod) == {"eth0": mac}
+    assert booted_vms.bound(mac, "job", "VirtualMachineInstance")["source"] == "Pool"
+    booted_vms("delete", "vmi", "job", "--wait=false")
+    booted_vms.outlast_quiet()
+    booted_vms.bound(mac, "job", "VirtualMachineInstance")
+    booted_vms.type(pod, "poweroff -f")
+    booted_vms.halted("job")
+    booted_vms.freed(mac)

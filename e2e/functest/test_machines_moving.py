@@ -2,27 +2,29 @@
 
 import pytest
 
-from e2e.farm import NAT
-from e2e.functest.ranch import BOOT_S, FRONT, Ranch, reported
-from testbed.kubevirt.machines import asked_for
+from e2e.functest.booted_vms import BOOT_S, FRONT, BootedVms, reported
+from e2e.vms import NAT
+from testbed.kubevirt.virtualmachines import asked_for
 
 
 @pytest.mark.usefixtures("kind")
-def test_a_guest_that_moves_to_another_node_takes_its_addresses_along(ranch: Ranch) -> None:
-    macs = ranch.create("web", NAT, FRONT, run_strategy="Always")
-    source = ranch.up("web")
+def test_a_guest_that_moves_to_another_node_takes_its_addresses_along(
+    booted_vms: BootedVms,
+) -> None:
+    macs = booted_vms.create("web", NAT, FRONT, run_strategy="Always")
+    source = booted_vms.up("web")
 
-    ranch.machines.migrate("web", "move")
-    ranch.machines.wait_migration("move", "Succeeded", BOOT_S)
+    booted_vms.migrate("web", "move")
+    booted_vms.wait_migration("move", "Succeeded", BOOT_S)
 
-    target = ranch.machines.target("move")
-    vmi = ranch.machines.instance("web")
+    target = booted_vms.target("move")
+    vmi = booted_vms.instance("web")
     assert vmi["status"]["nodeName"] == target["spec"]["nodeName"] != source["spec"]["nodeName"]
-    assert [one["mac"] for one in asked_for(target)] == [macs["front"]]
+    assert [element["mac"] for element in asked_for(target)] == [macs["front"]]
     assert reported(vmi) == macs
-    assert ranch.domain(target) == list(macs.values())
+    assert booted_vms.domain(target) == list(macs.values())
     # It has not booted again, so it has said nothing here yet.
     for device, mac in zip(("eth0", "eth1"), macs.values(), strict=True):
-        ranch.answers(target, f"cat /sys/class/net/{device}/address", mac)
+        booted_vms.answers(target, f"cat /sys/class/net/{device}/address", mac)
     for mac in macs.values():
-        ranch.bound(mac, "web")
+        booted_vms.bound(mac, "web")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from e2e import pool
-from e2e.functest.town import Town, is_ready
+from e2e.functest.node_pods import NodePods, is_ready
 from e2e.load import Crowd
 from e2e.pods import OPT_IN
 from testbed import release_on_nodes
@@ -32,10 +32,12 @@ CLIENTS = 4
 SOME = 40  # answers; about a second of them
 
 
-def create_during(town: Town, disturb: Callable[[], object]) -> Crowd:
+def create_during(node_pods: NodePods, disturb: Callable[[], object]) -> Crowd:
     """Let clients create pods without pause while `disturb` runs, a while before and after it."""
-    crowd = Crowd(town.kubectl.kubeconfig, CLIENTS, scheduler="none")  # no node could run them all
-    with crowd.steadily(town.namespace, LAN) as answered:
+    crowd = Crowd(
+        node_pods.kubectl.kubeconfig, CLIENTS, scheduler="none"
+    )  # no node could run them all
+    with crowd.steadily(node_pods.namespace, LAN) as answered:
         eventually(lambda: answered() > SOME, "the load has begun")
         disturb()
         until = answered() + SOME
@@ -43,57 +45,59 @@ def create_during(town: Town, disturb: Callable[[], object]) -> Crowd:
     return crowd
 
 
-def test_a_rolled_webhook_refuses_nobody(town: Town) -> None:
+def test_no_pod_is_refused_while_the_webhook_is_rolled_out(node_pods: NodePods) -> None:
     def roll() -> None:
-        town.kubectl("rollout", "restart", WEBHOOK, *INSTALLED)
-        town.kubectl("rollout", "status", WEBHOOK, *INSTALLED, "--timeout=110s")
+        node_pods.kubectl("rollout", "restart", WEBHOOK, *INSTALLED)
+        node_pods.kubectl("rollout", "status", WEBHOOK, *INSTALLED, "--timeout=110s")
 
-    crowd = create_during(town, roll)
+    crowd = create_during(node_pods, roll)
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == len(crowd.pods)
 
 
-def test_a_webhook_pod_that_is_deleted_during_a_load_refuses_nobody(town: Town) -> None:
-    pods = town.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
-    # One that still ends since the last rollout serves nobody.
-    staying = [one for one in pods if "deletionTimestamp" not in one["metadata"] and is_ready(one)]
+def test_no_pod_is_refused_when_a_webhook_pod_is_deleted_under_load(node_pods: NodePods) -> None:
+    pods = node_pods.kubectl.json("get", "pods", *WEBHOOK_PODS)["items"]
+    # A pod that is still ending since the last rollout serves no requests.
+    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
     victim = staying[0]["metadata"]["name"]
 
-    crowd = create_during(town, lambda: town.kubectl("delete", "pod", victim, *INSTALLED))
+    crowd = create_during(node_pods, lambda: node_pods.kubectl("delete", "pod", victim, *INSTALLED))
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == len(crowd.pods)
 
 
 @pytest.fixture
-def critical(kubectl: Kubectl) -> Iterator[Town]:
+def critical(kubectl: Kubectl) -> Iterator[NodePods]:
     """A namespace of the platform's, labelled like one that has opted in."""
     for name in fresh_namespace(kubectl):
-        own = Town(kubectl, name)
+        own = NodePods(kubectl, name)
         own.attach("front")
         yield own
 
 
-def test_without_any_webhook_only_those_who_need_it_are_refused(town: Town, critical: Town) -> None:
-    town.kubectl("label", "namespace", critical.namespace, "runlevel=0", OPT_IN)
-    replicas = town.kubectl.json("get", WEBHOOK, *INSTALLED)["spec"]["replicas"]
-    town.kubectl("scale", WEBHOOK, *INSTALLED, "--replicas=0")
+def test_without_any_webhook_only_those_who_need_it_are_refused(
+    node_pods: NodePods, critical: NodePods
+) -> None:
+    node_pods.kubectl("label", "namespace", critical.namespace, "runlevel=0", OPT_IN)
+    replicas = node_pods.kubectl.json("get", WEBHOOK, *INSTALLED)["spec"]["replicas"]
+    node_pods.kubectl("scale", WEBHOOK, *INSTALLED, "--replicas=0")
     try:
-        eventually(lambda: "No resources" in pods_of(town.kubectl), "the webhook is gone", 120)
+        eventually(lambda: "No resources" in pods_of(node_pods.kubectl), "the webhook is gone", 120)
 
-        refusal = town.shop.refuses("web", LAN)
-        town.run("plain", None)
+        refusal = node_pods.pods.refuses("web", LAN)
+        node_pods.run("plain", None)
         critical.run("platform", LAN)
     finally:
-        town.kubectl("scale", WEBHOOK, *INSTALLED, f"--replicas={replicas}")
-        release_on_nodes.rolled_out(town.kubectl)
-        wait_in_force(town.kubectl)
-    town.run("web", LAN)
+        node_pods.kubectl("scale", WEBHOOK, *INSTALLED, f"--replicas={replicas}")
+        release_on_nodes.rolled_out(node_pods.kubectl)
+        wait_in_force(node_pods.kubectl)
+    node_pods.run("web", LAN)
 
     assert REFUSED in refusal
     assert "kubemacpool-service.kubemacpool-system.svc" in refusal
-    assert town.inside("web")["net1"] == town.allocated("web")["net1"]
+    assert node_pods.inside("web")["net1"] == node_pods.allocated("web")["net1"]
 
 
 def pods_of(kubectl: Kubectl) -> str:
@@ -109,35 +113,35 @@ def range_kept(kubectl: Kubectl) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("range_kept")
-def test_a_range_that_is_changed_live_counts_for_who_comes_next(town: Town) -> None:
-    town.run("before", LAN)
-    kept = town.allocated("before")
+def test_a_range_that_is_changed_live_counts_for_who_comes_next(node_pods: NodePods) -> None:
+    node_pods.run("before", LAN)
+    kept = node_pods.allocated("before")
 
-    pool.configure(town.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:ff")
-    town.run("after", LAN)
+    pool.configure(node_pods.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:ff")
+    node_pods.run("after", LAN)
 
-    assert town.allocated("after")["net1"].startswith("06:00:00:00:00:")
-    assert town.inside("after")["net1"] == town.allocated("after")["net1"]
-    assert town.inside("before")["net1"] == kept["net1"]
-    assert town.allocated("before") == kept
+    assert node_pods.allocated("after")["net1"].startswith("06:00:00:00:00:")
+    assert node_pods.inside("after")["net1"] == node_pods.allocated("after")["net1"]
+    assert node_pods.inside("before")["net1"] == kept["net1"]
+    assert node_pods.allocated("before") == kept
 
 
 @pytest.mark.parametrize("signal", ["KILL", "STOP"])
 def test_when_the_leading_controller_is_killed_or_freezes_addresses_are_bound_again(
-    kind: KindCluster, town: Town, signal: str
+    kind: KindCluster, node_pods: NodePods, signal: str
 ) -> None:
-    leader = holder(town.kubectl)
-    pod = town.kubectl.json("get", "pod", leader, *INSTALLED)
+    leader = holder(node_pods.kubectl)
+    pod = node_pods.kubectl.json("get", "pod", leader, *INSTALLED)
 
     kind.on_node(pod["spec"]["nodeName"], "sh", "-c", KILL.format(signal=signal, pod=leader))
     began = time.monotonic()
-    town.shop.create("orphan", LAN)
-    (mac,) = (one["mac"] for one in town.shop.elements("orphan"))
-    town.shop.bound(mac, "orphan")
+    node_pods.pods.create("orphan", LAN)
+    (mac,) = (element["mac"] for element in node_pods.pods.elements("orphan"))
+    node_pods.pods.bound(mac, "orphan")
 
     print(f"{mac} was bound {time.monotonic() - began:.1f} s after the leader got SIG{signal}")
     # A process that is started again in the same pod may go on at once: what it was is dead.
-    assert signal == "KILL" or holder(town.kubectl) != leader
+    assert signal == "KILL" or holder(node_pods.kubectl) != leader
 
 
 def holder(kubectl: Kubectl) -> str:

@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("brings up a control plane of its own, not KUBEVIRT_PROVIDER=external")
     results = tmp_path_factory.mktemp("bench")
     subprocess.run(
-        processes.leashed([sys.executable, "-m", "bench", "--quick", "--output", str(results)]),
+        processes.die_with_parent(
+            [sys.executable, "-m", "bench", "--quick", "--output", str(results)]
+        ),
         cwd=CHECKOUT,
         check=True,
         stdout=subprocess.DEVNULL,

@@ -20,7 +20,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("brings up control planes of its own, not KUBEVIRT_PROVIDER=external")
     results = tmp_path_factory.mktemp("adoption")
     command = [sys.executable, "-m", "bench", "adoption", "--quick", "--output", str(results)]
-    subprocess.run(processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        processes.die_with_parent(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
+    )
     return results
 
 
@@ -50,7 +52,7 @@ def test_however_many_vms_there_are_they_are_listed_once_and_none_is_read(
             for name, count in run["calls"].items()
             if name.split()[1] in (*CARRIERS, "macallocations") and not name.startswith("create ")
         }
-        once = {f"{verb} {one}": 1 for verb in ("list", "watch") for one in CARRIERS}
+        once = {f"{verb} {carrier}": 1 for verb in ("list", "watch") for carrier in CARRIERS}
         assert reads == {**once, "list macallocations": 1, "watch macallocations": 1}
 
 

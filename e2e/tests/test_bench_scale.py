@@ -1,4 +1,4 @@
-"""The scale bench runs, and refuses nobody; what the figures are, no test says."""
+"""The scale bench runs and no pod is refused. No test checks its figures."""
 
 import json
 import subprocess
@@ -22,7 +22,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("brings up control planes of its own, not KUBEVIRT_PROVIDER=external")
     results = tmp_path_factory.mktemp("scale")
     command = [sys.executable, "-m", "bench", "scale", "--quick", "--output", str(results)]
-    subprocess.run(processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        processes.die_with_parent(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
+    )
     return results
 
 
@@ -32,11 +34,11 @@ def results(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_nobody_is_refused_while_addresses_are_free(results: dict[str, Any]) -> None:
+def test_no_pod_is_refused_while_addresses_are_free(results: dict[str, Any]) -> None:
     parts = (*results["sizes"], *results["levels"], *results["bursts"])
 
     assert len(parts) == 3 + 4 + 3
-    assert [one["refusals"] for one in parts] == [[]] * len(parts)
+    assert [part["refusals"] for part in parts] == [[]] * len(parts)
 
 
 def test_at_every_size_both_programs_start_and_every_lane_is_measured(
@@ -45,10 +47,10 @@ def test_at_every_size_both_programs_start_and_every_lane_is_measured(
     assert [size["allocations"] for size in results["sizes"]] == SIZES
     for size in results["sizes"]:
         assert set(size["starts"]) == set(size["afterwards"]) == PROGRAMS
-        assert all(one["seconds"] > 0 for one in size["starts"].values())
+        assert all(start["seconds"] > 0 for start in size["starts"].values())
         assert set(size["turns"]) == LANES
         assert all(
-            len(one["latencies_ms"]) == 3 for turns in size["turns"].values() for one in turns
+            len(turn["latencies_ms"]) == 3 for turns in size["turns"].values() for turn in turns
         )
 
 
@@ -74,7 +76,7 @@ def test_all_that_came_at_once_is_bound_and_all_that_went_is_released(
 ) -> None:
     young, old = results["farewells"]
 
-    assert [len(one["latencies_ms"]) for one in results["bursts"]] == [50, 100, 100]
+    assert [len(burst["latencies_ms"]) for burst in results["bursts"]] == [50, 100, 100]
     assert old["owed_s"] == 0
     for farewell in (young, old):
         assert farewell["pods"] == 100

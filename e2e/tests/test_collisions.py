@@ -7,7 +7,7 @@ import pytest
 
 from e2e import metrics, pool
 from e2e.metrics import Scrape
-from e2e.pods import OPTED_IN, Shop
+from e2e.pods import OPTED_IN, PodNamespace
 from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
@@ -25,33 +25,33 @@ def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
 
 
 @pytest.fixture
-def outside(shop: Shop) -> Iterator[Shop]:
+def outside(pods: PodNamespace) -> Iterator[PodNamespace]:
     """A second namespace that has not opted in."""
-    for name in fresh_namespace(shop.kubectl):
-        yield Shop(shop.kubectl, name)
+    for name in fresh_namespace(pods.kubectl):
+        yield PodNamespace(pods.kubectl, name)
 
 
-def opt_in(shop: Shop) -> None:
-    shop.client.label("namespace", shop.namespace, OPTED_IN)
+def opt_in(pods: PodNamespace) -> None:
+    pods.client.label("namespace", pods.namespace, OPTED_IN)
 
 
-def opt_out(shop: Shop) -> None:
-    shop.client.label("namespace", shop.namespace, dict.fromkeys(OPTED_IN))
+def opt_out(pods: PodNamespace) -> None:
+    pods.client.label("namespace", pods.namespace, dict.fromkeys(OPTED_IN))
 
 
-def told(shop: Shop, name: str) -> list[str]:
+def told(pods: PodNamespace, name: str) -> list[str]:
     """Return what `kubectl describe pod` shows of collisions."""
-    return messages(shop.client.list("events", shop.namespace, fields=COLLIDING.format(name)))
+    return messages(pods.client.list("events", pods.namespace, fields=COLLIDING.format(name)))
 
 
-def wait_told(shop: Shop, name: str, times: int = 1) -> list[str]:
-    """Wait until `kubectl describe pod` shows so many collisions; return them."""
+def wait_told(pods: PodNamespace, name: str, times: int = 1) -> list[str]:
+    """Wait until `kubectl describe pod` shows `times` collisions; return them."""
 
-    def so_many(events: Collection[dict[str, Any]]) -> list[str]:
+    def all_of_them(events: Collection[dict[str, Any]]) -> list[str]:
         return messages(events) if len(events) == times else []
 
     what, fields = f"{times} events on {name}", COLLIDING.format(name)
-    return shop.client.until("events", so_many, what, shop.namespace, fields=fields)
+    return pods.client.until("events", all_of_them, what, pods.namespace, fields=fields)
 
 
 def messages(events: Collection[dict[str, Any]]) -> list[str]:
@@ -59,29 +59,30 @@ def messages(events: Collection[dict[str, Any]]) -> list[str]:
     return [event["message"] for event in events]
 
 
-def share(mac: str, first: tuple[Shop, str], *others: tuple[Shop, str]) -> None:
+def share(mac: str, first: tuple[PodNamespace, str], *others: tuple[PodNamespace, str]) -> None:
     """Create pods with one address, `first` in a namespace that has opted in, `others` in none."""
-    for shop, name in (first, *others):
-        shop.create(name, [{"name": "a", "mac": mac}])
+    for pods, name in (first, *others):
+        pods.create(name, [{"name": "a", "mac": mac}])
         first[0].bound(mac, first[1])
     first[0].in_conflict(mac, *(name for _, name in others))
 
 
 def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
-    shop: Shop, elsewhere: Shop, scrape: Scrape
+    pods: PodNamespace, elsewhere: PodNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "01"
-    share(mac, (shop, "mine"), (elsewhere, "theirs"))
+    share(mac, (pods, "mine"), (elsewhere, "theirs"))
     assert scrape.colliding(mac) == 0
-    assert told(shop, "mine") == told(elsewhere, "theirs") == []
+    assert told(pods, "mine") == told(elsewhere, "theirs") == []
 
     opt_in(elsewhere)
 
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    [mine] = wait_told(shop, "mine")
+    [mine] = wait_told(pods, "mine")
     [theirs] = wait_told(elsewhere, "theirs")
-    assert mine.startswith(f"{mac} of interface net1 is in use by Pod {elsewhere.namespace}/theirs")
-    assert f"Pod {shop.namespace}/mine" in theirs
+    place = f"{elsewhere.namespace}/theirs"
+    assert mine.startswith(f"{mac} of interface net1 is also in use by Pod {place}")
+    assert f"Pod {pods.namespace}/mine" in theirs
     assert scrape()["kubevirt_kmp_duplicate_macs"] >= 1
     elsewhere.delete("theirs")
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
@@ -89,55 +90,55 @@ def test_two_pods_with_one_address_are_told_so_when_both_are_managed(
 
 
 def test_one_of_two_that_is_not_managed_raises_no_event_and_no_alarm(
-    shop: Shop, elsewhere: Shop, outside: Shop, scrape: Scrape
+    pods: PodNamespace, elsewhere: PodNamespace, outside: PodNamespace, scrape: Scrape
 ) -> None:
     quiet, loud = OURS + "02", OURS + "03"
-    share(quiet, (shop, "mine"), (elsewhere, "theirs"))
+    share(quiet, (pods, "mine"), (elsewhere, "theirs"))
 
     # A collision that is noticed later, so that the one above has had its time.
-    share(loud, (shop, "my-other"), (outside, "another"))
+    share(loud, (pods, "my-other"), (outside, "another"))
     opt_in(outside)
     eventually(lambda: scrape.colliding(loud) == 2, "two that collide")
     wait_told(outside, "another")
 
-    assert shop.conflicts(quiet) == ["theirs"]
+    assert pods.conflicts(quiet) == ["theirs"]
     assert scrape.colliding(quiet) == 0
-    assert told(shop, "mine") == told(elsewhere, "theirs") == []
+    assert told(pods, "mine") == told(elsewhere, "theirs") == []
 
 
 def test_three_that_share_are_counted_down_one_by_one(
-    shop: Shop, elsewhere: Shop, outside: Shop, scrape: Scrape
+    pods: PodNamespace, elsewhere: PodNamespace, outside: PodNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "04"
-    share(mac, (shop, "a"), (elsewhere, "b"), (outside, "c"))
+    share(mac, (pods, "a"), (elsewhere, "b"), (outside, "c"))
 
     opt_in(elsewhere)
     eventually(lambda: scrape.colliding(mac) == 2, "two")
     opt_in(outside)
     eventually(lambda: scrape.colliding(mac) == 3, "three")
-    wait_told(shop, "a", 2)  # of the second and of the third
+    wait_told(pods, "a", 2)  # of the second and of the third
     wait_told(outside, "c")
     outside.delete("c")
     eventually(lambda: scrape.colliding(mac) == 2, "two again")
-    shop.delete("a")
+    pods.delete("a")
     eventually(lambda: scrape.colliding(mac) == 0, "the last one alone")
 
     elsewhere.bound(mac, "b")
-    assert len(told(shop, "a")) == 2
+    assert len(told(pods, "a")) == 2
 
 
 def test_a_namespace_that_opts_out_ends_the_alarm(
-    shop: Shop, elsewhere: Shop, scrape: Scrape
+    pods: PodNamespace, elsewhere: PodNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "05"
-    share(mac, (shop, "mine"), (elsewhere, "theirs"))
+    share(mac, (pods, "mine"), (elsewhere, "theirs"))
     opt_in(elsewhere)
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
 
     opt_out(elsewhere)
 
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
-    assert shop.conflicts(mac) == ["theirs"]
+    assert pods.conflicts(mac) == ["theirs"]
 
 
 def test_metrics_are_for_who_may_read_them_and_in_the_format_that_prometheus_reads(
@@ -158,8 +159,8 @@ def test_metrics_are_for_who_may_read_them_and_in_the_format_that_prometheus_rea
     assert scrape()["process_resident_memory_bytes"] > 0
 
 
-def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(shop: Shop) -> None:
-    kubectl = shop.kubectl
+def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(pods: PodNamespace) -> None:
+    kubectl = pods.kubectl
     pool.edit(kubectl, COLLISION_POLICY="Warn")
     try:
         in_force(kubectl, "Warn")
@@ -168,7 +169,10 @@ def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(shop: Shop) 
         pool.edit(kubectl, COLLISION_POLICY="Ignore")
 
         pool.wait_condition(
-            kubectl, "Ready", lambda it: it["reason"] == "InvalidCollisionPolicy", "a refusal"
+            kubectl,
+            "Ready",
+            lambda condition: condition["reason"] == "InvalidCollisionPolicy",
+            "a refusal",
         )
         said = pool.condition(kubectl, "Ready")["message"]
         assert "COLLISION_POLICY: 'Ignore' is no policy: write Reject or Warn" in said

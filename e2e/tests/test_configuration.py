@@ -5,32 +5,32 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.pods import Shop
+from e2e.pods import PodNamespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 
 
-def test_a_new_range_is_in_force_without_a_restart_and_unassigns_nobody(
-    shop: Shop, request: pytest.FixtureRequest
+def test_a_new_range_is_in_force_without_a_restart_and_unassigns_no_address(
+    pods: PodNamespace, request: pytest.FixtureRequest
 ) -> None:
-    [before] = shop.create("before", [{"name": "a"}])
+    [before] = pods.create("before", [{"name": "a"}])
 
     request.getfixturevalue("small_pool")
-    [after] = shop.create("after", [{"name": "a"}])
+    [after] = pods.create("after", [{"name": "a"}])
 
     assert before["mac"].startswith("02:")
     assert after["mac"].startswith("06:00:00:00:00:")
-    shop.eventually_owns([before["mac"], after["mac"]])
+    pods.eventually_owns([before["mac"], after["mac"]])
 
 
-def test_the_pool_counts_what_it_has_given_out(shop: Shop, small_pool: str) -> None:
+def test_the_pool_counts_what_it_has_given_out(pods: PodNamespace, small_pool: str) -> None:
     assert small_pool
-    elements = shop.create("samplepod", [{"name": f"n{n}"} for n in range(4)])
+    elements = pods.create("samplepod", [{"name": f"n{n}"} for n in range(4)])
 
     counted = {"size": 64, "allocated": 4, "free": 60}
-    pool.says(shop.kubectl, lambda status: counted.items() <= status.items(), f"{counted}")
+    pool.says(pods.kubectl, lambda status: counted.items() <= status.items(), f"{counted}")
     assert len(elements) == 4
-    assert pool.condition(shop.kubectl, "Adopted")["status"] == "True"
+    assert pool.condition(pods.kubectl, "Adopted")["status"] == "True"
 
 
 @pytest.mark.parametrize(
@@ -51,65 +51,67 @@ def test_the_pool_counts_what_it_has_given_out(shop: Shop, small_pool: str) -> N
     ],
 )
 def test_a_bad_range_is_reported_and_the_last_good_one_stays_in_force(
-    shop: Shop, small_pool: str, start: str | None, end: str, why: str
+    pods: PodNamespace, small_pool: str, start: str | None, end: str, why: str
 ) -> None:
     assert small_pool
-    pool.edit(shop.kubectl, RANGE_START=start, RANGE_END=end)
+    pool.edit(pods.kubectl, RANGE_START=start, RANGE_END=end)
 
-    pool.wait_condition(shop.kubectl, "Ready", lambda ready: why in ready.get("message", ""), why)
+    pool.wait_condition(pods.kubectl, "Ready", lambda ready: why in ready.get("message", ""), why)
 
-    assert pool.condition(shop.kubectl, "Ready")["reason"] == "InvalidRange"
-    assert pool.offered(shop.kubectl, shop.namespace).startswith("06:00:00:00:00:")
-    _warned(shop.kubectl, f"InvalidRange|{why}")
+    assert pool.condition(pods.kubectl, "Ready")["reason"] == "InvalidRange"
+    assert pool.offered(pods.kubectl, pods.namespace).startswith("06:00:00:00:00:")
+    _warned(pods.kubectl, f"InvalidRange|{why}")
 
 
-def test_without_its_config_map_the_pool_goes_on_and_says_so(shop: Shop, small_pool: str) -> None:
+def test_without_its_config_map_the_pool_goes_on_and_says_so(
+    pods: PodNamespace, small_pool: str
+) -> None:
     assert small_pool
-    kept = shop.client.read("configmap", *pool.CONFIG)
+    kept = pods.client.read("configmap", *pool.CONFIG)
 
-    shop.client.delete("configmap", *pool.CONFIG)
+    pods.client.delete("configmap", *pool.CONFIG)
     pool.wait_condition(
-        shop.kubectl, "Ready", lambda ready: ready.get("reason") == "ConfigMapMissing", "missing"
+        pods.kubectl, "Ready", lambda ready: ready.get("reason") == "ConfigMapMissing", "missing"
     )
-    offered = pool.offered(shop.kubectl, shop.namespace)
+    offered = pool.offered(pods.kubectl, pods.namespace)
     metadata = {"name": kept["metadata"]["name"], "namespace": kept["metadata"]["namespace"]}
-    shop.client.create({**kept, "metadata": metadata})
+    pods.client.create({**kept, "metadata": metadata})
 
     assert offered.startswith("06:00:00:00:00:")
     pool.wait_condition(
-        shop.kubectl, "Ready", lambda ready: ready["status"] == "True", "ready again"
+        pods.kubectl, "Ready", lambda ready: ready["status"] == "True", "ready again"
     )
 
 
-def test_a_deleted_pool_comes_back_as_it_was(shop: Shop, small_pool: str) -> None:
+def test_a_deleted_pool_comes_back_as_it_was(pods: PodNamespace, small_pool: str) -> None:
     assert small_pool
-    shop.client.delete("macpool", "default")
+    pods.client.delete("macpool", "default")
 
     pool.wait_condition(
-        shop.kubectl, "Adopted", lambda adopted: adopted.get("status") == "True", "the pool back"
+        pods.kubectl, "Adopted", lambda adopted: adopted.get("status") == "True", "the pool back"
     )
 
-    assert pool.status(shop.kubectl)["size"] == 64
+    assert pool.status(pods.kubectl)["size"] == 64
 
 
 def test_a_reserved_address_is_never_given_out_but_can_be_asked_for(
-    shop: Shop, small_pool: str
+    pods: PodNamespace, small_pool: str
 ) -> None:
     assert small_pool
     reserved = [{"start": "06:00:00:00:00:00", "end": "06:00:00:00:00:3e"}]
-    _reserve(shop.kubectl, reserved)
+    _reserve(pods.kubectl, reserved)
     try:
         eventually(
             lambda: (
-                {pool.offered(shop.kubectl, shop.namespace) for _ in range(12)}
+                {pool.offered(pods.kubectl, pods.namespace) for _ in range(12)}
                 == {"06:00:00:00:00:3f"}
             ),
             "the reservation in force",
         )
-        shop.create("gateway", [{"name": "a", "mac": "06:00:00:00:00:07"}])
-        assert pool.status(shop.kubectl)["size"] == 1
+        pods.create("gateway", [{"name": "a", "mac": "06:00:00:00:00:07"}])
+        assert pool.status(pods.kubectl)["size"] == 1
     finally:
-        _reserve(shop.kubectl, [])
+        _reserve(pods.kubectl, [])
 
 
 def _warned(kubectl: Kubectl, expected: str) -> None:

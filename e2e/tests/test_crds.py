@@ -1,65 +1,25 @@
-"""What the API server itself holds: one address is one object, and the object reads well."""
+"""The CRDs on a real API server: each address is one object, and kubectl shows it clearly."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from e2e.pods import OWNER, allocation
 from testbed.client import Client, refusal
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.release import apply_release
 
-CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"  # may bind
 CRDS = ("macallocations.kubemacpool.io", "macpools.kubemacpool.io")
-OWNER = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "namespace": "shop",
-    "name": "samplepod",
-    "uid": "6c1a1c56-2a3c-4d7e-9b7a-0d8d7a0f3b11",
-    "interface": "net1",
-    "network": "shop/ovs-conf",
-}
 
 
 @pytest.fixture(scope="module")
 def kubectl(bare_cluster: ControlPlane) -> Kubectl:
     """A cluster without our programs: they would release allocations of made-up owners."""
     return bare_cluster.kubectl
-
-
-@pytest.fixture(scope="module")
-def client(kubectl: Kubectl) -> Client:
-    """The same administrator as `kubectl`."""
-    return kubectl.client
-
-
-@pytest.fixture(scope="module")
-def controller(client: Client) -> Client:
-    """The controller's account, which may write a whole allocation."""
-    return Client(client.connection.as_user(CONTROLLER))
-
-
-@pytest.fixture
-def mac(request: pytest.FixtureRequest) -> str:
-    """An address that no other test uses."""
-    digest = hashlib.sha256(request.node.nodeid.encode()).digest()
-    return bytes([0x0E, *digest[:5]]).hex(":")
-
-
-def allocation(mac: str, *, name: str = "", **spec: object) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "kubemacpool.io/v1beta1",
-            "kind": "MacAllocation",
-            "metadata": {"name": name or mac.replace(":", "-")},
-            "spec": {"mac": mac, **spec},
-        }
-    )
 
 
 def pool(*, name: str = "default", **spec: object) -> str:
@@ -97,7 +57,7 @@ def test_creating_an_address_twice_is_refused_because_it_exists(client: Client, 
 def test_a_second_name_for_an_address_is_refused_with_the_name_it_must_have(
     client: Client, mac: str
 ) -> None:
-    said = refusal(lambda: client.create(allocation(mac, name="gateway")))
+    said = refusal(lambda: client.create(allocation(mac, "gateway")))
 
     assert f"metadata.name must be the address with dashes: {mac.replace(':', '-')}" in said
 
@@ -234,7 +194,7 @@ def test_explain_describes_every_field(kubectl: Kubectl, client: Client, crd: st
     version = client.read("crd", crd)["spec"]["versions"][0]
     schema = version["schema"]["openAPIV3Schema"]
     kind = crd.partition(".")[0]
-    fields = [one for one in _fields(schema, kind) if one[0] != f"{kind}.metadata"]
+    fields = [field for field in _fields(schema, kind) if field[0] != f"{kind}.metadata"]
 
     silent = [path for path, field in fields if not field.get("description", "").endswith(".")]
     explained = [kind, *(path for path, field in fields if "properties" in str(field))]

@@ -6,7 +6,7 @@ import pytest
 
 from e2e import conftest
 from e2e.load import Crowd
-from e2e.pods import Shop
+from e2e.pods import PodNamespace
 from testbed.controlplane import ControlPlane
 from testbed.programs import start_controller, start_webhook
 from testbed.readiness import eventually
@@ -29,27 +29,27 @@ def _restart(cluster: ControlPlane, release: Installed, quiet_s: float) -> None:
 
 
 def test_500_pods_by_32_clients_get_1000_addresses_and_1000_bound_allocations(
-    shop: Shop, cluster: ControlPlane
+    pods: PodNamespace, cluster: ControlPlane
 ) -> None:
     crowd = Crowd(cluster.kubeconfig, 32)
 
     names = [f"pod-{n}" for n in range(500)]
-    crowd.create(shop.namespace, names, [{"name": "a"}, {"name": "b"}])
+    crowd.create(pods.namespace, names, [{"name": "a"}, {"name": "b"}])
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == 1000
-    shop.eventually_owns(crowd.macs())
+    pods.eventually_owns(crowd.macs())
 
 
 def test_a_pool_of_64_serves_64_pods_at_once_and_refuses_the_65th(
-    shop: Shop, cluster: ControlPlane, small_pool: str
+    pods: PodNamespace, cluster: ControlPlane, small_pool: str
 ) -> None:
     crowd = Crowd(cluster.kubeconfig, 16)
 
-    crowd.create(shop.namespace, [f"pod-{n}" for n in range(64)], [{"name": "a"}])
-    said = shop.refuses("one-more", [{"name": "a"}])
-    shop.eventually_owns(crowd.macs())
-    shop.delete("pod-0")
+    crowd.create(pods.namespace, [f"pod-{n}" for n in range(64)], [{"name": "a"}])
+    said = pods.refuses("one-more", [{"name": "a"}])
+    pods.eventually_owns(crowd.macs())
+    pods.delete("pod-0")
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == 64
@@ -57,20 +57,20 @@ def test_a_pool_of_64_serves_64_pods_at_once_and_refuses_the_65th(
     assert "of its 64 addresses too few are free" in said
     assert small_pool in said
 
-    eventually(lambda: _succeeds(shop, "one-more"), "the freed address given out again")
+    eventually(lambda: _succeeds(pods, "one-more"), "the freed address given out again")
 
 
-def _succeeds(shop: Shop, name: str) -> bool:
-    return not shop.refusal(name, [{"name": "a"}])
+def _succeeds(pods: PodNamespace, name: str) -> bool:
+    return not pods.refusal(name, [{"name": "a"}])
 
 
 def test_killing_either_program_under_load_loses_and_doubles_no_address(
-    shop: Shop, cluster: ControlPlane, release: Installed
+    pods: PodNamespace, cluster: ControlPlane, release: Installed
 ) -> None:
     crowd = Crowd(cluster.kubeconfig, 8)
     names = [f"pod-{n}" for n in range(200)]
 
-    with crowd.begin(shop.namespace, names, [{"name": "a"}], tries=200) as done:
+    with crowd.begin(pods.namespace, names, [{"name": "a"}], tries=200) as done:
         eventually(lambda: done() >= 40, "40 pods")
         release.webhooks[0].process.kill()
         eventually(lambda: done() >= 80, "80 pods")
@@ -84,4 +84,4 @@ def test_killing_either_program_under_load_loses_and_doubles_no_address(
 
     assert crowd.refusals == []
     assert len(set(crowd.macs())) == 200
-    shop.eventually_owns(crowd.macs())
+    pods.eventually_owns(crowd.macs())

@@ -1,4 +1,4 @@
-"""The demo shows what it says it shows, as often as one likes, and never on somebody's cluster."""
+"""The demo shows what it announces, every time, and never on a cluster of the user."""
 
 import os
 import re
@@ -30,7 +30,7 @@ SHOWN_OF_A_VM = (
 
 @pytest.fixture(autouse=True)
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Docker Engine answers, and no cluster of kind's stands: the demo does not mind."""
+    """A Docker Engine answers, but no kind cluster is running: the demo works."""
     docker = tmp_path / "path" / "docker"
     docker.parent.mkdir()
     docker.write_text("#!/bin/sh\n")
@@ -76,7 +76,7 @@ def test_the_demo_runs_twice_and_leaves_a_cluster_to_go_on_with(tmp_path: Path) 
         assert done.returncode == 0, done.stdout + done.stderr
         assert [text for text in SHOWN if text not in said] == []
         assert max(map(len, re.findall(r"^ {4}.*", done.stdout, re.MULTILINE))) <= 130
-    assert "not shown, because KubeVirt's CRDs are not at hand" in first.stdout
+    assert "not shown, because KubeVirt's CRDs are not built yet" in first.stdout
     assert not [text for text in SHOWN_OF_A_VM if text in first.stdout]
     assert not [text for text in SHOWN_OF_A_VM if text not in " ".join(second.stdout.split())]
     assert len(left) == 5

@@ -15,7 +15,7 @@ from e2e.demo import sweep
 from e2e.examples import PROJECT, blocks, examples, follow
 from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
-from testbed.kubevirt import KubeVirt, Machines, apply_machine_crds
+from testbed.kubevirt import KubeVirt, VirtualMachines, apply_machine_crds
 from testbed.release import Installed, installed
 
 DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
@@ -29,7 +29,7 @@ MANIFESTS = ("README.md", "docs/usage.md", MACHINES_PAGE, FIRST_VM)  # each show
 def pool() -> Iterator[ControlPlane]:
     """A cluster of the documents' own, as they start and stop what others rely on."""
     if external.chosen():
-        pytest.skip("the documents show a cluster that nobody else uses")
+        pytest.skip("the documents show a cluster that no other test uses")
     with ephemeral() as cluster:
         apply_machine_crds(cluster.kubectl)  # a VM has its addresses without KubeVirt's programs
         with installed(cluster, quiet_s=2):
@@ -52,22 +52,22 @@ def test_every_example_prints_what_the_document_shows(
 
 
 @pytest.fixture
-def shop_of_machines(release: Installed, kubevirt: KubeVirt) -> Iterator[ControlPlane]:
-    """KubeVirt, and what the page on virtual machines takes for granted: namespace and network."""
+def namespace_with_network(release: Installed, kubevirt: KubeVirt) -> Iterator[ControlPlane]:
+    """KubeVirt, with the namespace and the network that the page on virtual machines assumes."""
     assert release.webhooks
-    kubectl, shop = kubevirt.cluster.kubectl, Machines(kubevirt.cluster.kubectl, "shop")
+    kubectl, vms = kubevirt.cluster.kubectl, VirtualMachines(kubevirt.cluster.kubectl, "shop")
     kubectl("create", "namespace", "shop")
-    shop.create_network("front")
+    vms.create_network("front")
     yield kubevirt.cluster
     kubectl("delete", "namespace", "shop", "--wait=false")
-    kubevirt.handler.end_all(shop)
+    kubevirt.handler.end_all(vms)
 
 
 def test_the_page_on_virtual_machines_shows_what_its_examples_print(
-    shop_of_machines: ControlPlane,
+    namespace_with_network: ControlPlane,
 ) -> None:
     for example in examples(MACHINES_PAGE):
-        follow(shop_of_machines, example)
+        follow(namespace_with_network, example)
 
 
 @pytest.mark.parametrize("document", MANIFESTS)
@@ -141,4 +141,4 @@ def test_no_link_leads_to_a_heading_that_is_not_there() -> None:
 
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

@@ -1,4 +1,4 @@
-"""What users see while one of our programs, or the API server, is away and comes back."""
+"""Results for users while one of our programs, or the API server, stops and comes back."""
 
 import http.client
 import secrets
@@ -9,7 +9,7 @@ import pytest
 
 from e2e import pool
 from e2e.load import Crowd
-from e2e.pods import NETWORKS, OPTED_IN, Shop
+from e2e.pods import NETWORKS, OPTED_IN, PodNamespace
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.programs import start_controller, start_webhook
 from testbed.readiness import eventually
@@ -33,14 +33,14 @@ def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
 
 
 @pytest.fixture
-def spaces(programs: Installed, own_cluster: ControlPlane) -> tuple[Shop, Shop]:
+def spaces(programs: Installed, own_cluster: ControlPlane) -> tuple[PodNamespace, PodNamespace]:
     """An opted-in namespace and one that is not."""
     assert programs.webhooks
     kubectl = own_cluster.kubectl
     names = [f"{kind}-{secrets.token_hex(4)}" for kind in ("in", "out")]
     kubectl.client.create_namespace(names[0], **OPTED_IN)
     kubectl.client.create_namespace(names[1])
-    return Shop(kubectl, names[0]), Shop(kubectl, names[1])
+    return PodNamespace(kubectl, names[0]), PodNamespace(kubectl, names[1])
 
 
 def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
@@ -63,127 +63,112 @@ def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
 
 
 def test_while_the_webhook_is_down_only_those_who_need_an_address_wait(
-    own_cluster: ControlPlane, programs: Installed, spaces: tuple[Shop, Shop]
+    own_cluster: ControlPlane, programs: Installed, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
-    shop, elsewhere = spaces
+    pods, elsewhere = spaces
     for webhook in programs.webhooks:
         webhook.process.stop()
 
-    shop.create("plain")
+    pods.create("plain")
     elsewhere.create("attached", [{"name": "a"}])
-    said = shop.refuses("attached", [{"name": "a"}])
+    said = pods.refuses("attached", [{"name": "a"}])
     again = start_webhook(own_cluster, "webhook-1")
     again.wait_ready()
-    [element] = eventually(lambda: _served(shop, "attached"), "served again")
+    [element] = eventually(lambda: _served(pods, "attached"), "served again")
 
     assert 'failed calling webhook "mutatepods.kubemacpool.io"' in said
-    shop.bound(element["mac"], "attached")
+    pods.bound(element["mac"], "attached")
 
 
 def test_what_happens_while_the_controller_is_away_is_made_good_when_it_is_back(
-    own_cluster: ControlPlane, programs: Installed, spaces: tuple[Shop, Shop]
+    own_cluster: ControlPlane, programs: Installed, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
-    shop, elsewhere = spaces
-    [leaving] = shop.create("leaving", [{"name": "a"}])
-    shop.bound(leaving["mac"], "leaving")
+    pods, elsewhere = spaces
+    [leaving] = pods.create("leaving", [{"name": "a"}])
+    pods.bound(leaving["mac"], "leaving")
     programs.controller.process.kill()
 
-    shop.delete("leaving")
-    [coming] = shop.create("coming", [{"name": "a"}])
+    pods.delete("leaving")
+    [coming] = pods.create("coming", [{"name": "a"}])
     elsewhere.create("wild", [{"name": "a", "mac": "0a:00:00:00:03:01"}])
-    pending = shop.spec(coming["mac"])["state"]
+    pending = pods.spec(coming["mac"])["state"]
     start_controller(own_cluster, "controller-1", *QUIET).wait_ready()
 
     assert pending in {"Pending", "Stock"}
-    shop.bound(coming["mac"], "coming")
+    pods.bound(coming["mac"], "coming")
     assert elsewhere.bound("0a:00:00:00:03:01", "wild")["source"] == "Adopted"
-    shop.freed(leaving["mac"])
+    pods.freed(leaving["mac"])
 
 
 def test_a_restarted_api_server_is_found_again_by_both_programs(
-    own_cluster: ControlPlane, spaces: tuple[Shop, Shop]
+    own_cluster: ControlPlane, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
-    shop, _ = spaces
+    pods, _ = spaces
     own_cluster.process("kube-apiserver").kill()
     own_cluster.start("kube-apiserver")
 
-    [element] = eventually(lambda: _served(shop, "samplepod"), "served again")
-    shop.bound(element["mac"], "samplepod")
-    shop.delete("samplepod")
+    [element] = eventually(lambda: _served(pods, "samplepod"), "served again")
+    pods.bound(element["mac"], "samplepod")
+    pods.delete("samplepod")
 
-    shop.freed(element["mac"])
+    pods.freed(element["mac"])
 
 
 def test_after_its_crd_was_deleted_and_applied_again_no_address_in_use_is_given_out(
-    own_cluster: ControlPlane, spaces: tuple[Shop, Shop]
+    own_cluster: ControlPlane, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
-    shop, _ = spaces
-    before = pool.configured(shop.kubectl)
-    pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:1f")
-    macs = [shop.create(f"old-{n}", [{"name": "a"}])[0]["mac"] for n in range(20)]
-    shop.eventually_owns(macs)
+    pods, _ = spaces
+    before = pool.configured(pods.kubectl)
+    pool.configure(pods.kubectl, "06:00:00:00:00:00", "06:00:00:00:00:1f")
+    macs = [pods.create(f"old-{n}", [{"name": "a"}])[0]["mac"] for n in range(20)]
+    pods.eventually_owns(macs)
 
-    shop.client.delete("crd", "macallocations.kubemacpool.io")
+    pods.client.delete("crd", "macallocations.kubemacpool.io")
     apply_release(own_cluster.kubectl)
     crowd = Crowd(own_cluster.kubeconfig, 4)
-    crowd.create(shop.namespace, [f"new-{n}" for n in range(12)], [{"name": "a"}], tries=2000)
-    pool.configure(shop.kubectl, *before)
+    crowd.create(pods.namespace, [f"new-{n}" for n in range(12)], [{"name": "a"}], tries=2000)
+    pool.configure(pods.kubectl, *before)
 
     assert crowd.refusals == []
     assert len({*macs, *crowd.macs()}) == 32
-    shop.eventually_owns([*macs, *crowd.macs()])
-
-
-def test_a_bad_range_at_the_first_installation_is_reported_and_nothing_is_given_out() -> None:
-    with ephemeral() as cluster:
-        apply_release(cluster.kubectl)
-        pool.edit(cluster.kubectl, RANGE_START="nonsense")
-        controller = start_controller(cluster, "controller-1", *QUIET)
-        controller.wait_ready()
-
-        pool.wait_condition(
-            cluster.kubectl, "Ready", lambda it: it.get("reason") == "InvalidRange", "the reason"
-        )
-        webhook = start_webhook(cluster)
-        address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
-        eventually(lambda: "has no range" in _try_readyz(address), "the webhook saying why")
-        pool.edit(cluster.kubectl, RANGE_START="02:00:00:00:00:00")
-        webhook.wait_ready()
+    pods.eventually_owns([*macs, *crowd.macs()])
 
 
 @pytest.mark.parametrize("how", ["background", "foreground"])
 def test_a_namespace_deleted_whole_frees_all_its_addresses(
-    spaces: tuple[Shop, Shop], how: str
+    spaces: tuple[PodNamespace, PodNamespace], how: str
 ) -> None:
-    shop, _ = spaces
-    macs = [shop.create(f"pod-{n}", [{"name": "a"}])[0]["mac"] for n in range(5)]
-    shop.eventually_owns(macs)
+    pods, _ = spaces
+    macs = [pods.create(f"pod-{n}", [{"name": "a"}])[0]["mac"] for n in range(5)]
+    pods.eventually_owns(macs)
 
-    shop.client.delete("namespace", shop.namespace, cascade=how, wait=False)
+    pods.client.delete("namespace", pods.namespace, cascade=how, wait=False)
 
     for mac in macs:
-        shop.freed(mac)
+        pods.freed(mac)
 
 
-def test_nothing_of_ours_is_left_on_other_peoples_objects(spaces: tuple[Shop, Shop]) -> None:
-    shop, _ = spaces
-    [element] = shop.create("samplepod", [{"name": "a"}])
-    shop.bound(element["mac"], "samplepod")
+def test_nothing_of_ours_is_left_on_other_peoples_objects(
+    spaces: tuple[PodNamespace, PodNamespace],
+) -> None:
+    pods, _ = spaces
+    [element] = pods.create("samplepod", [{"name": "a"}])
+    pods.bound(element["mac"], "samplepod")
 
     for thing in (
-        ("pod", "samplepod", shop.namespace),
-        ("namespace", shop.namespace),
+        ("pod", "samplepod", pods.namespace),
+        ("namespace", pods.namespace),
         ("configmap", *pool.CONFIG),
         ("mutatingwebhookconfiguration", "kubemacpool-mutator"),
     ):
-        metadata = shop.client.read(*thing)["metadata"]
+        metadata = pods.client.read(*thing)["metadata"]
         assert "finalizers" not in metadata
         keys = set(metadata.get("annotations", {}))
         assert keys <= {NETWORKS, "kubectl.kubernetes.io/last-applied-configuration"}
 
 
-def _served(shop: Shop, name: str) -> list[dict[str, str]]:
-    return [] if shop.refusal(name, [{"name": "a"}]) else shop.elements(name)
+def _served(pods: PodNamespace, name: str) -> list[dict[str, str]]:
+    return [] if pods.refusal(name, [{"name": "a"}]) else pods.elements(name)
 
 
 def _readyz(address: str) -> str:
@@ -195,11 +180,3 @@ def _readyz(address: str) -> str:
         return connection.getresponse().read().decode()
     finally:
         connection.close()
-
-
-def _try_readyz(address: str) -> str:
-    """Return what it says, nothing while it has no certificate yet."""
-    try:
-        return _readyz(address)
-    except OSError:
-        return ""

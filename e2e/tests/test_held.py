@@ -41,14 +41,14 @@ def held(
 
 
 def lines(log: list[dict[str, Any]], *flags: str, tail: str = "") -> list[list[str]]:
-    """What it prints, without the heading, in words."""
+    """Return the words that it prints, without the heading."""
     done = held(log, *flags, tail=tail)
     assert done.returncode == 0, done.stderr
     return [line.split() for line in done.stdout.splitlines()[1:]]
 
 
 def test_a_claim_of_the_holders_own_name_ends_its_hold_if_another_is_bound_by_it() -> None:
-    """What the webhook writes over a Bound allocation, when its pod is made again at once."""
+    """The webhook writes over a Bound allocation when its pod is created again at once."""
     log = [
         written("create", "01.0", "Pending", POD),
         written("patch", "02.0", "Bound", FIRST),
@@ -60,10 +60,10 @@ def test_a_claim_of_the_holders_own_name_ends_its_hold_if_another_is_bound_by_it
     ]
     cut = '\n{"objectRef": {"name": "0a-00-00-00-06-06'  # the line that is still being written
 
-    one, other = lines(log[::-1], tail=cut)
+    line, next_line = lines(log[::-1], tail=cut)
 
-    assert (one[:2], one[-1]) == ([moment("01.0"), moment("05.0")], "first")
-    assert (other[:2], other[-1]) == ([moment("05.0"), moment("07.0")], "second")
+    assert (line[:2], line[-1]) == ([moment("01.0"), moment("05.0")], "first")
+    assert (next_line[:2], next_line[-1]) == ([moment("05.0"), moment("07.0")], "second")
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.audit import CONTROLLER, Audit
-from e2e.farm import OPTED_IN_VMS, Pasture
 from e2e.pods import OPTED_IN
+from e2e.vms import OPTED_IN_VMS, VmNamespace
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt import apply_machine_crds, remove_crds
-from testbed.kubevirt.machines import Interface
+from testbed.kubevirt.virtualmachines import Interface
 from testbed.readiness import eventually
 from testbed.release import Installed, installed
 
@@ -32,53 +32,53 @@ def programs(audited_cluster: ControlPlane) -> Iterator[Installed]:
 
 
 @pytest.fixture
-def pasture(audited_cluster: ControlPlane, programs: Installed) -> Iterator[Pasture]:
+def vms(audited_cluster: ControlPlane, programs: Installed) -> Iterator[VmNamespace]:
     """An opted-in namespace on a cluster without KubeVirt; our programs must live through it."""
     remove_crds(audited_cluster.kubectl)
-    pasture = _pasture(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
-    yield pasture
-    pasture.client.delete("namespace", pasture.namespace, wait=False)
-    assert all(one.process.alive for one in (programs.controller, *programs.webhooks))
+    vms = _vm_namespace(audited_cluster, **OPTED_IN, **OPTED_IN_VMS)
+    yield vms
+    vms.client.delete("namespace", vms.namespace, wait=False)
+    assert all(program.process.alive for program in (programs.controller, *programs.webhooks))
 
 
-def test_without_kubevirt_pods_are_served_and_nobody_complains(
-    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
+def test_without_kubevirt_pods_are_served_and_no_program_complains(
+    audited_cluster: ControlPlane, programs: Installed, vms: VmNamespace
 ) -> None:
     before = _complaints(programs)
 
     _asked_again(audited_cluster)
 
     assert _complaints(programs) == before
-    [element] = pasture.shop.create("samplepod", [{"name": "a"}])
-    pasture.shop.bound(element["mac"], "samplepod")
+    [element] = vms.pods.create("samplepod", [{"name": "a"}])
+    vms.pods.bound(element["mac"], "samplepod")
 
 
 def test_vms_are_served_and_released_once_their_crds_are_there(
-    audited_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, vms: VmNamespace
 ) -> None:
     apply_machine_crds(audited_cluster.kubectl)
 
-    macs = pasture.create("web")
+    macs = vms.create("web")
 
     assert all(macs.values())
     for mac in macs.values():
-        pasture.bound(mac, "web")
-    pasture.delete("vm", "web")
-    pasture.freed(*macs.values())
+        vms.bound(mac, "web")
+    vms.delete("vm", "web")
+    vms.freed(*macs.values())
 
 
 def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
-    audited_cluster: ControlPlane, pasture: Pasture
+    audited_cluster: ControlPlane, vms: VmNamespace
 ) -> None:
     apply_machine_crds(audited_cluster.kubectl)
-    late = _pasture(audited_cluster)
+    late = _vm_namespace(audited_cluster)
     mac = OUTSIDE + "01"
 
     late.create("old", Interface("lan", "lan", mac), Interface("more", "lan"))
 
     assert late.addresses("old")["more"] == ""
     assert late.bound(mac, "old")["source"] == "Adopted"
-    assert f"{late.namespace}/old" in pasture.refuses("thief", Interface("lan", "lan", mac))
+    assert f"{late.namespace}/old" in vms.refuses("thief", Interface("lan", "lan", mac))
     late.client.label("namespace", late.namespace, OPTED_IN_VMS)
     eventually(lambda: all(late.create(f"new-{secrets.token_hex(4)}").values()), "it being served")
     late.delete("vm", "old")
@@ -87,31 +87,31 @@ def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
 
 
 def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
-    audited_cluster: ControlPlane, programs: Installed, pasture: Pasture
+    audited_cluster: ControlPlane, programs: Installed, vms: VmNamespace
 ) -> None:
     apply_machine_crds(audited_cluster.kubectl)
-    macs = pasture.create("web")
-    [element] = pasture.shop.create("before", [{"name": "a"}])
-    pasture.shop.eventually_owns([*macs.values(), element["mac"]])
+    macs = vms.create("web")
+    [element] = vms.pods.create("before", [{"name": "a"}])
+    vms.pods.eventually_owns([*macs.values(), element["mac"]])
 
     remove_crds(audited_cluster.kubectl)
 
-    pasture.freed(*macs.values())
-    [another] = pasture.shop.create("after", [{"name": "a"}])
-    pasture.shop.eventually_owns([element["mac"], another["mac"]])
+    vms.freed(*macs.values())
+    [another] = vms.pods.create("after", [{"name": "a"}])
+    vms.pods.eventually_owns([element["mac"], another["mac"]])
     before = _complaints(programs)
     _asked_again(audited_cluster)
     assert _complaints(programs) == before
     apply_machine_crds(audited_cluster.kubectl)
-    again = pasture.create("web")
+    again = vms.create("web")
     assert all(again.values())
-    pasture.shop.eventually_owns([element["mac"], another["mac"], *again.values()])
+    vms.pods.eventually_owns([element["mac"], another["mac"], *again.values()])
 
 
-def _pasture(cluster: ControlPlane, **labels: str) -> Pasture:
+def _vm_namespace(cluster: ControlPlane, **labels: str) -> VmNamespace:
     name = f"e2e-{secrets.token_hex(4)}"
     cluster.kubectl.client.create_namespace(name, **labels)
-    return Pasture(cluster.kubectl, name)
+    return VmNamespace(cluster.kubectl, name)
 
 
 def _asked_again(cluster: ControlPlane) -> None:
@@ -127,6 +127,8 @@ def _asked_again(cluster: ControlPlane) -> None:
 
 def _complaints(programs: Installed) -> list[str]:
     """All lines of warning, error or surprise in the logs of our programs."""
-    logs = [one.process.log.read_text() for one in (programs.controller, *programs.webhooks)]
+    logs = [
+        program.process.log.read_text() for program in (programs.controller, *programs.webhooks)
+    ]
     marks = (" WARNING ", " ERROR ", "Traceback")
     return [line for log in logs for line in log.splitlines() if any(m in line for m in marks)]

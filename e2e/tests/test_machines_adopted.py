@@ -1,6 +1,6 @@
-"""A cluster full of machines and pods, where the Go manager ran until now, is taken over.
+"""A cluster full of VMs and pods moves from the Go manager to kubemacpool.
 
-The commands are those of docs/moving-from-the-go-manager.md, as they stand there.
+The test runs the commands of docs/moving-from-the-go-manager.md as they are written there.
 """
 
 import http
@@ -16,10 +16,10 @@ import pytest
 
 from e2e import pool
 from e2e.audit import CONTROLLER, POLICY, WEBHOOK, Audit, resource
-from e2e.farm import OPT_IN_VMS, Farm
+from e2e.cluster_in_use import FINALIZER, RANGE, TWINS, ClusterInUse, leave_go_manager
 from e2e.load import Crowd
-from e2e.pods import OPT_IN, Shop
-from e2e.settled import FINALIZER, RANGE, TWINS, Settled, leave_go_manager
+from e2e.pods import OPT_IN, PodNamespace
+from e2e.vms import OPT_IN_VMS, KubeVirtNamespace
 from testbed.controlplane import ControlPlane, ephemeral
 from testbed.kubevirt import KubeVirt, start
 from testbed.programs import start_controller
@@ -36,10 +36,10 @@ QUIET_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What was before, what the guide's commands said, and the pods that came at that moment."""
+    """The cluster before the move, the output of the guide's commands, and pods of that time."""
 
-    before: Settled
-    machines: dict[str, Any]  # spec and annotations of each VM, as they were before
+    before: ClusterInUse
+    vm_specs: dict[str, Any]  # spec and annotations of each VM, as they were before
     duplicates: str
     adopted: dict[str, Any]  # the allocations' specs, once the guide says that all are known
     newcomers: Crowd
@@ -62,11 +62,11 @@ def move(
 ) -> Move:
     """The cluster, taken over while a crowd creates pods."""
     kubectl, folder = own_cluster.kubectl, tmp_path_factory.mktemp("move")
-    before = Settled(_farm(own_kubevirt, "old"), _namespace(own_cluster, "wild"))
+    before = ClusterInUse(_vm_namespace(own_kubevirt, "old"), _namespace(own_cluster, "wild"))
     before.fill()
     leave_go_manager(kubectl)
     kubectl("label", "namespace", "old", OPT_IN, OPT_IN_VMS)
-    machines = _written(before)
+    vm_specs = _written(before)
 
     duplicates = _follow(own_cluster, folder, "**1. Record the current state.**")
     _follow(own_cluster, folder, "**3. Stop the Go manager")
@@ -78,11 +78,11 @@ def move(
         start_programs(own_cluster, replicas=2, quiet_s=QUIET_S)
     missing = _follow(own_cluster, folder, "**5. Check.**").partition("NAME")[0]
     assert missing == ""
-    adopted = {mac: before.farm.shop.spec(mac) for mac in before.owners}
+    adopted = {mac: before.vms.pods.spec(mac) for mac in before.owners}
     for spec in adopted.values():
         spec["uid"] = _uid(before, spec["owner"])
     pool.configure(kubectl, *WIDE)
-    return Move(before, machines, duplicates, adopted, crowd)
+    return Move(before, vm_specs, duplicates, adopted, crowd)
 
 
 def test_every_address_in_use_is_its_owner_s_and_adopted(move: Move) -> None:
@@ -112,36 +112,36 @@ def test_none_is_given_out_before_all_that_are_in_use_are_known(
     assert not {*move.newcomers.macs()} & move.before.owners.keys()
 
 
-def test_a_duplicate_is_reported_and_nobody_s_address_is_changed(move: Move) -> None:
+def test_a_duplicate_is_reported_and_no_address_is_changed(move: Move) -> None:
     before = move.before
 
     assert {name for name in TWINS if f"VirtualMachine old/{name}" in move.duplicates} == {*TWINS}
     eventually(lambda: _conflicts(before, before.twins), "the duplicate in status.conflicts")
     eventually(lambda: all(_told(before, name) for name in TWINS), "an event on each of them")
-    found = before.farm.shop.allocation(before.twins)
+    found = before.vms.pods.allocation(before.twins)
     assert found
     [conflict] = found["status"]["conflicts"]
     assert {conflict["name"], found["spec"]["owner"]["name"]} == {*TWINS}
     for name, written in _written(before).items():
-        assert written == move.machines[name]
+        assert written == move.vm_specs[name]
 
 
 def test_what_a_guest_has_behind_nat_and_in_no_spec_is_not_adopted(move: Move) -> None:
     assert move.before.natted
-    assert move.before.farm.shop.allocation(move.before.natted) is None
+    assert move.before.vms.pods.allocation(move.before.natted) is None
 
 
 def test_a_vm_that_the_old_finalizer_keeps_is_released_when_the_guide_s_command_took_it_off(
     own_cluster: ControlPlane, move: Move, tmp_path: Path
 ) -> None:
-    farm, [mac] = move.before.farm, move.before.of("leaving")
-    assert FINALIZER in farm.machines.get("vm", "leaving")["metadata"]["finalizers"]
+    vms, [mac] = move.before.vms, move.before.of("leaving")
+    assert FINALIZER in vms.get("vm", "leaving")["metadata"]["finalizers"]
 
     said = _follow(own_cluster, tmp_path, "**6. Remove the old finalizer from VMs.**")
 
     assert said == "virtualmachine.kubevirt.io/leaving patched\n"
-    eventually(lambda: farm.machines.gone("vm", "leaving"), "the VM gone")
-    farm.freed(mac)
+    eventually(lambda: vms.gone("vm", "leaving"), "the VM gone")
+    vms.freed(mac)
 
 
 def test_what_the_go_manager_left_is_tidied_up_by_the_guide_s_command(
@@ -150,63 +150,63 @@ def test_what_the_go_manager_left_is_tidied_up_by_the_guide_s_command(
     said = _follow(own_cluster, tmp_path, "**7. Clean up**")
 
     assert "Error" not in said
-    served = move.before.farm.shop.create("tidied", [{"name": "lan"}])
-    move.before.farm.shop.bound(served[0]["mac"], "tidied")
+    served = move.before.vms.pods.create("tidied", [{"name": "lan"}])
+    move.before.vms.pods.bound(served[0]["mac"], "tidied")
 
 
 @pytest.mark.usefixtures("move")
 def test_a_vm_deleted_while_the_controller_is_down_is_released_and_one_that_runs_is_not(
     own_cluster: ControlPlane, own_kubevirt: KubeVirt
 ) -> None:
-    farm = _farm(own_kubevirt, "down", OPT_IN_VMS)
-    idle, going, staying = (farm.create(name) for name in ("idle", "going", "staying"))
-    farm.run("going")
-    farm.run("staying")
-    farm.shop.eventually_owns([*idle.values(), *going.values(), *staying.values()])
+    vms = _vm_namespace(own_kubevirt, "down", OPT_IN_VMS)
+    idle, going, staying = (vms.create(name) for name in ("idle", "going", "staying"))
+    vms.run("going")
+    vms.run("staying")
+    vms.pods.eventually_owns([*idle.values(), *going.values(), *staying.values()])
 
     with _controller_down(own_cluster):
-        farm("delete", "vm", "idle")
-        farm("delete", "vm", "going", "--wait=false")
+        vms("delete", "vm", "idle")
+        vms("delete", "vm", "going", "--wait=false")
 
-    farm.freed(*idle.values())
-    farm.shop.eventually_owns([*going.values(), *staying.values()])
-    farm.end("going")
-    farm.freed(*going.values())
-    farm.shop.eventually_owns(list(staying.values()))
+    vms.freed(*idle.values())
+    vms.pods.eventually_owns([*going.values(), *staying.values()])
+    vms.end("going")
+    vms.freed(*going.values())
+    vms.pods.eventually_owns(list(staying.values()))
 
 
 @pytest.mark.usefixtures("move")
 def test_a_vm_orphaned_while_the_controller_is_down_leaves_its_addresses_to_its_vmi(
     own_cluster: ControlPlane, own_kubevirt: KubeVirt
 ) -> None:
-    farm = _farm(own_kubevirt, "orphaned", OPT_IN_VMS)
-    macs = farm.create("web")
-    farm.run("web")
-    farm.shop.eventually_owns(list(macs.values()))
+    vms = _vm_namespace(own_kubevirt, "orphaned", OPT_IN_VMS)
+    macs = vms.create("web")
+    vms.run("web")
+    vms.pods.eventually_owns(list(macs.values()))
 
     with _controller_down(own_cluster):
-        farm("delete", "vm", "web", "--cascade=orphan")
+        vms("delete", "vm", "web", "--cascade=orphan")
 
     for mac in macs.values():
-        farm.bound(mac, "web", "VirtualMachineInstance")
-    farm("delete", "vmi", "web", "--wait=false")
-    farm.end("web")
-    farm.freed(*macs.values())
+        vms.bound(mac, "web", "VirtualMachineInstance")
+    vms("delete", "vmi", "web", "--wait=false")
+    vms.end("web")
+    vms.freed(*macs.values())
 
 
-def _namespace(cluster: ControlPlane, name: str, *labels: str) -> Shop:
+def _namespace(cluster: ControlPlane, name: str, *labels: str) -> PodNamespace:
     cluster.kubectl("create", "namespace", name)
     if labels:
         cluster.kubectl("label", "namespace", name, *labels)
     cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=60s")
-    return Shop(cluster.kubectl, name)
+    return PodNamespace(cluster.kubectl, name)
 
 
-def _farm(kubevirt: KubeVirt, name: str, *labels: str) -> Farm:
-    shop = _namespace(kubevirt.cluster, name, *labels)
-    farm = Farm(shop.kubectl, name, kubevirt)
-    farm.machines.create_network("lan")
-    return farm
+def _vm_namespace(kubevirt: KubeVirt, name: str, *labels: str) -> KubeVirtNamespace:
+    pods = _namespace(kubevirt.cluster, name, *labels)
+    vms = KubeVirtNamespace(pods.kubectl, name, kubevirt)
+    vms.create_network("lan")
+    return vms
 
 
 @contextmanager
@@ -226,29 +226,29 @@ def _follow(cluster: ControlPlane, folder: Path, step: str) -> str:
     return done.output
 
 
-def _written(before: Settled) -> dict[str, Any]:
-    """What people wrote into the VMs, and what stands in their annotations."""
-    listed = json.loads(before.farm("get", "vm", "-o", "json"))["items"]
+def _written(before: ClusterInUse) -> dict[str, Any]:
+    """Return the specs and the annotations of the VMs, as users wrote them."""
+    listed = json.loads(before.vms("get", "vm", "-o", "json"))["items"]
     return {
         vm["metadata"]["name"]: (vm["spec"], vm["metadata"].get("annotations")) for vm in listed
     }
 
 
-def _uid(before: Settled, owner: dict[str, str]) -> str:
-    found = before.farm.kubectl.json("get", owner["kind"], owner["name"], "-n", owner["namespace"])
+def _uid(before: ClusterInUse, owner: dict[str, str]) -> str:
+    found = before.vms.kubectl.json("get", owner["kind"], owner["name"], "-n", owner["namespace"])
     uid: str = found["metadata"]["uid"]
     return uid
 
 
-def _conflicts(before: Settled, mac: str) -> list[Any]:
-    found = before.farm.shop.allocation(mac) or {}
+def _conflicts(before: ClusterInUse, mac: str) -> list[Any]:
+    found = before.vms.pods.allocation(mac) or {}
     conflicts: list[Any] = found.get("status", {}).get("conflicts", [])
     return conflicts
 
 
-def _told(before: Settled, name: str) -> list[Any]:
+def _told(before: ClusterInUse, name: str) -> list[Any]:
     selector = f"reason=MACCollision,involvedObject.name={name}"
-    found = before.farm("get", "events", "--field-selector", selector, "-o", "json")
+    found = before.vms("get", "events", "--field-selector", selector, "-o", "json")
     events: list[Any] = json.loads(found)["items"]
     return events
 
@@ -262,7 +262,9 @@ def _says_adopted(event: dict[str, Any]) -> bool:
     if (event["verb"], resource(event)) != ("patch", "macpools/status"):
         return False
     conditions = event["requestObject"]["status"].get("conditions", [])
-    return any((one["type"], one["status"]) == ("Adopted", "True") for one in conditions)
+    return any(
+        (condition["type"], condition["status"]) == ("Adopted", "True") for condition in conditions
+    )
 
 
 def _gives_out(event: dict[str, Any]) -> bool:

@@ -2,29 +2,29 @@
 
 import pytest
 
-from e2e.farm import LAN, NAMESPACE_GOES_S, Farm
-from testbed.kubevirt.machines import asked_for
+from e2e.vms import LAN, NAMESPACE_GOES_S, KubeVirtNamespace
+from testbed.kubevirt.virtualmachines import asked_for
 
 
 @pytest.mark.parametrize("how", ["background", "foreground"])
-def test_a_namespace_deleted_whole_frees_an_address_when_nobody_can_use_it_any_more(
-    farm: Farm, how: str
+def test_a_namespace_deleted_whole_frees_an_address_when_no_guest_can_use_it_any_more(
+    vms: KubeVirtNamespace, how: str
 ) -> None:
-    idle, busy = farm.create("idle"), farm.create("busy")
-    farm.run("busy")
-    farm.machines.create_instance("job", [LAN])
-    farm.kubevirt.handler.run(farm.machines, "job")
-    [job] = [one["mac"] for one in asked_for(farm.machines.launcher("job"))]
-    [pod] = farm.shop.create("pod", [{"name": "lan"}])
-    machines = [*idle.values(), *busy.values(), job]
-    farm.shop.eventually_owns([*machines, pod["mac"]])
+    idle, busy = vms.create("idle"), vms.create("busy")
+    vms.run("busy")
+    vms.create_instance("job", LAN)
+    vms.kubevirt.handler.run(vms, "job")
+    [job] = [element["mac"] for element in asked_for(vms.launcher("job"))]
+    [pod] = vms.pods.create("pod", [{"name": "lan"}])
+    vm_macs = [*idle.values(), *busy.values(), job]
+    vms.pods.eventually_owns([*vm_macs, pod["mac"]])
 
-    farm.client.delete("namespace", farm.namespace, cascade=how, wait=False)
+    vms.client.delete("namespace", vms.namespace, cascade=how, wait=False)
 
-    farm.freed(pod["mac"])
+    vms.freed(pod["mac"])
     # The launchers' guests run on until they are told to end, and their VMs are kept for them.
-    kept = {spec["mac"] for spec in farm.shop.allocations()}
+    kept = {spec["mac"] for spec in vms.pods.allocations()}
     assert {*busy.values(), job} <= kept
     for name in ("busy", "job"):
-        farm.kubevirt.handler.stop(farm.machines, name)
-    farm.shop.owns_nothing(NAMESPACE_GOES_S)
+        vms.kubevirt.handler.stop(vms, name)
+    vms.pods.owns_nothing(NAMESPACE_GOES_S)

@@ -1,16 +1,16 @@
-"""Two machines and one address: refused or shared, told, and survived by whoever stays."""
+"""Two VMs with one address: refused or shared, reported, and kept by the VM that stays."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from e2e import metrics, pool
-from e2e.farm import LAN, Farm
 from e2e.metrics import Scrape
+from e2e.vms import LAN, KubeVirtNamespace
 from testbed.client import refusal
 from testbed.connection import Answer, Refused
 from testbed.kubectl import Kubectl
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.readiness import eventually
 from testbed.release import Installed
 
@@ -26,118 +26,122 @@ def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
 
 
 @pytest.fixture
-def warning(farm: Farm) -> Iterator[None]:
+def warning(vms: KubeVirtNamespace) -> Iterator[None]:
     """Policy Warn, for one test, in force in every replica."""
-    held = farm.create("holder", LAN)["lan"]
-    farm.bound(held, "holder")
-    pool.edit(farm.kubectl, COLLISION_POLICY="Warn")
+    held = vms.create("holder", LAN)["lan"]
+    vms.bound(held, "holder")
+    pool.edit(vms.kubectl, COLLISION_POLICY="Warn")
     asked = manifest("probe", [_lan(held)], run_strategy="Halted")
 
     def warns() -> bool:
         try:
-            return bool(farm.client.ask_create(asked, farm.namespace, dry_run=True).warnings)
+            return bool(vms.client.ask_create(asked, vms.namespace, dry_run=True).warnings)
         except Refused:
             return False
 
     def refuses() -> bool:
-        return bool(refusal(lambda: farm.client.create(asked, farm.namespace, dry_run=True)))
+        return bool(refusal(lambda: vms.client.create(asked, vms.namespace, dry_run=True)))
 
     try:
         eventually(lambda: all(warns() for _ in range(_IN_A_ROW)), "policy Warn in force")
         yield
     finally:
-        pool.edit(farm.kubectl, COLLISION_POLICY=None)
+        pool.edit(vms.kubectl, COLLISION_POLICY=None)
         eventually(lambda: all(refuses() for _ in range(_IN_A_ROW)), "policy Reject in force")
-        farm.delete("vm", "holder", wait=False)
+        vms.delete("vm", "holder", wait=False)
 
 
-def test_under_reject_a_vm_that_moves_here_is_told_how(farm: Farm, meadow: Farm) -> None:
-    macs = farm.create("web")
-    farm.bound(macs["lan"], "web")
+def test_under_reject_a_vm_that_moves_here_is_told_how(
+    vms: KubeVirtNamespace, other_vms: KubeVirtNamespace
+) -> None:
+    macs = vms.create("web")
+    vms.bound(macs["lan"], "web")
 
-    said = meadow.refuses("web", _lan(macs["lan"]))
+    said = other_vms.refuses("web", _lan(macs["lan"]))
 
-    assert f"belongs to VirtualMachine {farm.namespace}/web" in said
+    assert f"belongs to VirtualMachine {vms.namespace}/web" in said
     assert "to migrate that VM to this namespace, set COLLISION_POLICY to Warn" in said
 
 
 @pytest.mark.usefixtures("warning")
 def test_under_warn_a_second_vm_gets_the_address_and_all_are_told(
-    farm: Farm, scrape: Scrape
+    vms: KubeVirtNamespace, scrape: Scrape
 ) -> None:
     mac = OURS + "01"
-    farm.create("first", _lan(mac))
-    farm.bound(mac, "first")
+    vms.create("first", _lan(mac))
+    vms.bound(mac, "first")
 
-    said = _shared(farm, "second", mac)
+    said = _shared(vms, "second", mac)
 
     assert f"interface lan asks for {mac}, which VirtualMachine" in said
-    assert farm.shop.spec(mac)["shared"] is True
-    farm.shop.in_conflict(mac, "second")
+    assert vms.pods.spec(mac)["shared"] is True
+    vms.pods.in_conflict(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    _wait_told(farm, "first")
-    _wait_told(farm, "second")
+    _wait_told(vms, "first")
+    _wait_told(vms, "second")
 
-    farm.delete("vm", "first")
+    vms.delete("vm", "first")
 
-    farm.bound(mac, "second")
+    vms.bound(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 0, "none that collide")
-    farm.shop.in_conflict(mac)
-    farm.delete("vm", "second")
-    farm.freed(mac)
+    vms.pods.in_conflict(mac)
+    vms.delete("vm", "second")
+    vms.freed(mac)
 
 
 @pytest.mark.usefixtures("warning")
 @pytest.mark.parametrize("leaves", ["source", "target"])
 def test_a_migration_across_namespaces_keeps_the_address_whichever_side_goes(
-    farm: Farm, meadow: Farm, scrape: Scrape, leaves: str
+    vms: KubeVirtNamespace, other_vms: KubeVirtNamespace, scrape: Scrape, leaves: str
 ) -> None:
-    macs = farm.create("web")
-    farm.run("web")
-    farm.bound(macs["lan"], "web")
+    macs = vms.create("web")
+    vms.run("web")
+    vms.bound(macs["lan"], "web")
 
-    _shared(meadow, "web", macs["lan"])
-    farm.halt("web")
-    meadow.run("web")
+    _shared(other_vms, "web", macs["lan"])
+    vms.halt("web")
+    other_vms.run("web")
 
-    gone, stays = (farm, meadow) if leaves == "source" else (meadow, farm)
+    gone, stays = (vms, other_vms) if leaves == "source" else (other_vms, vms)
     gone.delete("vm", "web", wait=False)
     if leaves == "target":
         gone.end("web")
     stays.bound(macs["lan"], "web")
-    gone.machines.wait_gone("vm", "web")
+    gone.wait_gone("vm", "web")
     stays.bound(macs["lan"], "web")
-    assert _told(farm, "web") == _told(meadow, "web") == []
+    assert _told(vms, "web") == _told(other_vms, "web") == []
     assert scrape.colliding(macs["lan"]) == 0
 
 
 @pytest.mark.usefixtures("warning")
-def test_two_of_a_name_that_both_run_are_no_migration(farm: Farm, meadow: Farm) -> None:
+def test_two_of_a_name_that_both_run_are_no_migration(
+    vms: KubeVirtNamespace, other_vms: KubeVirtNamespace
+) -> None:
     mac = OURS + "03"
-    farm.create("web", _lan(mac))
-    farm.bound(mac, "web")
-    farm.run("web")
-    _shared(meadow, "web", mac)
+    vms.create("web", _lan(mac))
+    vms.bound(mac, "web")
+    vms.run("web")
+    _shared(other_vms, "web", mac)
 
-    meadow.run("web")
+    other_vms.run("web")
 
-    _wait_told(farm, "web")
-    _wait_told(meadow, "web")
-    meadow.halt("web")
-    farm.shop.in_conflict(mac)
+    _wait_told(vms, "web")
+    _wait_told(other_vms, "web")
+    other_vms.halt("web")
+    vms.pods.in_conflict(mac)
 
 
 def _lan(mac: str) -> Interface:
     return Interface("lan", "lan", mac)
 
 
-def _shared(farm: Farm, name: str, mac: str) -> str:
+def _shared(vms: KubeVirtNamespace, name: str, mac: str) -> str:
     """Create a VM with an address in use, once Q is over; return the warnings."""
     vm = manifest(name, [_lan(mac)], run_strategy="Halted")
 
     def created() -> Answer | None:
         try:
-            return farm.client.ask_create(vm, farm.namespace)
+            return vms.client.ask_create(vm, vms.namespace)
         except Refused as refused:
             if "retry in a minute" not in str(refused):
                 raise
@@ -148,11 +152,11 @@ def _shared(farm: Farm, name: str, mac: str) -> str:
     return "\n".join(answer.warnings)
 
 
-def _told(farm: Farm, name: str) -> list[str]:
-    events = farm.client.list("events", farm.namespace, fields=_COLLIDING.format(name))
+def _told(vms: KubeVirtNamespace, name: str) -> list[str]:
+    events = vms.client.list("events", vms.namespace, fields=_COLLIDING.format(name))
     return [event["message"] for event in events]
 
 
-def _wait_told(farm: Farm, name: str) -> None:
+def _wait_told(vms: KubeVirtNamespace, name: str) -> None:
     what = f"an event on {name}"
-    farm.client.until("events", bool, what, farm.namespace, fields=_COLLIDING.format(name))
+    vms.client.until("events", bool, what, vms.namespace, fields=_COLLIDING.format(name))

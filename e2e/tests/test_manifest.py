@@ -1,17 +1,16 @@
 """The one-file manifest: applied either way, twice, edited as documented, and asking for little."""
 
 import json
-import subprocess
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from e2e import pool
 from e2e.access import bind_role, may
-from testbed.client import Client, refusal
+from e2e.audit import CONTROLLER, WEBHOOK
+from e2e.manifest import deployments
+from testbed.client import Client
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
@@ -19,12 +18,9 @@ from testbed.programs import NAMESPACE, start_controller, start_webhook
 from testbed.readiness import eventually
 from testbed.release import MANIFEST
 
-WEBHOOK = "system:serviceaccount:kubemacpool-system:kubemacpool-webhook"
-CONTROLLER = "system:serviceaccount:kubemacpool-system:kubemacpool-controller"
 MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
-LABEL = "mutatepods.kubemacpool.io"
-NETWORKS = "k8s.v1.cni.cncf.io/networks"
-NOT_SERVED = f'failed calling webhook "{LABEL}"'  # nothing runs behind it here
+
+
 WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 
 
@@ -32,47 +28,6 @@ WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side
 def kubectl(bare_cluster: ControlPlane) -> Kubectl:
     """A cluster with the manifest, on which none of our programs runs."""
     return bare_cluster.kubectl
-
-
-@pytest.fixture(scope="module")
-def client(kubectl: Kubectl) -> Client:
-    """The same administrator as `kubectl`."""
-    return kubectl.client
-
-
-@pytest.fixture
-def opted_in(client: Client, namespace: str) -> str:
-    """A namespace whose pods the API server sends to the webhook."""
-    opt_in(client, namespace)
-    return namespace
-
-
-def opt_in(client: Client, namespace: str) -> None:
-    """Opt in; the API server learns of it with a delay."""
-    client.label("namespace", namespace, {LABEL: "allocate"})
-    eventually(lambda: asks_us(client, namespace, pod("probe", "[]")), "the webhook is asked")
-
-
-def pod(name: str, networks: str | None = None) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {
-                "name": name,
-                "annotations": {"other": "1"} | ({} if networks is None else {NETWORKS: networks}),
-            },
-            "spec": {"containers": [{"name": "main", "image": "none"}]},
-        }
-    )
-
-
-def asks_us(client: Client, namespace: str, manifest: str) -> bool:
-    return NOT_SERVED in refusal(lambda: client.create(manifest, namespace, dry_run=True))
-
-
-def documents() -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(MANIFEST.read_text()))
 
 
 @WAYS
@@ -100,28 +55,6 @@ def test_the_ca_bundle_that_the_controller_wrote_survives_another_apply(
     kubectl("apply", "-f", str(MANIFEST), *way)
 
     assert kubectl.json("get", MUTATOR)["webhooks"][0]["clientConfig"]["caBundle"] == "Y2E="
-
-
-def test_the_manifest_brings_no_ca_bundle() -> None:
-    assert "caBundle" not in MANIFEST.read_text()
-
-
-def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: Path) -> None:
-    edited = tmp_path / "kubemacpool.yaml"
-    edited.write_text(MANIFEST.read_text())
-
-    for tail in ("00:00:00", "FF:FF:FF"):
-        script = f"s/02:{tail[:2]}:{tail[:2]}:{tail}/02:1e:b4:{tail}/"
-        subprocess.run(["sed", "-i", script, str(edited)], check=True)
-
-    lines = zip(MANIFEST.read_text().splitlines(), edited.read_text().splitlines(), strict=True)
-    assert sum(before != after for before, after in lines) == 2
-    changed = [one for one in yaml.safe_load_all(edited.read_text()) if one not in documents()]
-    assert [one["metadata"]["name"] for one in changed] == ["kubemacpool-mac-range-config"]
-    assert changed[0]["data"] == {
-        "RANGE_START": "02:1e:b4:00:00:00",
-        "RANGE_END": "02:1e:b4:FF:FF:FF",
-    }
 
 
 def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mended(
@@ -154,136 +87,6 @@ def test_a_range_that_is_unusable_at_the_first_install_is_reported_and_then_mend
 def warnings(kubectl: Kubectl) -> str:
     """What `kubectl describe` shows of the ConfigMap's events."""
     return kubectl("events", "-n", "kubemacpool-system", "--types=Warning")
-
-
-def test_a_pod_without_the_annotation_never_reaches_the_webhook(
-    client: Client, opted_in: str
-) -> None:
-    assert client.create(pod("plain"), opted_in)
-
-
-def test_a_pod_with_the_annotation_waits_for_the_webhook(client: Client, opted_in: str) -> None:
-    said = refusal(lambda: client.create(pod("web", "[]"), opted_in))
-
-    assert NOT_SERVED in said
-
-
-def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
-    client: Client, opted_in: str
-) -> None:
-    client.label("namespace", opted_in, {LABEL: None})
-
-    eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
-
-
-@pytest.mark.parametrize("label", ["runlevel", "openshift.io/run-level"])
-@pytest.mark.parametrize("level", ["0", "1"])
-def test_a_namespace_of_the_platform_never_reaches_the_webhook(
-    client: Client, opted_in: str, label: str, level: str
-) -> None:
-    client.label("namespace", opted_in, {label: level})
-
-    eventually(lambda: not asks_us(client, opted_in, pod("web", "[]")), "no more asked")
-
-
-def test_only_an_update_that_changes_the_annotation_reaches_the_webhook(
-    client: Client, namespace: str
-) -> None:
-    client.create(pod("before", "[]"), namespace)
-    client.create(pod("plain"), namespace)
-    opt_in(client, namespace)
-
-    client.label("pod", "before", {"a": "b"}, namespace)
-    client.annotate("pod", "before", {"other": "2"}, namespace)
-    client.annotate("pod", "before", {NETWORKS: None}, namespace)
-
-    def refused(name: str) -> str:
-        return refusal(lambda: client.annotate("pod", name, {NETWORKS: "net"}, namespace))
-
-    assert NOT_SERVED in refused("before")  # changed
-    assert NOT_SERVED in refused("plain")  # added
-
-
-def deployments() -> dict[str, dict[str, Any]]:
-    """The pod templates of the Deployments, by name."""
-    return {
-        one["metadata"]["name"]: one["spec"]["template"]
-        for one in documents()
-        if one["kind"] == "Deployment"
-    }
-
-
-def selects(policy: dict[str, Any], template: dict[str, Any]) -> bool:
-    wanted = policy["spec"]["podSelector"].get("matchLabels", {})
-    return bool(wanted.items() <= template["metadata"]["labels"].items())
-
-
-def test_nobody_connects_to_our_pods_but_at_the_ports_that_they_name() -> None:
-    policies = [one for one in documents() if one["kind"] == "NetworkPolicy"]
-    assert all(one["spec"]["policyTypes"] == ["Ingress"] for one in policies)
-    assert [one for one in policies if one["spec"]["podSelector"] == {} and len(one["spec"]) == 2]
-
-    for template in deployments().values():
-        [container] = template["spec"]["containers"]
-        rules = [
-            rule
-            for one in policies
-            if selects(one, template)
-            for rule in one["spec"].get("ingress", [])
-        ]
-        assert all(rule.keys() == {"ports"} for rule in rules)  # from anywhere
-        opened = {(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]}
-        assert opened == {("TCP", port["containerPort"]) for port in container["ports"]}
-
-
-def test_an_uninstall_takes_the_webhook_configuration_away_before_what_it_calls() -> None:
-    kinds = [one["kind"] for one in documents()]  # kubectl delete -f goes by this order
-
-    assert kinds[0] == "MutatingWebhookConfiguration"
-
-
-def test_no_pod_gets_a_token_of_ours_but_those_that_say_so() -> None:
-    accounts = [one for one in documents() if one["kind"] == "ServiceAccount"]
-
-    assert {one["metadata"]["name"]: one["automountServiceAccountToken"] for one in accounts} == {
-        template["spec"]["serviceAccountName"]: False for template in deployments().values()
-    }
-    assert all(one["spec"]["automountServiceAccountToken"] for one in deployments().values())
-
-
-def test_an_upgrade_and_a_drain_leave_somebody_who_answers() -> None:
-    [budget] = (one for one in documents() if one["kind"] == "PodDisruptionBudget")
-    name = budget["metadata"]["name"]
-
-    assert selects({"spec": {"podSelector": budget["spec"]["selector"]}}, deployments()[name])
-    assert budget["spec"]["maxUnavailable"] == 1
-    for one in documents():
-        if one["kind"] == "Deployment":
-            assert one["spec"]["replicas"] == 2
-            assert one["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
-
-
-def test_a_quota_lets_our_pods_have_their_priority_where_that_needs_one() -> None:
-    [quota] = (one for one in documents() if one["kind"] == "ResourceQuota")
-    [scope] = quota["spec"]["scopeSelector"]["matchExpressions"]
-
-    assert (scope["scopeName"], scope["operator"]) == ("PriorityClass", "In")
-    assert quota["spec"]["hard"].keys() == {"pods"}
-    for template in deployments().values():
-        assert template["spec"]["priorityClassName"] in scope["values"]
-
-
-def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> None:
-    project = Path(__file__).parents[2]
-    lines = [line.split() for line in (project / "Dockerfile").read_text().splitlines()]
-    copied = {line[1] for line in lines if line[:1] == ["COPY"] and not line[1].startswith("--")}
-
-    ignored = (project / ".dockerignore").read_text().splitlines()
-
-    rules = [line for line in ignored if not line.startswith("#")]
-    assert rules[0] == "*"
-    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == copied
-    assert rules[-3:] == ["**/tests", "**/conftest.py", "**/__pycache__"]
 
 
 IN_A_POD = """
@@ -369,7 +172,7 @@ def test_our_programs_may_do_no_more(client: Client) -> None:
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
-def test_whoever_may_view_the_cluster_sees_the_addresses_and_writes_none(
+def test_a_user_who_may_view_the_cluster_sees_the_addresses_and_writes_none(
     client: Client, role: str
 ) -> None:
     ann = f"{role}-ann"
@@ -401,11 +204,11 @@ def test_our_programs_have_seats_of_their_own_at_the_api_server(
 def test_the_namespaces_restricted_level_admits_our_pods(client: Client, deployment: str) -> None:
     template = deployments()[deployment]
     metadata = template["metadata"] | {"name": "try", "namespace": NAMESPACE}
-    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
     def admitted() -> bool:  # not before the quota's controller has looked at the quota
         try:
-            said = "\n".join(client.ask_create(manifest, dry_run=True).warnings)
+            said = "\n".join(client.ask_create(pod, dry_run=True).warnings)
         except Refused as refused:
             said = str(refused)
             assert "PodSecurity" not in said

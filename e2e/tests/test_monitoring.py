@@ -16,7 +16,7 @@ OPERATORS = ("ServiceMonitor", "PrometheusRule")  # kinds that come with the Pro
 def objects(file: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the objects of a file in deploy/, by kind and name."""
     found = yaml.safe_load_all((PROJECT / "deploy" / file).read_text())
-    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+    return {(document["kind"], document["metadata"]["name"]): document for document in found}
 
 
 MONITORING = objects("kubemacpool-monitoring.yaml")
@@ -31,7 +31,9 @@ def test_the_service_leads_to_the_controllers_metrics() -> None:
     pod = controller["spec"]["template"]
     [port] = SERVICE["spec"]["ports"]
     [target] = [
-        one for one in pod["spec"]["containers"][0]["ports"] if one["name"] == port["targetPort"]
+        named
+        for named in pod["spec"]["containers"][0]["ports"]
+        if named["name"] == port["targetPort"]
     ]
 
     assert SERVICE["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
@@ -44,8 +46,8 @@ def test_the_monitor_selects_that_service_alone() -> None:
 
     assert wanted <= SERVICE["metadata"]["labels"].items()
     assert not any(
-        wanted <= one["metadata"].get("labels", {}).items()
-        for one in objects("kubemacpool.yaml").values()
+        wanted <= document["metadata"].get("labels", {}).items()
+        for document in objects("kubemacpool.yaml").values()
     )
     assert endpoint["port"] == SERVICE["spec"]["ports"][0]["name"]
     assert endpoint["scheme"] == "https"
@@ -65,6 +67,6 @@ def test_the_alerts_are_those_of_the_guide_and_ask_for_metrics_that_it_names() -
 
 def test_what_needs_no_operator_can_be_applied(release: Installed, kubectl: Kubectl) -> None:
     assert release.webhooks
-    for (kind, _), one in MONITORING.items():
+    for (kind, _), document in MONITORING.items():
         if kind not in OPERATORS:
-            kubectl.client.create(one, dry_run=True)
+            kubectl.client.create(document, dry_run=True)

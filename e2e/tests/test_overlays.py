@@ -1,43 +1,35 @@
 """The overlays in deploy/overlays: whom each serves, with which range and whose certificates."""
 
-import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from e2e import pool
-from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.pods import Shop
-from e2e.rights import asked, granted, idle, missing, refused
-from testbed.certificates import Pair, authority
-from testbed.client import Client
+from e2e.overlays import (
+    DEPLOY,
+    MUTATOR,
+    built,
+    documents,
+    served,
+    without_cert_manager,
+)
+from e2e.pods import PodNamespace
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
-from testbed.locate import find_cert_manager
-from testbed.programs import NAMESPACE, SERVICE, start_controller, start_webhook
+from testbed.programs import NAMESPACE
 from testbed.readiness import eventually
-from testbed.release import MANIFEST, Installed, remove_release, stop, wait_in_force
+from testbed.release import MANIFEST, Installed
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
 OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomization.yaml"))
+
+
 LABEL = "mutatepods.kubemacpool.io"
+
+
 VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
-MUTATOR = "kubemacpool-mutator"
-QUIET = ("--quiet-s", "1")
-CRD = "CustomResourceDefinition"
-CERT_MANAGERS = ("Issuer", "Certificate")  # kinds that come with cert-manager
-
-
-def built(kubectl: Kubectl, folder: Path) -> str:
-    return kubectl("kustomize", str(folder))
-
-
-def documents(text: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(text))
 
 
 @pytest.fixture
@@ -52,12 +44,6 @@ def overlay(kubectl: Kubectl, name: str) -> None:
     kubectl.apply(built(kubectl, DEPLOY / "overlays" / name))
 
 
-def served(kubectl: Kubectl, namespace: str) -> bool:
-    """Whether a pod that asks for a network would get an address."""
-    [element] = Shop(kubectl, namespace).dry_run("probe", [{"name": "a"}])
-    return "mac" in element
-
-
 def label(kubectl: Kubectl, namespace: str, name: str, value: str | None) -> None:
     kubectl.client.label("namespace", namespace, {name: value})
 
@@ -65,14 +51,14 @@ def label(kubectl: Kubectl, namespace: str, name: str, value: str | None) -> Non
 def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
     kubectl: Kubectl, namespace: str
 ) -> None:
-    shop = Shop(kubectl, namespace)
+    pods = PodNamespace(kubectl, namespace)
     assert not served(kubectl, namespace)
 
     overlay(kubectl, "opt-out")
 
     eventually(lambda: served(kubectl, namespace), "a namespace without labels is served")
-    [element] = shop.create("samplepod", [{"name": "a"}])
-    shop.bound(element["mac"], "samplepod")
+    [element] = pods.create("samplepod", [{"name": "a"}])
+    pods.bound(element["mac"], "samplepod")
     for value in ("ignore", "disable"):
         label(kubectl, namespace, LABEL, value)
         eventually(lambda: not served(kubectl, namespace), "one that opts out is not")
@@ -118,7 +104,9 @@ def test_pods_and_vms_are_selected_alike(
     bare_cluster: ControlPlane, name: str, expected: tuple[str | None, list[str] | None]
 ) -> None:
     text = built(bare_cluster.kubectl, DEPLOY / "overlays" / name)
-    [mutator] = (one for one in documents(text) if one["metadata"]["name"] == MUTATOR)
+    [mutator] = (
+        document for document in documents(text) if document["metadata"]["name"] == MUTATOR
+    )
 
     for webhook in mutator["webhooks"]:
         selector, label = webhook["namespaceSelector"], webhook["name"]
@@ -163,7 +151,7 @@ def test_an_overlay_applied_again_changes_nothing(
     kubectl("apply", "-f", str(MANIFEST), *flags)
 
 
-def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Path) -> None:
+def test_overlays_combine(bare_cluster: ControlPlane, tmp_path: Path) -> None:
     kubectl = bare_cluster.kubectl
     for folder in ("deploy", "crds"):
         shutil.copytree(DEPLOY.parent / folder, tmp_path / folder)
@@ -180,180 +168,8 @@ def test_overlays_stand_on_one_another(bare_cluster: ControlPlane, tmp_path: Pat
         alone = documents(built(kubectl, DEPLOY / "overlays" / name))
         assert alone != release
         changed = [
-            one for one in alone if one not in release and one["metadata"]["name"] != MUTATOR
+            document
+            for document in alone
+            if document not in release and document["metadata"]["name"] != MUTATOR
         ]
-        assert [one for one in changed if one not in together] == []
-
-
-# Certificates by cert-manager, whose part the test plays: it does not run here.
-
-
-def test_with_somebody_else_s_certificates_pods_are_served_and_the_controller_touches_none(
-    audited_cluster: ControlPlane,
-) -> None:
-    cluster, kubectl = audited_cluster, audited_cluster.kubectl
-    remove_release(kubectl)
-    before = len(Audit(cluster).events())
-    ours = without_cert_manager(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
-    kubectl.apply(yaml.safe_dump_all(ours))
-    for crd in (one["metadata"]["name"] for one in ours if one["kind"] == CRD):
-        kubectl.client.wait_established(crd)
-    arguments = controller_of(ours)["args"]
-    controller = start_controller(cluster, "controller-1", *arguments, *QUIET)
-    webhook = start_webhook(cluster, "webhook-1", *QUIET)
-    try:
-        controller.wait_ready()
-        play_cert_manager(kubectl)
-        webhook.wait_ready()
-        wait_in_force(kubectl)
-        play_cert_manager(kubectl)
-        wait_in_force(kubectl)
-        controller.process.stop()
-        events = Audit(cluster).events()[before:]
-        take_back(cluster)
-    finally:
-        stop(cluster)
-
-    rights, calls = granted(ours), asked(events, {WEBHOOK, CONTROLLER})
-    assert refused(events) == []
-    assert missing(rights, calls) == []
-    certificates = {"secrets", "mutatingwebhookconfigurations"}
-    assert {
-        (one.user, one.verb, one.resource) for one in rights if one.resource in certificates
-    } == {
-        (WEBHOOK, "list", "secrets"),
-        (WEBHOOK, "watch", "secrets"),
-        (CONTROLLER, "list", "mutatingwebhookconfigurations"),
-        (CONTROLLER, "watch", "mutatingwebhookconfigurations"),
-    }
-    assert idle([one for one in rights if one.resource in certificates], calls, NAMESPACE) == []
-
-
-def play_cert_manager(kubectl: Kubectl) -> None:
-    """Issue what the Certificates ask for, into the Secrets that they name, and inject the CA."""
-    wanted = certificates(kubectl)
-    for name in wanted:
-        assert wanted[name]["privateKey"]["algorithm"] == "ECDSA"
-    serving = wanted[SERVICE]
-    asked_for = wanted[serving["issuerRef"]["name"]]
-    root = authority(asked_for["commonName"])
-    write_pair(kubectl.client, root, root, asked_for["secretName"])
-    pair = root.issue(SERVICE, serving["dnsNames"])
-    write_pair(kubectl.client, root, pair, serving["secretName"])
-    injected = kubectl.client.read("mutatingwebhookconfiguration", MUTATOR)
-    of = injected["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
-    assert of == f"{NAMESPACE}/{SERVICE}"
-    for webhook in injected["webhooks"]:
-        webhook["clientConfig"]["caBundle"] = encoded(root.pem)
-    bundled = {"webhooks": injected["webhooks"]}
-    kubectl.client.patch("mutatingwebhookconfiguration", MUTATOR, bundled)
-
-
-def encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def write_pair(client: Client, root: Pair, pair: Pair, secret: str) -> None:
-    files = {"tls.crt": pair.pem, "tls.key": pair.key_pem, "ca.crt": root.pem}
-    client.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": "kubernetes.io/tls",
-            "metadata": {"name": secret, "namespace": NAMESPACE},
-            "data": {name: encoded(text) for name, text in files.items()},
-        }
-    )
-
-
-def take_back(cluster: ControlPlane) -> None:
-    """Apply the release again; its controller issues the certificates from now on."""
-    kubectl, client = cluster.kubectl, cluster.kubectl.client
-    kubectl("apply", "-f", str(MANIFEST))
-    theirs = client.read("secret", SERVICE, NAMESPACE)["metadata"]["uid"]
-    start_controller(cluster, "controller-2", *QUIET).wait_ready()
-    wait_in_force(kubectl)
-    client.delete("secret", SERVICE, NAMESPACE)
-    ours = client.wait(
-        "secret", SERVICE, lambda found: found["metadata"]["uid"], "a new Secret", NAMESPACE
-    )
-    assert ours != theirs
-    wait_in_force(kubectl)
-
-
-def certificates(kubectl: Kubectl) -> dict[str, dict[str, Any]]:
-    """Return the specs of the overlay's Certificates, by name."""
-    return {
-        one["metadata"]["name"]: one["spec"]
-        for one in documents(built(kubectl, DEPLOY / "overlays" / "cert-manager"))
-        if one["kind"] == "Certificate"
-    }
-
-
-def without_cert_manager(text: str) -> list[dict[str, Any]]:
-    return [one for one in documents(text) if one["kind"] not in CERT_MANAGERS]
-
-
-def controller_of(manifests: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the controller's container."""
-    [found] = (
-        one["spec"]["template"]["spec"]["containers"][0]
-        for one in manifests
-        if (one["kind"], one["metadata"]["name"]) == ("Deployment", "kubemacpool-controller")
-    )
-    container: dict[str, Any] = found
-    return container
-
-
-def test_the_controller_is_told_nothing_about_certificates_that_it_does_not_issue(
-    bare_cluster: ControlPlane,
-) -> None:
-    text = built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager")
-
-    container = controller_of(documents(text))
-
-    assert [one["name"] for one in container["env"]] == ["POD_NAME"]
-
-
-def test_the_certificates_are_for_the_names_by_which_the_webhook_is_called(
-    bare_cluster: ControlPlane,
-) -> None:
-    wanted = certificates(bare_cluster.kubectl)
-    serving, root = wanted[SERVICE], wanted["kubemacpool-mutator-ca"]
-
-    assert f"{SERVICE}.{NAMESPACE}.svc" in serving["dnsNames"]
-    assert serving["secretName"] == SERVICE
-    assert root["isCA"] is True
-    issuers = {
-        one["metadata"]["name"]: one["spec"]
-        for one in documents(built(bare_cluster.kubectl, DEPLOY / "overlays" / "cert-manager"))
-        if one["kind"] == "Issuer"
-    }
-    assert issuers[serving["issuerRef"]["name"]] == {"ca": {"secretName": root["secretName"]}}
-    assert issuers[root["issuerRef"]["name"]] == {"selfSigned": {}}
-
-
-def test_cert_manager_s_own_crds_admit_the_whole_overlay(bare_cluster: ControlPlane) -> None:
-    kubectl = bare_cluster.kubectl
-    folder = find_cert_manager()["cert-manager-crds"]
-    crds = sorted(folder.glob("cert-manager.io_*.yaml"))
-    assert crds
-    kubectl("apply", "--server-side", *(f"--filename={crd}" for crd in crds))
-    for plural in ("issuers", "certificates"):
-        kubectl.client.wait_established(f"{plural}.cert-manager.io")
-    text = built(kubectl, DEPLOY / "overlays" / "cert-manager")
-    strict = "--validate=strict"
-
-    # Discovery of new kinds takes a moment.
-    eventually(lambda: not kubectl.run("get", "certificates").returncode, "Certificates known")
-    kubectl.apply(text, strict)
-
-    assert kubectl("diff", "-f", "-", stdin=text) == ""
-    found = [
-        stored
-        for kind in ("issuers", "certificates")
-        for stored in kubectl.client.list(kind, NAMESPACE)
-    ]
-    assert len(found) == len([one for one in documents(text) if one["kind"] in CERT_MANAGERS])
-    kubectl("delete", *(f"--filename={crd}" for crd in crds))
-    kubectl("apply", "-f", str(MANIFEST))
+        assert [document for document in changed if document not in together] == []

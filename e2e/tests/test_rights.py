@@ -5,43 +5,28 @@ server's audit log.
 """
 
 import fnmatch
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from e2e import metrics, pool
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
-from e2e.farm import LAN, OPTED_IN_VMS, Pasture
-from e2e.pods import OPTED_IN, Shop
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
-from testbed.client import Client, refusal
+from e2e.session import (
+    everything,
+)
 from testbed.controlplane import ControlPlane
-from testbed.kubectl import Kubectl
-from testbed.kubevirt import apply_machine_crds, remove_crds
-from testbed.kubevirt.machines import Interface
-from testbed.programs import NAMESPACE, start_controller
-from testbed.readiness import eventually
-from testbed.release import MANIFEST, Installed, installed, remove_release
+from testbed.kubevirt import remove_crds
+from testbed.programs import NAMESPACE
+from testbed.release import MANIFEST, remove_release
 
-QUIET_S = 1
-ALLOCATIONS = "macallocations"
-SPOILT = "bm9uZQ=="
 DRY = "--dry-run=server"
-OURS = "0a:00:00:00:0b:"
-# What runs every ten minutes, every second: else the session would last as long.
-OFTEN = """
-import controller.allocations.repair
-controller.allocations.repair.REPAIR_EVERY_S = 1.0
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What both programs asked for in a session, and what everybody may ask for."""
+    """The calls of both programs in a session, and the rights that every account has."""
 
     events: list[dict[str, Any]]
     calls: set[Call]
@@ -97,303 +82,17 @@ def test_paths_that_are_no_resource_are_those_that_everybody_may_get(log: Log) -
     ] == []
 
 
-def test_each_program_has_an_account_of_its_own_and_nobody_else_has_theirs(
+def test_each_program_has_an_account_of_its_own_and_no_other_has_theirs(
     rights: set[Right],
 ) -> None:
     documents = list(yaml.safe_load_all(MANIFEST.read_text()))
-    pods = [one["spec"]["template"]["spec"] for one in documents if one["kind"] == "Deployment"]
+    pods = [
+        document["spec"]["template"]["spec"]
+        for document in documents
+        if document["kind"] == "Deployment"
+    ]
 
     accounts = [f"system:serviceaccount:{NAMESPACE}:{pod['serviceAccountName']}" for pod in pods]
 
     assert sorted(accounts) == sorted([WEBHOOK, CONTROLLER])
     assert {right.user for right in rights} == {WEBHOOK, CONTROLLER}
-
-
-# What happens in the session.
-
-
-def everything(cluster: ControlPlane, often: Path) -> None:
-    """Let both programs do all that they ever do."""
-    shop, lab = (_namespace(cluster.kubectl, name) for name in ("shop", "lab"))
-    found = OURS + "01"
-    lab.create("early", [{"name": "a", "mac": found}])
-    with installed(cluster, replicas=1, quiet_s=QUIET_S) as programs:
-        shop.client.label("namespace", shop.namespace, OPTED_IN | OPTED_IN_VMS)
-        lab.bound(found, "early")
-        _standby(cluster, often)
-        _owner_of_a_kind_that_is_not_installed(shop)
-        _pods(shop, lab)
-        _declared(shop)
-        _collision(shop, lab)
-        _range(shop)
-        _certificates(shop)
-        _metrics(programs, shop)
-        apply_machine_crds(cluster.kubectl)
-        for name in ("red", "blue"):
-            _machine(Pasture(cluster.kubectl, shop.namespace), name)
-            _instance(Pasture(cluster.kubectl, shop.namespace), f"bare-{name}")
-        programs.controller.process.stop()
-        _repair(cluster, shop)
-
-
-def _namespace(kubectl: Kubectl, name: str) -> Shop:
-    kubectl.client.create_namespace(name)
-    return Shop(kubectl, name)
-
-
-def _standby(cluster: ControlPlane, often: Path) -> None:
-    """Start the controller that takes over later, and repairs often."""
-    (often / "sitecustomize.py").write_text(OFTEN)
-    env = {"PYTHONPATH": f"{often}:{Path(__file__).parents[2]}"}
-    quiet = ("--quiet-s", str(QUIET_S))
-    start_controller(cluster, "controller-2", *quiet, env=env).wait_ready()
-
-
-def _owner_of_a_kind_that_is_not_installed(shop: Shop) -> None:
-    """Ask for what a VM had before KubeVirt was removed: the webhook says that nobody has it."""
-    mac = OURS + "02"
-    owner = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachine",
-        "namespace": shop.namespace,
-        "name": "ghost",
-        "uid": "none",
-    }
-    left = _allocation(mac, state="Bound", source="Pool", owner=owner)
-    controller = Client(shop.client.connection.as_user(CONTROLLER))
-    asked = [{"name": "a", "mac": mac}]
-
-    def said() -> bool:
-        refusal(lambda: controller.create(left))  # it may be there already
-        return "is being released" in shop.refuses("heir", asked, dry_run=True)
-
-    eventually(said, "the webhook looking for a VM without KubeVirt")
-
-
-def _pods(shop: Shop, lab: Shop) -> None:
-    """Create, refuse, undo, note who has the same, and release."""
-    held = [OURS + "03", OURS + "04"]
-    for number, mac in enumerate(held):
-        shop.create(f"holder-{number}", [{"name": "a", "mac": mac}])
-        shop.bound(mac, f"holder-{number}")
-        shop.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
-        lab.create(f"twin-{number}", [{"name": "a", "mac": mac}])
-        _noted(shop, mac)
-        lab.delete(f"twin-{number}")
-    for number, mac in enumerate(held):
-        shop.delete(f"holder-{number}")
-        shop.freed(mac)
-
-
-def _noted(shop: Shop, mac: str) -> None:
-    shop.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
-
-
-def _declared(shop: Shop) -> None:
-    mac = OURS + "05"
-    shop.client.create(_allocation(mac))
-    shop.create("gateway", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "gateway")
-    shop.delete("gateway")
-    shop.holds(mac, lambda found: found["spec"]["state"] == "Declared", f"{mac} Declared again")
-
-
-def _collision(shop: Shop, lab: Shop) -> None:
-    """Let two share an address under the policy Warn; both are told."""
-    mac = OURS + "06"
-    lab.client.label("namespace", lab.namespace, OPTED_IN)
-    shop.create("one", [{"name": "a", "mac": mac}])
-    shop.bound(mac, "one")
-    pool.edit(shop.kubectl, COLLISION_POLICY="Warn")
-    eventually(lambda: not lab.refusal("two", [{"name": "a", "mac": mac}]), f"{mac} shared")
-    _told(shop, "MACCollision")
-    _told(lab, "MACCollision")
-    pool.edit(shop.kubectl, COLLISION_POLICY=None)
-    lab.delete("two")
-    shop.delete("one")
-    shop.freed(mac)
-
-
-def _range(shop: Shop) -> None:
-    """Write a range that cannot be used, then another one."""
-    pool.edit(shop.kubectl, RANGE_START="none")
-    _told(Shop(shop.kubectl, NAMESPACE), "InvalidRange")
-    pool.configure(shop.kubectl, "06:00:00:00:00:00", "06:00:00:00:ff:ff")
-
-
-def _certificates(shop: Shop) -> None:
-    """Spoil both; the controller writes new ones."""
-    for secret in ("kubemacpool-mutator-ca", "kubemacpool-service"):
-        shop.client.patch("secret", secret, {"data": {"tls.crt": SPOILT}}, NAMESPACE)
-        _mended(shop.client, secret)
-
-
-def _mended(client: Client, secret: str) -> None:
-    def mended(found: dict[str, Any]) -> bool:
-        return bool(found["data"]["tls.crt"] != SPOILT)
-
-    client.wait("secret", secret, mended, f"a new {secret}", NAMESPACE)
-
-
-def _metrics(programs: Installed, shop: Shop) -> None:
-    token = metrics.reader(shop.kubectl)
-    assert metrics.get(programs.controller.metrics_url, token)[0] == 200
-
-
-def _machine(pasture: Pasture, name: str) -> None:
-    """Create a VM, refuse its address to a pod, release it."""
-    mac = pasture.create(name, LAN)["lan"]
-    pasture.bound(mac, name)
-    pasture.shop.refuses("thief", [{"name": "a", "mac": mac}])
-    pasture.delete("vm", name)
-    pasture.freed(mac)
-
-
-def _instance(pasture: Pasture, name: str) -> None:
-    """Create a VMI without a VM, and its launcher pod, as virt-controller would."""
-    pasture.machines.create_instance(name, [Interface("lan", "lan")])
-    uid = pasture.machines.get("vmi", name)["metadata"]["uid"]
-    made_for = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachineInstance",
-        "name": name,
-        "uid": uid,
-        "controller": True,
-    }
-    [element] = pasture.shop.create(
-        f"launcher-{name}",
-        [{"name": "lan"}],
-        labels={"kubevirt.io": "virt-launcher"},
-        ownerReferences=[made_for],
-    )
-    pasture.bound(element["mac"], name, "VirtualMachineInstance")
-
-
-def _repair(cluster: ControlPlane, shop: Shop) -> None:
-    """Create pods until repairs have found that their lists and the watch are not of one moment."""
-
-    def read() -> set[str]:
-        calls = asked(Audit(cluster).events(), {CONTROLLER})
-        return {call.name for call in calls if call.verb == "get" and call.resource == ALLOCATIONS}
-
-    def looked() -> bool:
-        [element] = shop.create("passing", [{"name": "a"}])
-        shop.bound(element["mac"], "passing")
-        shop.delete("passing")
-        return len(read()) > 1
-
-    eventually(looked, "repairs reading allocations", 120)
-
-
-def _allocation(mac: str, **spec: object) -> str:
-    return json.dumps(
-        {
-            "apiVersion": "kubemacpool.io/v1beta1",
-            "kind": "MacAllocation",
-            "metadata": {"name": mac.replace(":", "-")},
-            "spec": {"mac": mac, **spec},
-        }
-    )
-
-
-def _told(shop: Shop, reason: str) -> None:
-    shop.client.until("events", bool, f"{reason} told", shop.namespace, fields=f"reason={reason}")
-
-
-# The comparison itself.
-
-ANN = "system:serviceaccount:home:ann"
-PODS = Call(ANN, "get", "", "pods", "shop", "web")
-
-
-def test_a_right_covers_its_user_verb_and_resource_and_no_other() -> None:
-    right = Right(ANN, "get", "", "pods")
-
-    assert missing([right], [PODS]) == []
-    for other in (
-        Call("bob", "get", "", "pods", "shop", "web"),
-        Call(ANN, "list", "", "pods", "shop"),
-        Call(ANN, "get", "apps", "pods", "shop", "web"),
-        Call(ANN, "get", "", "pods/status", "shop", "web"),
-    ):
-        assert missing([right], [other]) == [other]
-
-
-def test_a_right_in_a_namespace_or_on_a_name_covers_nothing_beyond() -> None:
-    assert missing([Right(ANN, "get", "", "pods", "shop", "web")], [PODS]) == []
-    assert missing([Right(ANN, "get", "", "pods", "elsewhere")], [PODS]) == [PODS]
-    assert missing([Right(ANN, "get", "", "pods", "", "another")], [PODS]) == [PODS]
-
-
-def test_a_right_is_idle_unless_a_call_needs_it() -> None:
-    everywhere, here = Right(ANN, "get", "", "pods"), Right(ANN, "get", "", "pods", "shop")
-    another = Right(ANN, "get", "", "pods", name="another")
-
-    assert idle([everywhere, here, another], [PODS], "home") == [another]
-    assert idle([everywhere, here], [PODS], "shop") == [everywhere]
-
-
-def test_a_right_that_was_used_on_one_name_alone_can_be_given_on_that_name() -> None:
-    right = Right(ANN, "get", "", "pods")
-    others = [Call(ANN, "get", "", "pods", "shop", "db"), Call(ANN, "get", "", "pods", "shop")]
-
-    assert nameable([right], [PODS]) == [right]
-    assert nameable([Right(ANN, "get", "", "pods", name="web")], [PODS]) == []
-    assert all(nameable([right], [PODS, other]) == [] for other in others)
-    assert nameable([right], []) == []
-
-
-def test_roles_are_read_through_their_bindings() -> None:
-    rule = {"apiGroups": [""], "resources": ["pods", "pods/status"], "verbs": ["get"]}
-    subject = {"kind": "ServiceAccount", "namespace": "home", "name": "ann"}
-    role = {"kind": "Role", "metadata": {"name": "r", "namespace": "home"}, "rules": [rule]}
-    named = rule | {"resources": ["pods"], "resourceNames": ["web", "db"]}
-    wide = {"kind": "ClusterRole", "metadata": {"name": "r"}, "rules": [named]}
-    binding = {
-        "kind": "RoleBinding",
-        "metadata": {"name": "b", "namespace": "home"},
-        "roleRef": {"kind": "Role", "name": "r"},
-        "subjects": [subject],
-    }
-    everywhere = binding | {
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": "b"},
-        "roleRef": {"kind": "ClusterRole", "name": "r"},
-    }
-
-    assert granted([role, wide]) == set()
-    assert granted([role, wide, binding, everywhere]) == {
-        Right(ANN, "get", "", "pods", "home"),
-        Right(ANN, "get", "", "pods/status", "home"),
-        Right(ANN, "get", "", "pods", "", "web"),
-        Right(ANN, "get", "", "pods", "", "db"),
-    }
-    for unclear in ({"resources": ["*"]}, {"nonResourceURLs": ["/x"]}):
-        with pytest.raises(ValueError, match="understood"):
-            granted([role | {"rules": [rule | unclear]}, binding])
-
-
-def test_calls_are_read_from_the_audit_log() -> None:
-    def event(**fields: object) -> dict[str, Any]:
-        return {"user": {"username": ANN}, "requestURI": "/x", "verb": "get", **fields}
-
-    pod = {"resource": "pods", "namespace": "shop", "name": "web"}
-    status = {"resource": "macpools", "subresource": "status", "apiGroup": "k", "name": "default"}
-    made = {"resource": "macpools", "apiGroup": "k", "name": "default"}
-    events = [
-        event(objectRef=pod, annotations={"authorization.k8s.io/decision": "allow"}),
-        event(objectRef=status, verb="patch", responseStatus={"code": 200}),
-        event(objectRef=made, verb="patch", responseStatus={"code": 201}),
-        event(objectRef=pod, verb="create", responseStatus={"code": 201}),
-        event(objectRef=pod, user={"username": "bob"}),
-        event(requestURI="/apis", annotations={"authorization.k8s.io/decision": "forbid"}),
-    ]
-
-    assert asked(events, {ANN}) == {
-        PODS,
-        Call(ANN, "create", "", "pods", "shop"),
-        Call(ANN, "patch", "k", "macpools/status", "", "default"),
-        Call(ANN, "patch", "k", "macpools", "", "default"),
-        Call(ANN, "create", "k", "macpools", "", "default"),
-    }
-    assert refused(events) == [f"{ANN} get /apis"]

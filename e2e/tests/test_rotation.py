@@ -1,85 +1,39 @@
 """Certificates that are replaced every few seconds, or spoilt, while requests go on."""
 
-import base64
 import datetime as dt
 import itertools
-import json
 import operator
-import socket
-import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from kubernetes.client import ApiException, CoreV1Api
-from kubernetes.config import new_client_from_config
 
 from e2e import metrics
 from e2e.conftest import QUIET_S
-from e2e.pods import OPT_IN, manifest
+from e2e.pods import PodNamespace
+from e2e.rotation import AUTHORITY, bundle_of, distrust, read, requests
 from testbed.client import Client
-from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
-from testbed.fixtures import fresh_namespace
-from testbed.programs import NAMESPACE, SERVICE, Program, start_controller
+from testbed.programs import SERVICE, Program, start_controller
 from testbed.readiness import eventually
 from testbed.release import Installed
 
-AUTHORITY = "kubemacpool-mutator-ca"
-MUTATOR = "kubemacpool-mutator"
-CALLED = f"{SERVICE}.{NAMESPACE}.svc"
 SECONDS = {
     "CA_ROTATE_INTERVAL": "15s",
     "CA_OVERLAP_INTERVAL": "15s",
     "CERT_ROTATE_INTERVAL": "3s",
     "CERT_OVERLAP_INTERVAL": "1s",
 }
+
+
 QUIET = ("--quiet-s", f"{QUIET_S:g}")
+
+
 # The controller allows API servers 10 s to learn of a caBundle: one that takes most of that.
 BEHIND_S = 8.0
-
-
-@dataclass(slots=True)
-class Requests:
-    """What became of pods that several clients create all the time, as dry runs."""
-
-    allowed: list[int]  # by client
-    refusals: list[str] = field(default_factory=list)
-
-
-@contextmanager
-def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[Requests]:
-    """Keep asking, with `count` clients, until the block ends."""
-    seen, over = Requests([0] * count), threading.Event()
-    body = json.loads(manifest("steady", [{"name": "a"}]))
-
-    def ask(one: int) -> None:
-        api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call] # no types
-        while not over.is_set():
-            try:
-                pod = api.create_namespaced_pod(namespace, body, dry_run="All")
-            except ApiException as refusal:
-                seen.refusals.append(str(refusal.body))
-            else:
-                assert '"mac"' in str(pod)
-                seen.allowed[one] += 1
-
-    with ThreadPoolExecutor(count) as threads:
-        clients = [threads.submit(ask, one) for one in range(count)]
-        try:
-            yield seen
-        finally:
-            over.set()
-    for each in clients:
-        each.result()  # one that something unforeseen has ended asked no more
 
 
 @dataclass(slots=True)
@@ -108,50 +62,6 @@ class Watcher:
                     self.distrusted.append(said)
 
 
-def read(client: Client, name: str) -> dict[str, bytes]:
-    """Return the data of a Secret, empty while there is none."""
-    data = (client.get("secret", name, NAMESPACE) or {"data": {}})["data"]
-    return {key: base64.b64decode(value) for key, value in data.items()}
-
-
-def bundle_of(client: Client) -> str:
-    """Return the caBundle, which all webhooks have in common."""
-    found = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
-    [one] = {webhook["clientConfig"].get("caBundle", "") for webhook in found}
-    return base64.b64decode(one).decode()
-
-
-def distrust(webhook: Program, bundle: str) -> str:
-    """Shake hands as an API server would; return what it has against it, or nothing."""
-    try:
-        served(webhook, bundle)
-    except ssl.SSLError as error:
-        return str(error)
-    return ""
-
-
-def served(webhook: Program, bundle: str) -> str:
-    """Return the certificate (PEM) that a webhook shows to whoever trusts `bundle`."""
-    where = urlsplit(webhook.ready_url)
-    context = ssl.create_default_context(cadata=bundle)
-    with (
-        socket.create_connection((where.hostname, where.port), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=CALLED) as encrypted,
-    ):
-        shown = encrypted.getpeercert(binary_form=True)
-        assert shown is not None
-        return ssl.DER_cert_to_PEM_cert(shown)
-
-
-@pytest.fixture(scope="module")
-def namespace(release: Installed, cluster: ControlPlane) -> Iterator[str]:
-    """An opted-in namespace."""
-    assert release.webhooks
-    for name in fresh_namespace(cluster.kubectl):
-        cluster.kubectl("label", "namespace", name, OPT_IN)
-        yield name
-
-
 @contextmanager
 def hasty_controller(cluster: ControlPlane, release: Installed) -> Iterator[None]:
     """Replace certificates every few seconds until the block ends."""
@@ -176,7 +86,7 @@ def hasty_controller(cluster: ControlPlane, release: Installed) -> Iterator[None
 def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one row of the table
     cluster: ControlPlane,
     release: Installed,
-    namespace: str,
+    pods: PodNamespace,
     least_s: float,
     authorities: int,
     clients: int,
@@ -186,7 +96,7 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
         watcher.look()
         begun = time.monotonic()
 
-        with requests(cluster, namespace, clients) as seen:
+        with requests(cluster, pods.namespace, clients) as seen:
             answered = {len(watcher.authorities): list(seen.allowed)}
 
             def rotated() -> bool:
@@ -209,147 +119,7 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
     assert all(webhook.process.alive for webhook in release.webhooks)
 
 
-def delete(client: Client, name: str) -> None:
-    client.delete("secret", name, NAMESPACE)
-
-
-def spoil(client: Client, name: str, **files: bytes) -> None:
-    """Write what a Secret of certificates holds; `tls_key` is tls.key."""
-    data = {key.replace("_", "."): base64.b64encode(value).decode() for key, value in files.items()}
-    client.patch("secret", name, {"data": data}, NAMESPACE)
-
-
-def each(harms: dict[str, Callable[[Client], None]], *soon: str) -> pytest.MarkDecorator:
-    """Do each harm; all but those of `soon` take the way of one of them, and are for check-all."""
-    return pytest.mark.parametrize(
-        "harm",
-        [
-            pytest.param(harm, id=name, marks=() if name in soon else pytest.mark.long)
-            for name, harm in harms.items()
-        ],
-    )
-
-
-UNNOTICED: dict[str, Callable[[Client], None]] = {
-    "the CA's Secret deleted": lambda client: delete(client, AUTHORITY),
-    "the CA's key lost": lambda client: spoil(client, AUTHORITY, tls_key=b"lost"),
-    "the CA's certificate spoilt": lambda client: spoil(client, AUTHORITY, tls_crt=b"spoilt"),
-    "the serving Secret deleted": lambda client: delete(client, SERVICE),
-    "the serving pair spoilt": lambda client: spoil(
-        client, SERVICE, tls_crt=b"spoilt", tls_key=b"spoilt"
-    ),
-}
-
-
-@each(UNNOTICED, "the CA's Secret deleted", "the serving pair spoilt")
-def test_what_happens_to_secrets_is_repaired_and_no_request_refused(
-    cluster: ControlPlane,
-    release: Installed,
-    namespace: str,
-    harm: Callable[[Client], None],
-) -> None:
-    client = cluster.kubectl.client
-    before = read(client, AUTHORITY), read(client, SERVICE)
-
-    with requests(cluster, namespace) as seen:
-        harm(client)
-        eventually(
-            lambda: (
-                (read(client, AUTHORITY), read(client, SERVICE)) != before
-                and is_whole(client, release.webhooks)
-            ),
-            "new ones, that fit",
-        )
-
-    assert seen.refusals == []
-    assert any(seen.allowed)
-
-
-def is_whole(client: Client, webhooks: list[Program]) -> bool:
-    """Whether all webhooks serve what the CA has signed and its certificate alone verifies."""
-    authority, pair = read(client, AUTHORITY), read(client, SERVICE)
-    if not authority or not pair or authority["tls.crt"].decode() not in bundle_of(client):
-        return False
-    try:
-        shown = {served(webhook, authority["tls.crt"].decode()) for webhook in webhooks}
-    except (ssl.SSLError, ValueError):
-        return False
-    return shown == {pair["tls.crt"].decode()}
-
-
-def signed(client: Client, name: str, begins: dt.timedelta, life: dt.timedelta) -> None:
-    """Replace the serving pair by one for `name` that the CA itself has signed."""
-    authority = read(client, AUTHORITY)
-    signer = serialization.load_pem_private_key(authority["tls.key"], None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    key, begin = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC) + begins
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(x509.load_pem_x509_certificate(authority["tls.crt"]).subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + life)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    spoil(
-        client,
-        SERVICE,
-        tls_crt=certificate.public_bytes(pem),
-        tls_key=key.private_bytes(pem, pkcs8, plain),
-    )
-
-
-def empty_bundles(client: Client) -> None:
-    """Take the caBundle out of every webhook."""
-    webhooks = client.read("mutatingwebhookconfiguration", MUTATOR)["webhooks"]
-    for webhook in webhooks:
-        del webhook["clientConfig"]["caBundle"]
-    client.patch("mutatingwebhookconfiguration", MUTATOR, {"webhooks": webhooks})
-
-
 DAY = dt.timedelta(days=1)
-NOTICED: dict[str, Callable[[Client], None]] = {
-    "a wrong name": lambda client: signed(client, "elsewhere.example.com", -DAY, 30 * DAY),
-    "expired, as after a clock that jumped ahead": lambda client: signed(
-        client, CALLED, -30 * DAY, DAY
-    ),
-    "of the future, as after a clock that jumped back": lambda client: signed(
-        client, CALLED, DAY, 30 * DAY
-    ),
-    "an emptied caBundle": empty_bundles,
-}
-
-
-@each(NOTICED, "a wrong name", "an emptied caBundle")
-def test_what_stops_admission_is_repaired(
-    cluster: ControlPlane,
-    release: Installed,
-    namespace: str,
-    harm: Callable[[Client], None],
-) -> None:
-    client = cluster.kubectl.client
-    before = read(client, SERVICE)
-
-    harm(client)
-
-    eventually(lambda: is_whole(client, release.webhooks), "certificates that fit")
-    eventually(lambda: is_served(client, namespace), "pods served again")
-    assert (read(client, SERVICE) == before) == (harm is empty_bundles)
-
-
-def is_served(client: Client, namespace: str) -> bool:
-    """Whether a pod would get an address."""
-    pod = manifest("probe", [{"name": "a"}])
-    try:
-        return '"mac"' in str(client.create(pod, namespace, dry_run=True))
-    except Refused:
-        return False
 
 
 def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from e2e import pool
-from e2e.farm import LAN, OPTED_IN_VMS, Pasture
 from e2e.load import Crowd
-from e2e.pods import OPTED_IN, Shop, declaration
+from e2e.pods import OPTED_IN, PodNamespace, allocation
+from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
@@ -43,24 +43,24 @@ def their_copy(release: Path, folder: Path) -> str:
 
 
 def kept(kubectl: Kubectl, namespace: str) -> dict[str, Any]:
-    """What users have that an upgrade must leave as it is."""
+    """Return the objects of users that an upgrade must leave as they are."""
     client = kubectl.client
     allocations = client.list("macallocations")
     webhooks = client.read(*MUTATOR)["webhooks"]
     return {
         "allocations": {
-            one["metadata"]["uid"]: one["spec"]
-            for one in allocations
-            if one["spec"]["state"] != "Stock"  # nobody's, and gone with its webhook
+            allocation["metadata"]["uid"]: allocation["spec"]
+            for allocation in allocations
+            if allocation["spec"]["state"] != "Stock"  # without an owner, gone with its webhook
         },
         "reserved": client.read("macpool", "default")["spec"]["reserved"],
         "range": pool.configured(kubectl),
         "policy": client.read("configmap", *pool.CONFIG)["data"]["COLLISION_POLICY"],
-        "bundles": [one["clientConfig"]["caBundle"] for one in webhooks],
+        "bundles": [webhook["clientConfig"]["caBundle"] for webhook in webhooks],
         "labels": client.read("namespace", namespace)["metadata"]["labels"],
         "pods": [
-            (one["metadata"]["uid"], one["metadata"]["annotations"])
-            for one in client.list("pods", namespace)
+            (pod["metadata"]["uid"], pod["metadata"]["annotations"])
+            for pod in client.list("pods", namespace)
         ],
         "secrets": client.list("secrets", NAMESPACE),
     }
@@ -71,34 +71,34 @@ def test_an_upgrade_and_a_roll_back_leave_what_users_have_and_serve_on(
     empty_cluster: ControlPlane, way: list[str], tmp_path: Path
 ) -> None:
     old, new = their_copy(PREVIOUS, tmp_path), their_copy(MANIFEST, tmp_path)
-    shop = in_use(empty_cluster, old, way)
+    pods = in_use(empty_cluster, old, way)
     kubectl = empty_cluster.kubectl
 
-    serves_on(empty_cluster, shop, new, way)
+    serves_on(empty_cluster, pods, new, way)
     assert kubectl.client.get("role", "kubemacpool-certificates", NAMESPACE)
-    shop.delete("claimant")
-    shop.holds(CLAIMED, lambda found: found["spec"]["state"] == "Declared", "Declared again")
+    pods.delete("claimant")
+    pods.holds(CLAIMED, lambda found: found["spec"]["state"] == "Declared", "Declared again")
 
-    serves_on(empty_cluster, shop, old, way)
-    kubectl.client.delete("namespace", shop.namespace, wait=False)
+    serves_on(empty_cluster, pods, old, way)
+    kubectl.client.delete("namespace", pods.namespace, wait=False)
 
 
-def serves_on(cluster: ControlPlane, shop: Shop, file: str, way: list[str]) -> None:
+def serves_on(cluster: ControlPlane, pods: PodNamespace, file: str, way: list[str]) -> None:
     """Apply another release; it changes nothing that users have, and serves the next pod."""
-    kubectl, before = cluster.kubectl, kept(cluster.kubectl, shop.namespace)
+    kubectl, before = cluster.kubectl, kept(cluster.kubectl, pods.namespace)
 
     kubectl("apply", "-f", file, *way)
 
-    assert kept(kubectl, shop.namespace) == before
+    assert kept(kubectl, pods.namespace) == before
     assert kubectl("diff", "-f", file, *way) == ""
     start(cluster, replicas=1, quiet_s=QUIET_S)
     name = f"served-by-{Path(file).stem}"
-    [element] = shop.create(name, [{"name": "a"}])
-    shop.bound(element["mac"], name)
-    assert before["allocations"].items() <= kept(kubectl, shop.namespace)["allocations"].items()
+    [element] = pods.create(name, [{"name": "a"}])
+    pods.bound(element["mac"], name)
+    assert before["allocations"].items() <= kept(kubectl, pods.namespace)["allocations"].items()
 
 
-def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Shop:
+def in_use(cluster: ControlPlane, file: str, way: list[str]) -> PodNamespace:
     """A release on a cluster, and a namespace whose users have done what they may."""
     kubectl, namespace = cluster.kubectl, f"shop-{secrets.token_hex(4)}"
     kubectl("apply", "-f", file, *way)
@@ -110,26 +110,26 @@ def in_use(cluster: ControlPlane, file: str, way: list[str]) -> Shop:
     client.create_namespace(namespace, **OPTED_IN, team="network")
     client.patch("macpool", "default", {"spec": {"reserved": [RESERVED]}})
     for mac in (DECLARED, CLAIMED):
-        client.create(declaration(mac))
-    shop = Shop(kubectl, namespace)
-    [element] = eventually(lambda: served(shop, "samplepod"), "a pod with an address")
-    shop.bound(element["mac"], "samplepod")
-    shop.create("claimant", [{"name": "a", "mac": CLAIMED}])
-    shop.bound(CLAIMED, "claimant")
-    return shop
+        client.create(allocation(mac))
+    pods = PodNamespace(kubectl, namespace)
+    [element] = eventually(lambda: served(pods, "samplepod"), "a pod with an address")
+    pods.bound(element["mac"], "samplepod")
+    pods.create("claimant", [{"name": "a", "mac": CLAIMED}])
+    pods.bound(CLAIMED, "claimant")
+    return pods
 
 
-def served(shop: Shop, name: str) -> list[dict[str, Any]]:
+def served(pods: PodNamespace, name: str) -> list[dict[str, Any]]:
     """Create a pod where there is none yet; return its elements once it has addresses."""
-    if any("mac" not in element for element in shop.create(name, [{"name": "a"}])):
-        shop.delete(name)
+    if any("mac" not in element for element in pods.create(name, [{"name": "a"}])):
+        pods.delete(name)
         return []
-    return shop.elements(name)
+    return pods.elements(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A change by hand of something that stands in the manifest."""
+    """An administrator changed a field of the manifest by hand."""
 
     what: tuple[str, ...]
     path: str  # a JSON pointer
@@ -203,14 +203,14 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
     apply_machine_crds(kubectl)
     apply_release(kubectl)
     start(cluster, replicas=2, quiet_s=QUIET_S)
-    shop, machine = _served_both(kubectl)
-    [pod] = shop.elements("samplepod")
-    pasture = Pasture(kubectl, shop.namespace)
-    labels = kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"]
+    pods, machine = _served_both(kubectl)
+    [pod] = pods.elements("samplepod")
+    vms = VmNamespace(kubectl, pods.namespace)
+    labels = kubectl.client.read("namespace", pods.namespace)["metadata"]["labels"]
 
     # A request under way may meet a program that is losing its rights; the next try is served.
     crowd, names = Crowd(cluster.kubeconfig, 2), [f"during-{number}" for number in range(200)]
-    with crowd.begin(shop.namespace, names, [{"name": "a"}], tries=3) as answered:
+    with crowd.begin(pods.namespace, names, [{"name": "a"}], tries=3) as answered:
         eventually(lambda: answered() > 0, "pods created during the uninstall")
         kubectl("delete", "-f", str(MANIFEST))
 
@@ -219,22 +219,22 @@ def test_an_uninstall_ends_and_leaves_what_users_have_and_the_next_install_knows
     assert kubectl.client.get("namespace", NAMESPACE) is None
     assert "macallocations" not in kubectl("api-resources", "-o", "name", "--cached=false")
     assert kubectl("get", _ALL_OURS, "-l", "app=kubemacpool", "-o", "name") == ""
-    assert kubectl.client.read("namespace", shop.namespace)["metadata"]["labels"] == labels
-    assert shop.elements("samplepod") == [pod]
-    assert pasture.addresses("db") == {"lan": machine}
-    [unserved] = shop.create("afterwards", [{"name": "a"}])
+    assert kubectl.client.read("namespace", pods.namespace)["metadata"]["labels"] == labels
+    assert pods.elements("samplepod") == [pod]
+    assert vms.addresses("db") == {"lan": machine}
+    [unserved] = pods.create("afterwards", [{"name": "a"}])
     assert "mac" not in unserved
-    assert pasture.create("later", LAN) == {"lan": ""}
+    assert vms.create("later", LAN) == {"lan": ""}
 
     apply_release(kubectl)
     start(cluster, replicas=2, quiet_s=QUIET_S)
 
-    assert shop.bound(pod["mac"], "samplepod")["source"] == "Adopted"
-    assert pasture.bound(machine, "db")["source"] == "Adopted"
+    assert pods.bound(pod["mac"], "samplepod")["source"] == "Adopted"
+    assert vms.bound(machine, "db")["source"] == "Adopted"
     wait_in_force(kubectl)
-    assert "belongs to" in shop.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
+    assert "belongs to" in pods.refuses("thief", [{"name": "a", "mac": pod["mac"]}])
     stop(cluster)
-    kubectl.client.delete("namespace", shop.namespace, wait=False)
+    kubectl.client.delete("namespace", pods.namespace, wait=False)
     remove_crds(kubectl)
 
 
@@ -244,20 +244,20 @@ _ALL_OURS = (
 )
 
 
-def _served_both(kubectl: Kubectl) -> tuple[Shop, str]:
+def _served_both(kubectl: Kubectl) -> tuple[PodNamespace, str]:
     """A namespace with a pod and a VM that have addresses; and the VM's."""
     namespace = f"shop-{secrets.token_hex(4)}"
     kubectl.client.create_namespace(namespace, **OPTED_IN, **OPTED_IN_VMS)
-    shop, pasture = Shop(kubectl, namespace), Pasture(kubectl, namespace)
-    eventually(lambda: served(shop, "samplepod"), "a pod with an address")
-    eventually(lambda: _serves_vms(pasture), "VMs are served")
-    machine = pasture.create("db", LAN)["lan"]
-    pasture.bound(machine, "db")
-    return shop, machine
+    pods, vms = PodNamespace(kubectl, namespace), VmNamespace(kubectl, namespace)
+    eventually(lambda: served(pods, "samplepod"), "a pod with an address")
+    eventually(lambda: _serves_vms(vms), "VMs are served")
+    machine = vms.create("db", LAN)["lan"]
+    vms.bound(machine, "db")
+    return pods, machine
 
 
-def _serves_vms(pasture: Pasture) -> bool:
+def _serves_vms(vms: VmNamespace) -> bool:
     """Whether the API server asks the webhook for VMs by now."""
-    mac = pasture.create("probe", LAN)["lan"]
-    pasture.delete("vm", "probe")
+    mac = vms.create("probe", LAN)["lan"]
+    vms.delete("vm", "probe")
     return bool(mac)

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from crds.objects import ApiObjects
-from crds.resources import ALLOCATED, ALLOCATIONS, PODS, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS, NameAndVersion
 from crds.store import ApiAllocations, StoreUnavailable
 from crds.tests.world import MAC, PENDING, POD
 from kube import listing
@@ -127,7 +127,7 @@ async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
     server.script += [page(odd, good)] * 2
 
     assert [stored.mac for stored in await ApiAllocations(scripted).list()] == [MAC]
-    assert await ApiAllocations(scripted).names() == [Seen(MAC, 7)]
+    assert await ApiAllocations(scripted).names() == [NameAndVersion(MAC, 7)]
 
 
 async def test_of_what_is_known_by_name_metadata_is_listed_at_once(
@@ -169,7 +169,7 @@ async def test_names_that_break_off_are_unavailable_and_then_listed_whole(
     with pytest.raises(StoreUnavailable):
         await allocations.names()
 
-    assert await allocations.names() == [Seen(MAC, 7)] * 2
+    assert await allocations.names() == [NameAndVersion(MAC, 7)] * 2
 
 
 async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
@@ -200,7 +200,7 @@ async def test_a_path_is_asked_for_as_it_is_written(
 ) -> None:
     server.script += [says(200, "{}")]
 
-    await scripted.get(PODS.one(name, "shop"), {"a": "b c"})
+    await scripted.get(PODS.named(name, "shop"), {"a": "b c"})
 
     assert server.asked[0].raw_path == f"/api/v1/namespaces/shop/pods/{last}?a=b+c"
 

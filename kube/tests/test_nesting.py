@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kube.nesting import cut, decoded
+from kube.nesting import decode_bounded, prune_below
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('ab"\\[]{}é\n'),
@@ -26,21 +26,21 @@ def nested(levels: int, within: str = "1") -> str:
 def test_what_is_nested_no_deeper_than_anybody_does_stays(value: Any) -> None:  # noqa: ANN401
     raw = json.dumps(value).encode()
 
-    assert cut(raw) == raw
+    assert prune_below(raw) == raw
 
 
 @pytest.mark.parametrize("levels", [1, 99, 100])
 def test_the_hundredth_level_is_read(levels: int) -> None:
     raw = nested(levels, '"x"').encode()
 
-    assert cut(raw) == raw
+    assert prune_below(raw) == raw
 
 
 @pytest.mark.parametrize("levels", [101, 1_000, 10_000, 100_000])
 def test_what_lies_deeper_is_null(levels: int) -> None:
     raw = f'{{"before":[1],"deep":{nested(levels)},"after":"}}]"}}'.encode()
 
-    found = json.loads(cut(raw))
+    found = json.loads(prune_below(raw))
 
     assert (found["before"], found["after"]) == ([1], "}]")
     inmost = found["deep"]
@@ -52,13 +52,13 @@ def test_what_lies_deeper_is_null(levels: int) -> None:
 def test_several_that_are_too_deep_are_null_each() -> None:
     deep = nested(200, '"[\\"{"')
 
-    assert cut(f"[{deep},2,{deep}]".encode()).count(b"null") == 2
+    assert prune_below(f"[{deep},2,{deep}]".encode()).count(b"null") == 2
 
 
 @pytest.mark.parametrize("raw", [b"[" * 5_000, b'{"a":' * 5_000 + b'"'])
 def test_what_does_not_end_is_no_json(raw: bytes) -> None:
     with pytest.raises(ValueError, match="does not end"):
-        cut(raw)
+        prune_below(raw)
 
 
 def test_what_can_be_decoded_without_the_depths_is() -> None:
@@ -67,4 +67,4 @@ def test_what_can_be_decoded_without_the_depths_is() -> None:
 
     raw = f'{{"deep":{nested(9_000)},"name":"db"}}'.encode()
 
-    assert decoded(msgspec.json.Decoder(Whole).decode, raw) == Whole("db")
+    assert decode_bounded(msgspec.json.Decoder(Whole).decode, raw) == Whole("db")

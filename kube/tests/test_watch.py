@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from crds.resources import ALLOCATED, ALLOCATIONS, Seen
+from crds.resources import ALLOCATED, ALLOCATIONS, NameAndVersion
 from crds.tests.world import Story
 from kube import watch
 from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
@@ -57,13 +57,13 @@ class _Names:
         self.names: list[str] = []
         self.came = asyncio.Event()
 
-    def reset(self, everything: list[Seen]) -> None:
+    def reset(self, everything: list[NameAndVersion]) -> None:
         self.names = [str(one.mac) for one in everything]
         self.came.set()
 
-    def put(self, item: Seen) -> None: ...
+    def put(self, item: NameAndVersion) -> None: ...
 
-    def drop(self, item: Seen) -> None: ...
+    def drop(self, item: NameAndVersion) -> None: ...
 
 
 @asynccontextmanager

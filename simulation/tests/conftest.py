@@ -1,4 +1,4 @@
-"""A simulation for each test that asks for `sim`, closed at its end."""
+"""A simulation for each test; at the end of the test it comes to rest, and the laws still hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.pool import CollisionPolicy
+from crds.mac import MacRange
+from crds.pool import CollisionPolicy, Pool
+from simulation.programs import FIRST, THIRD
 from simulation.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -16,29 +18,37 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _silence() -> Iterator[None]:
-    """Thousands of lives log what nobody reads."""
+    """Drop the log lines of thousands of lives."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)
 
 
+def _until_rest(simulation: Simulation) -> Iterator[Simulation]:
+    try:
+        yield simulation
+        simulation.quiesce()
+    finally:
+        simulation.close()
+
+
 @pytest.fixture
 def sim() -> Iterator[Simulation]:
-    simulation = Simulation()
-    yield simulation
-    simulation.close()
+    yield from _until_rest(Simulation())
 
 
 @pytest.fixture
 def warning() -> Iterator[Simulation]:
-    """One under policy Warn."""
-    simulation = Simulation(policy=CollisionPolicy.WARN)
-    yield simulation
-    simulation.close()
+    """Under policy Warn."""
+    yield from _until_rest(Simulation(policy=CollisionPolicy.WARN))
 
 
 @pytest.fixture
 def two_controllers() -> Iterator[Simulation]:
-    simulation = Simulation(controllers=2)
-    yield simulation
-    simulation.close()
+    yield from _until_rest(Simulation(controllers=2))
+
+
+@pytest.fixture
+def wide() -> Iterator[Simulation]:
+    """Its pool has three addresses."""
+    yield from _until_rest(Simulation(pool=Pool("default", (MacRange(FIRST, THIRD),))))

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from crds import kinds, names
-from crds.allocation import Owner, OwnerReference
-from crds.carriers import Carrier
+from crds.allocation import Owner
+from crds.carriers import Carrier, OwnerReference
 from crds.resources import KINDS, READERS
 
 ROOT = Path(__file__).parents[2]

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Reservation, Source, State
 from simulation.admission import NAMESPACE
+from simulation.lives import owner
 from simulation.programs import FIRST, OUTSIDE, SECOND
 
 if TYPE_CHECKING:
-    from crds.mac import MacAddress
     from simulation.simulation import Simulation
 
 
 def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
     sim = two_controllers
     late = sim.controllers[1]
-    dead = sim.pod(None, FIRST)
-    sim.quiet()
+    dead = sim.old_pod(None, FIRST)
     sim.delete(dead)
     sim.controllers[0].pod_watch.deliver()
     sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
@@ -31,7 +30,6 @@ def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Sim
     late.pod_watch.deliver(1)  # it is dead; that another came is not heard of yet
     sim.pass_time(61)
     sim.settle(FIRST, controller=1)
-    sim.quiesce()
 
 
 def test_an_address_under_way_is_bound_to_no_other_name(sim: Simulation) -> None:
@@ -46,7 +44,6 @@ def test_an_address_under_way_is_bound_to_no_other_name(sim: Simulation) -> None
     sim.store(request)
     sim.pass_time(61)
     sim.settle(FIRST)  # the view does not show the new pod yet
-    sim.quiesce()
 
 
 def test_a_bound_address_goes_on_to_the_pod_of_its_name(sim: Simulation) -> None:
@@ -55,12 +52,10 @@ def test_a_bound_address_goes_on_to_the_pod_of_its_name(sim: Simulation) -> None
     sim.calm()  # it is bound to the former one
     sim.delete(former)
 
-    pod = sim.store(again)
+    pod = sim.stored(again)
 
-    assert pod is not None
     sim.calm()
-    assert _owner_uid(sim, FIRST) == pod.uid
-    sim.quiesce()
+    assert owner(sim, FIRST).uid == pod.uid
 
 
 def test_a_bound_address_goes_on_to_a_namesake_that_the_view_does_not_show(sim: Simulation) -> None:
@@ -69,25 +64,21 @@ def test_a_bound_address_goes_on_to_a_namesake_that_the_view_does_not_show(sim: 
     sim.calm()
     sim.delete(former)
     sim.deliver()
-    pod = sim.store(again)
-    assert pod is not None
+    pod = sim.stored(again)
 
     sim.pass_time(61)
     sim.settle(FIRST)
 
-    assert _owner_uid(sim, FIRST) == pod.uid
-    sim.quiesce()
+    assert owner(sim, FIRST).uid == pod.uid
 
 
 def test_an_old_owner_that_lives_on_is_bound_again(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     sim.answer(sim.ask("web-0", FIRST))  # the API server will refuse it: there is one
 
     sim.calm()
 
-    assert _owner_uid(sim, FIRST) == pod.uid
-    sim.quiesce()
+    assert owner(sim, FIRST).uid == pod.uid
 
 
 def test_a_declared_address_that_is_carried_is_bound_and_declared_again_after(
@@ -98,7 +89,7 @@ def test_a_declared_address_that_is_carried_is_bound_and_declared_again_after(
 
     sim.calm()
 
-    assert _owner_uid(sim, OUTSIDE) == pod.uid
+    assert owner(sim, OUTSIDE).uid == pod.uid
     sim.pass_time(61)
     sim.delete(pod)
     sim.quiesce()
@@ -126,8 +117,7 @@ def test_an_address_in_use_is_adopted_and_not_given_out(sim: Simulation) -> None
     allocation = sim.allocation(FIRST)
     assert allocation is not None
     assert (allocation.state, allocation.source) == (State.BOUND, Source.ADOPTED)
-    assert _owner_uid(sim, FIRST) == alien.uid
-    sim.quiesce()
+    assert owner(sim, FIRST).uid == alien.uid
 
 
 def test_what_was_adopted_of_a_pod_that_was_gone_already_is_released(sim: Simulation) -> None:
@@ -155,8 +145,7 @@ def test_who_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None
 
 
 def test_a_conflict_is_recorded_and_forgotten_when_it_is_over(sim: Simulation) -> None:
-    sim.pod("web-0", FIRST)
-    sim.quiet()
+    sim.old_pod("web-0", FIRST)
     alien = sim.bypass("alien", FIRST)
     sim.calm()
     assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
@@ -165,12 +154,10 @@ def test_a_conflict_is_recorded_and_forgotten_when_it_is_over(sim: Simulation) -
 
     sim.calm()
     assert not sim.cluster.allocated[FIRST].conflicts
-    sim.quiesce()
 
 
 def test_a_deletion_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     sim.delete(pod)
     sim.controllers[0].pod_watch.pending.clear()
     sim.quiet()
@@ -191,7 +178,7 @@ def test_a_pod_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> No
     sim.repair()
 
     sim.quiesce()
-    assert _owner_uid(sim, FIRST) == alien.uid
+    assert owner(sim, FIRST).uid == alien.uid
 
 
 def test_an_allocation_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
@@ -204,9 +191,3 @@ def test_an_allocation_that_the_watch_missed_is_found_by_a_repair(sim: Simulatio
 
     sim.quiesce()
     assert sim.allocation(FIRST) is None
-
-
-def _owner_uid(sim: Simulation, mac: MacAddress) -> str | None:
-    allocation = sim.allocation(mac)
-    assert allocation is not None
-    return allocation.owner.uid if allocation.owner else None

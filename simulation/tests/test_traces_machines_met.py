@@ -11,7 +11,6 @@ from crds.allocation import INSTANCE, MACHINE
 from crds.tests.kubevirt import Nic, instance, machine
 from simulation.lives import DB, owner, running
 from simulation.programs import FIRST, OUTSIDE
-from webhook.admission import Allowed, Denied
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier
@@ -68,7 +67,6 @@ def test_the_root_owns_what_was_adopted_though_a_part_of_it_is_never_seen(
     sim.quiet()
 
     assert owner(sim).root == (MACHINE, *THERE)
-    sim.quiesce()
 
 
 def test_a_bare_vmi_with_an_address_of_its_own_is_adopted_and_released(sim: Simulation) -> None:
@@ -100,8 +98,7 @@ def test_a_machine_in_conflict_is_one_however_many_of_it_carry_the_address(
 
 
 def test_an_address_goes_on_to_the_machine_that_was_in_conflict(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     alien, _, _ = running_there(sim)
     sim.calm()
 
@@ -124,7 +121,6 @@ def test_a_vm_of_the_same_name_in_another_namespace_is_no_conflict_until_both_ru
 
     sim.quiet()
     assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
-    sim.quiesce()
 
 
 @pytest.mark.parametrize("first", [DB, THERE], ids=str)
@@ -152,8 +148,7 @@ def test_an_address_that_two_machines_share_goes_with_the_last_of_them(
 
 def test_what_two_share_goes_on_to_one_that_the_view_does_not_show(warning: Simulation) -> None:
     sim = warning
-    pod = sim.pod("web-0", OUTSIDE)
-    sim.quiet()
+    pod = sim.old_pod("web-0", OUTSIDE)
     vm = sim.machine("db", OUTSIDE)
     sim.late.append(sim.controllers[0].machine_watch)
     sim.quiet()
@@ -162,18 +157,16 @@ def test_what_two_share_goes_on_to_one_that_the_view_does_not_show(warning: Simu
 
     sim.quiet()
     assert owner(sim, OUTSIDE).uid == vm.uid
-    sim.quiesce()
 
 
 def test_under_warn_what_changes_hands_just_now_is_shared_with_nobody(warning: Simulation) -> None:
     sim = warning
     request = sim.answer(sim.ask_machine("db", OUTSIDE))
-    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Denied)
+    assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied
     assert sim.store(request)
     sim.calm()  # bound a moment ago
-    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Denied)
+    assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied
 
     sim.quiet()
 
-    assert isinstance(sim.answer(sim.ask("web-0", OUTSIDE)).verdict, Allowed)
-    sim.quiesce()
+    assert sim.answer(sim.ask("web-0", OUTSIDE)).is_allowed

@@ -8,6 +8,7 @@ import pytest
 
 from crds.allocation import Allocation, Reservation, State
 from simulation.admission import NAMESPACE
+from simulation.lives import owner
 from simulation.programs import FIRST, OUTSIDE
 
 if TYPE_CHECKING:
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
 
 
 def test_an_object_that_lived_longer_than_q_frees_its_address_at_once(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
 
     sim.delete(pod)
 
     sim.calm()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_shorter_life_frees_its_address_q_after_it_was_bound(sim: Simulation) -> None:
@@ -39,7 +38,6 @@ def test_a_shorter_life_frees_its_address_q_after_it_was_bound(sim: Simulation) 
     sim.pass_time(1)
     sim.calm()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulation) -> None:
@@ -51,19 +49,16 @@ def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulat
     sim.calm()  # gone, and not quiet
 
     assert sim.store(again)
-    sim.quiesce()
 
 
 def test_an_allocation_that_was_just_written_is_not_quiet(sim: Simulation) -> None:
-    former = sim.pod("web-0", FIRST)
-    sim.quiet()
+    former = sim.old_pod("web-0", FIRST)
     sim.delete(former)
     again = sim.answer(sim.ask("web-0", FIRST))
 
     sim.calm()
 
     assert sim.store(again)
-    sim.quiesce()
 
 
 def test_an_address_under_way_is_not_collected(sim: Simulation) -> None:
@@ -73,7 +68,6 @@ def test_an_address_under_way_is_not_collected(sim: Simulation) -> None:
         sim.calm()
 
         assert sim.store(request)
-    sim.quiesce()
 
 
 @pytest.mark.parametrize("name", ["web-0", None])
@@ -86,10 +80,7 @@ def test_a_pod_that_the_view_does_not_show_keeps_its_address(
     sim.pass_time(61)
     sim.settle(FIRST)
 
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
-    assert allocation.state is State.BOUND
-    sim.quiesce()
+    assert sim.stored_state(FIRST) is State.BOUND
 
 
 @pytest.mark.parametrize("name", ["web-0", None])
@@ -99,7 +90,6 @@ def test_an_address_that_nobody_came_for_is_free_after_q(sim: Simulation, name: 
     sim.quiet()
 
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_release_is_proved_by_a_live_read(two_controllers: Simulation) -> None:
@@ -113,8 +103,6 @@ def test_a_release_is_proved_by_a_live_read(two_controllers: Simulation) -> None
     sim.pass_time(61)
 
     sim.settle(FIRST, controller=1)  # it has not heard of the pod
-
-    sim.quiesce()
 
 
 def test_a_namesake_of_another_uid_is_not_gone(sim: Simulation) -> None:
@@ -130,12 +118,10 @@ def test_a_namesake_of_another_uid_is_not_gone(sim: Simulation) -> None:
     sim.store(again)
 
     sim.settle(FIRST)
-    sim.quiesce()
 
 
 def test_a_decision_older_than_its_bound_is_taken_anew(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     sim.delete(pod)
     sim.deliver()
     sim.settle(FIRST, 0)
@@ -144,12 +130,10 @@ def test_a_decision_older_than_its_bound_is_taken_anew(sim: Simulation) -> None:
     sim.settle(FIRST, 1)
 
     assert not sim.calls.parked
-    sim.quiesce()
 
 
 def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
     sim.quiet()
     assert sim.allocation(FIRST) is not None
@@ -161,46 +145,37 @@ def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulat
 
 
 def test_a_running_pod_keeps_it_through_a_refused_create_of_its_name(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
 
     sim.answer(sim.ask("web-0", FIRST)).is_over = True  # the API server has one of that name
 
     sim.quiet()
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
-    assert allocation.owner is not None
-    assert allocation.owner.uid == pod.uid
+    assert owner(sim, FIRST).uid == pod.uid
     sim.delete(pod)
     sim.quiet()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_finished_pod_frees_its_address(sim: Simulation) -> None:
-    pod = sim.pod("web-0", FIRST)
-    sim.quiet()
+    pod = sim.old_pod("web-0", FIRST)
 
     sim.end(pod)
 
     sim.calm()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_declared_address_is_declared_again_when_its_user_goes(sim: Simulation) -> None:
     reserved = Reservation(kind="Pod", namespace=NAMESPACE, name="web-0")
     declared = Allocation(mac=OUTSIDE, reserved_for=reserved)
     sim.declare(declared)
-    pod = sim.pod("web-0", OUTSIDE)
-    sim.quiet()
+    pod = sim.old_pod("web-0", OUTSIDE)
 
     sim.delete(pod)
 
     sim.calm()
     assert sim.allocation(OUTSIDE) == declared
-    sim.quiesce()
 
 
 def test_a_declared_address_that_nobody_came_for_is_declared_again(sim: Simulation) -> None:
@@ -221,11 +196,8 @@ def test_an_address_of_several_goes_on_to_those_who_remain(sim: Simulation) -> N
         sim.pass_time(61)
         sim.settle(OUTSIDE)
 
-        allocation = sim.allocation(OUTSIDE)
-        assert allocation is not None
-        assert allocation.shared
-        assert allocation.owner is not None
-        assert allocation.owner.uid == pod.uid
+        assert sim.cluster.allocated[OUTSIDE].allocation.shared
+        assert owner(sim, OUTSIDE).uid == pod.uid
         sim.delete(pod)
 
     sim.quiesce()
@@ -238,12 +210,8 @@ def test_an_address_promised_to_who_never_came_goes_to_who_carries_it(sim: Simul
 
     sim.quiet()
 
-    allocation = sim.allocation(OUTSIDE)
-    assert allocation is not None
-    assert allocation.shared
-    assert allocation.owner is not None
-    assert allocation.owner.uid == alien.uid
-    sim.quiesce()
+    assert sim.cluster.allocated[OUTSIDE].allocation.shared
+    assert owner(sim, OUTSIDE).uid == alien.uid
 
 
 def test_an_address_bound_to_a_stranger_of_the_namespace_goes_on_to_its_pod(
@@ -252,16 +220,11 @@ def test_an_address_bound_to_a_stranger_of_the_namespace_goes_on_to_its_pod(
     request = sim.answer(sim.ask(None, FIRST))  # its name is not generated yet
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
     sim.calm()  # so it fits the stranger
-    pod = sim.store(request)
-    assert pod is not None
+    pod = sim.stored(request)
     sim.laws.generated.clear()
     sim.quiet()
 
     sim.delete(stranger)
 
     sim.calm()
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
-    assert allocation.owner is not None
-    assert allocation.owner.uid == pod.uid
-    sim.quiesce()
+    assert owner(sim, FIRST).uid == pod.uid

@@ -8,14 +8,13 @@ import pytest
 
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import V_S
-from webhook.admission import Allowed
+from simulation.replica import STOCK_LIFETIME_S
 
 if TYPE_CHECKING:
     from simulation.programs import Request
     from simulation.simulation import Simulation
 
-KEPT_S = V_S + 120  # so long the controller keeps what was created ahead
+KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
 
 
 def _handed_out(sim: Simulation) -> Request:
@@ -23,7 +22,7 @@ def _handed_out(sim: Simulation) -> Request:
     assert sim.stocked() == (FIRST,)
     sim.calm()
     request = sim.ask("web-0")
-    assert isinstance(request.verdict, Allowed)
+    assert request.is_allowed
     return request
 
 
@@ -42,7 +41,6 @@ def test_what_was_handed_out_and_refused_downstream_is_collected_and_not_handed_
     sim.pass_time(1)
     sim.calm()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_killed_replica_leaves_stock_that_is_collected_and_not_before_its_time(
@@ -59,7 +57,6 @@ def test_a_killed_replica_leaves_stock_that_is_collected_and_not_before_its_time
     sim.pass_time(1)
     sim.calm()
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_what_a_replica_created_in_its_last_moment_is_collected(sim: Simulation) -> None:
@@ -79,9 +76,8 @@ def test_an_answer_of_a_replica_killed_since_is_good(sim: Simulation) -> None:
     sim.crash_replica(0)
     assert not sim.replicas[0].ready()
 
-    pod = sim.store(request)
+    pod = sim.stored(request)
 
-    assert pod is not None
     assert sim.pod("web-1").carries(SECOND)
     sim.quiesce()
     assert owner(sim).uid == pod.uid
@@ -92,38 +88,33 @@ def test_what_was_handed_out_at_the_last_moment_and_stored_as_late_as_can_be_is_
 ) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(V_S - 1)
+    sim.pass_time(STOCK_LIFETIME_S - 1)
     request = sim.ask("web-0")
     sim.pass_time(59)
-    pod = sim.store(request)
-    assert pod is not None
+    pod = sim.stored(request)
 
     sim.pass_time(62)
     sim.settle(FIRST)  # no view shows it
 
     assert owner(sim).uid == pod.uid
-    sim.quiesce()
 
 
 def test_what_was_handed_out_is_bound_whatever_its_namespace_is_labelled_by_then(
     sim: Simulation,
 ) -> None:
-    pod = sim.store(_handed_out(sim))
-    assert pod is not None
+    pod = sim.stored(_handed_out(sim))
     sim.pass_time(KEPT_S)
 
     sim.settle(FIRST)  # no view shows it, and no label of a namespace is asked for
 
     assert sim.cluster.calls[-2].verb == "list"  # of all namespaces
     assert owner(sim).uid == pod.uid
-    sim.quiesce()
 
 
 def test_no_stock_is_bound_to_who_is_dead_by_then(two_controllers: Simulation) -> None:
     sim = two_controllers
     late = sim.controllers[1]
-    dead = sim.pod("web-0", FIRST)
-    sim.quiet()
+    dead = sim.old_pod("web-0", FIRST)
     sim.delete(dead)
     sim.controllers[0].pod_watch.deliver()
     sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
@@ -135,15 +126,13 @@ def test_no_stock_is_bound_to_who_is_dead_by_then(two_controllers: Simulation) -
 
     assert sim.replicas[0].ready() == {FIRST}
     assert sim.pod("web-1").carries(FIRST)
-    sim.quiesce()
 
 
 def test_of_two_controllers_that_bind_it_one_was_paused_and_harms_nobody(
     two_controllers: Simulation,
 ) -> None:
     sim = two_controllers
-    pod = sim.store(_handed_out(sim))
-    assert pod is not None
+    pod = sim.stored(_handed_out(sim))
     sim.deliver()
     sim.settle(FIRST, 1, controller=0)  # it has read that the pod lives
     sim.settle(FIRST, controller=1)
@@ -151,12 +140,10 @@ def test_of_two_controllers_that_bind_it_one_was_paused_and_harms_nobody(
     sim.quiet()
 
     assert sim.allocation(FIRST) is None
-    sim.quiesce()
 
 
 def test_a_controller_that_was_paused_while_binding_reads_anew(sim: Simulation) -> None:
-    pod = sim.store(_handed_out(sim))
-    assert pod is not None
+    pod = sim.stored(_handed_out(sim))
     sim.deliver()
     sim.settle(FIRST, 0)  # the read is on its way
     sim.pass_time(11)
@@ -177,7 +164,6 @@ def test_a_clean_stop_deletes_what_was_given_to_nobody_and_nothing_else(sim: Sim
 
     assert set(sim.cluster.allocated) == {FIRST}
     assert sim.store(request)
-    sim.quiesce()
 
 
 def test_a_clean_stop_deletes_what_is_being_created(sim: Simulation) -> None:
@@ -188,7 +174,6 @@ def test_a_clean_stop_deletes_what_is_being_created(sim: Simulation) -> None:
 
     assert [one.verb for one in sim.cluster.calls] == ["create", "delete"]
     assert not sim.cluster.allocated
-    sim.quiesce()
 
 
 def test_who_is_stopping_creates_nothing_ahead_and_serves_on(sim: Simulation) -> None:
@@ -222,11 +207,10 @@ def test_a_replica_deletes_what_it_cannot_hand_out_any_more(sim: Simulation) -> 
     sim.tidy()
     assert sim.allocation(FIRST) is not None
 
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
     sim.tidy()
 
     assert not sim.cluster.allocated
-    sim.quiesce()
 
 
 def test_what_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
@@ -238,18 +222,17 @@ def test_what_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
 
     assert pod.carries(SECOND)
     sim.go_on(sim.replicas[0])
-    sim.quiesce()
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_delete_that_fails_leaves_it_to_the_controller(sim: Simulation, *, after: bool) -> None:
     sim.stocked()
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
     sim.tidy(most=0)
 
     sim.fail(sim.next("webhook-0", "delete"), after=after)
 
-    assert FIRST not in sim.replicas[0].shelf
+    assert FIRST not in sim.replicas[0].entries
     sim.quiesce()
     assert sim.allocation(FIRST) is None
 
@@ -259,9 +242,8 @@ def test_nobody_deletes_what_a_stranger_was_found_to_carry(sim: Simulation) -> N
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)
     sim.calm()
-    sim.pass_time(V_S)
+    sim.pass_time(STOCK_LIFETIME_S)
 
     sim.tidy()
 
     assert owner(sim).uid == stranger.uid
-    sim.quiesce()

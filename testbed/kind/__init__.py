@@ -1,7 +1,7 @@
 """A kind cluster on this machine's Docker Engine, with Multus: real nodes, pods and interfaces.
 
-What can be pulled is pulled. Where nothing can, images are built from the distribution's packages
-and from published Go modules, once, and kept by the engine.
+Images are pulled if a registry can be reached. Otherwise they are built once, from the
+distribution's packages and from published Go modules, and the engine keeps them.
 """
 
 from testbed.kind.cluster import KindCluster, bring_up, name_of, standing

@@ -68,9 +68,13 @@ class KindCluster:
         return not self.kubectl.run("get", "--raw", "/readyz").returncode
 
     def load(self, *images: str) -> None:
-        """Give every node those images of the engine that it lacks."""
+        """Load the images that a node lacks from the engine into each node."""
         held = [self._images(node) for node in self.nodes]
-        missing = [image for image in images if not all(_has(one, image) for one in held)]
+        missing = [
+            image
+            for image in images
+            if not all(_has(images_of_node, image) for images_of_node in held)
+        ]
         if missing:
             argv = [str(_kind()), "load", "docker-image", "--name", self.name, *missing]
             named = ", ".join(image.rpartition("/")[2].partition(":")[0] for image in missing)
@@ -107,7 +111,7 @@ class KindCluster:
         docker("kill", node)
 
     def start_nodes(self, *nodes: str) -> None:
-        """Start nodes that were stopped; the ways between nodes' pods are laid anew.
+        """Start nodes that were stopped, and set the routes between their pods again.
 
         Returns when the API server has heard of each since, instead of what it was before.
         """
@@ -136,10 +140,10 @@ def ready_since(node: Mapping[str, Any], started: str) -> bool:
     Its bootID does not tell: containers have the machine's. Heartbeats have whole seconds.
     """
     return any(
-        one["type"] == "Ready"
-        and one["status"] == "True"
-        and one["lastHeartbeatTime"][:19] > started[:19]
-        for one in node["status"]["conditions"]
+        condition["type"] == "Ready"
+        and condition["status"] == "True"
+        and condition["lastHeartbeatTime"][:19] > started[:19]
+        for condition in node["status"]["conditions"]
     )
 
 
@@ -149,7 +153,7 @@ def _has(names: Sequence[str], image: str) -> bool:
 
 
 def name_of(state: Path) -> str:
-    """What the cluster is called whose commands name the folder `state`."""
+    """Return the name of the cluster that belongs to the folder `state`."""
     return f"kubemacpool-{hashlib.sha256(str(state.absolute()).encode()).hexdigest()[:6]}"
 
 

@@ -60,7 +60,11 @@ def connect(kubectl: Kubectl, nodes: Sequence[str]) -> None:
 def _account() -> str:
     """Multus' CRD and service account as it releases them, without its DaemonSet."""
     released = yaml.safe_load_all(find_node(_MULTUS)[_MULTUS].read_text())
-    items = [one for one in released if one and one["kind"] not in {"DaemonSet", "ConfigMap"}]
+    items = [
+        document
+        for document in released
+        if document and document["kind"] not in {"DaemonSet", "ConfigMap"}
+    ]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": [*items, _TOKEN]})
 
 
@@ -114,7 +118,7 @@ def _subnets(kubectl: Kubectl) -> Mapping[str, str]:
 
     def given() -> dict[str, str]:
         nodes: list[dict[str, Any]] = kubectl.json("get", "nodes")["items"]
-        subnets = {one["metadata"]["name"]: one["spec"].get("podCIDR", "") for one in nodes}
+        subnets = {node["metadata"]["name"]: node["spec"].get("podCIDR", "") for node in nodes}
         return subnets if all(subnets.values()) else {}
 
     return eventually(given, "a range of pod addresses for every node")

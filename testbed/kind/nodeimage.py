@@ -83,7 +83,7 @@ def _wanted_images(kubeadm: Path) -> dict[str, str]:
         text=True,
         check=True,
     )
-    return {one.rpartition("/")[2].partition(":")[0]: one for one in asked.stdout.split()}
+    return {image.rpartition("/")[2].partition(":")[0]: image for image in asked.stdout.split()}
 
 
 def _save_images(

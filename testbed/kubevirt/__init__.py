@@ -5,12 +5,12 @@ say when one runs, ends or has migrated, and virt-controller takes them at their
 """
 
 from testbed.kubevirt.crds import apply_crds, apply_machine_crds, apply_networks_crd, remove_crds
-from testbed.kubevirt.machines import Machines
 from testbed.kubevirt.start import KubeVirt, start
+from testbed.kubevirt.virtualmachines import VirtualMachines
 
 __all__ = [
     "KubeVirt",
-    "Machines",
+    "VirtualMachines",
     "apply_crds",
     "apply_machine_crds",
     "apply_networks_crd",

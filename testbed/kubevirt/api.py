@@ -10,7 +10,7 @@ from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.kubevirt.crds import NAMESPACE, printed
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.locate import find_kubevirt
 from testbed.programs import Program
 from testbed.readiness import eventually
@@ -73,7 +73,7 @@ def write_certificates(folder: Path, *addresses: str) -> Path:
 
 def service() -> dict[str, Any]:
     """Return its Service, as virt-operator makes it."""
-    return next(one for one in printed("api") if one["kind"] == "Service")
+    return next(shown for shown in printed("api") if shown["kind"] == "Service")
 
 
 def register(cluster: ControlPlane) -> None:
@@ -85,17 +85,17 @@ def register(cluster: ControlPlane) -> None:
 def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
     """Let the API server ask virt-api, whose certificates are in `folder`; return when it does."""
     authority = base64.b64encode((folder / "ca.crt").read_bytes()).decode()
-    asking = [one for one in printed("api") if one["kind"] in _ASKED]
-    for one in asking:
-        for called in _clients(one):
+    asking = _registrations()
+    for registration in asking:
+        for called in _clients(registration):
             called["caBundle"] = authority
             called["service"]["port"] = port
     client = kubectl.client
-    for one in asking:
-        client.apply(one)
-    for one in asking:
-        if one["kind"] == _ASKED[2]:
-            name = one["metadata"]["name"]
+    for registration in asking:
+        client.apply(registration)
+    for registration in asking:
+        if registration["kind"] == _ASKED[2]:
+            name = registration["metadata"]["name"]
             client.wait("apiservice", name, _is_available, f"APIService {name} available")
     eventually(lambda: _defaults(client), "virt-api fills in what a machine lacks")
     eventually(lambda: _refuses(client), "virt-api refuses an interface without a network")
@@ -103,9 +103,14 @@ def ask(kubectl: Kubectl, folder: Path, port: int) -> None:
 
 def unregister(kubectl: Kubectl) -> None:
     """Let the API server no longer ask virt-api."""
-    asking = [one for one in printed("api") if one["kind"] in _ASKED]
-    for one in asking:
-        kubectl.client.delete(one["kind"].lower(), one["metadata"]["name"], missing_ok=True)
+    for registration in _registrations():
+        kubectl.client.delete(
+            registration["kind"].lower(), registration["metadata"]["name"], missing_ok=True
+        )
+
+
+def _registrations() -> list[dict[str, Any]]:
+    return [shown for shown in printed("api") if shown["kind"] in _ASKED]
 
 
 def _clients(asking: dict[str, Any]) -> list[dict[str, Any]]:
@@ -124,7 +129,10 @@ def _service_address(client: Client) -> str:
 
 def _is_available(service: dict[str, Any]) -> bool:
     conditions = service.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Available" and condition["status"] == "True"
+        for condition in conditions
+    )
 
 
 def _defaults(client: Client) -> bool:

@@ -15,8 +15,8 @@ from testbed.readiness import NotReady
 
 NAME = "virt-controller"
 
-# It ends without these two folders, whose paths are constants: it gets a view of /etc in which they
-# are, and nobody else sees that one (mount_namespaces(7)).
+# It exits if these two folders, whose paths are constants, do not exist. So it gets its own view of
+# /etc, which has them and which no other process sees (mount_namespaces(7)).
 _ETC = Path("/etc")
 _CONSTANT = ("exportca", "backupca")
 _WITH_OUR_ETC = 'cd "$0" && mount -t overlay -o lowerdir=etc:/etc overlay /etc && exec "$@"'
@@ -43,7 +43,7 @@ def launch(cluster: ControlPlane) -> Program:
     ]
     process = processes.start(
         NAME,
-        _seeing(cluster.state, argv if cluster.plan.lasting else processes.leashed(argv)),
+        _seeing(cluster.state, argv if cluster.plan.lasting else processes.die_with_parent(argv)),
         state=cluster.state,
         env=processes.environment(POD_NAME=NAME, POD_NAMESPACE=NAMESPACE),
         lasting=cluster.plan.lasting,
@@ -52,7 +52,7 @@ def launch(cluster: ControlPlane) -> Program:
 
 
 def write_certificates(folder: Path) -> Path:
-    """Write what it serves with, and the authorities for exports, which nobody here has."""
+    """Write its serving certificate, and the authorities for exports, which no test uses."""
     signer = certificates.authority(NAME)
     for name in (*_CONSTANT, "certificates"):
         signer.issue(NAME, [f"{NAME}.{NAMESPACE}.svc"]).write(folder / name)
@@ -62,7 +62,7 @@ def write_certificates(folder: Path) -> Path:
 def _seeing(state: Path, argv: Sequence[str]) -> list[str]:
     """The command that runs `argv` where `<state>/etc` is part of /etc.
 
-    The leash goes inside: becoming root of a namespace slips the one outside (prctl(2)).
+    `die_with_parent` goes inside: becoming root of a namespace clears its signal (prctl(2)).
     """
     folders = [_ETC / NAME / name for name in _CONSTANT]
     if all(folder.is_dir() for folder in folders):

@@ -15,13 +15,13 @@ _PRINTER, _NETWORKS_CRD = "kubevirt-manifests", "networks-crd.yaml"
 _MACHINES = ("virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io")
 
 
-def at_hand() -> bool:
-    """Whether the CRDs are in our cache; where they are not, it takes minutes to build them."""
+def are_built() -> bool:
+    """Return True if the CRDs are in our cache. If they are not, building them takes minutes."""
     return has_kubevirt(_PRINTER, _NETWORKS_CRD)
 
 
 def fetch() -> None:
-    """Have the CRDs in our cache: 10 s of downloads and 2 minutes of two cores, once."""
+    """Build the CRDs into our cache, once: 10 s of downloads and 2 minutes on two cores."""
     _found()
 
 

@@ -1,6 +1,6 @@
-"""Stands in for virt-handler, one explicit call at a time.
+"""A stand-in for virt-handler: tests call each of its steps.
 
-A stand-in: no machine boots. It writes the status of VirtualMachineInstances as virt-handler does,
+No VM boots. It writes the status of VirtualMachineInstances as virt-handler does,
 under its service account, and nothing else; the pods around them are the `kubelet`'s.
 """
 
@@ -16,7 +16,7 @@ from testbed.controlplane import ControlPlane
 from testbed.kubevirt.crds import NAMESPACE
 from testbed.kubevirt.interfaces import seen_in
 from testbed.kubevirt.kubelet import NODES, Kubelet
-from testbed.kubevirt.machines import Machines
+from testbed.kubevirt.virtualmachines import VirtualMachines
 from testbed.readiness import eventually
 
 _NODE_LABEL = "kubevirt.io/nodeName"
@@ -44,64 +44,64 @@ class Handler:
         config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
         return cls(kubelet, connect(config))
 
-    def run(self, machines: Machines, name: str, node: str = NODES[0]) -> dict[str, Any]:
+    def run(self, vms: VirtualMachines, name: str, node: str = NODES[0]) -> dict[str, Any]:
         """Let the VMI `name` run on `node`, and return it."""
-        pod = machines.launcher(name)
+        pod = vms.launcher(name)
         self.kubelet.run(pod, node)
-        machines.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
+        vms.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
 
         def boot(vmi: dict[str, Any]) -> None:
             status = vmi["status"]
             _enter(status, "Running")
             status["selinuxContext"] = "none"
-            status["interfaces"] = seen_in(vmi, _stored(machines, pod))
+            status["interfaces"] = seen_in(vmi, _stored(vms, pod))
             status["conditions"] = [*status.get("conditions", []), _MIGRATABLE]
 
-        self._update(machines, name, boot)
-        return machines.wait_instance(name, _is_ready)
+        self._update(vms, name, boot)
+        return vms.wait_instance(name, _is_ready)
 
-    def unplug(self, machines: Machines, name: str, interface: str) -> None:
+    def unplug(self, vms: VirtualMachines, name: str, interface: str) -> None:
         """Let the guest of the VMI `name` lose an interface that is `state: absent`."""
-        self.kubelet.attach(_stored(machines, machines.launcher(name)))
+        self.kubelet.attach(_stored(vms, vms.launcher(name)))
 
         def lose(vmi: dict[str, Any]) -> None:
             seen = vmi["status"]["interfaces"]
-            vmi["status"]["interfaces"] = [one for one in seen if one["name"] != interface]
+            vmi["status"]["interfaces"] = [shown for shown in seen if shown["name"] != interface]
 
-        self._update(machines, name, lose)
+        self._update(vms, name, lose)
 
-    def stop(self, machines: Machines, name: str) -> None:
+    def stop(self, vms: VirtualMachines, name: str) -> None:
         """Let the VMI `name` end, as its guest's shutdown does, and its pods go.
 
         Where it is being deleted it is gone soon afterwards: virt-controller lets it go.
         """
-        vmi = machines.find("vmi", name)
+        vmi = vms.find("vmi", name)
         if vmi is None:
             return
-        pods = machines.launchers_of(vmi)
+        pods = vms.launchers_of(vmi)
 
         def halt(vmi: dict[str, Any]) -> None:
             _enter(vmi["status"], "Succeeded")
 
-        self._update(machines, name, halt)
+        self._update(vms, name, halt)
         for pod in pods:
             self.kubelet.end(pod)
 
-    def end_all(self, machines: Machines) -> None:
+    def end_all(self, vms: VirtualMachines) -> None:
         """Let every VMI end, so that the namespace can go."""
-        for vmi in machines.client.list("vmi", machines.namespace):
-            self.stop(machines, vmi["metadata"]["name"])
+        for vmi in vms.client.list("vmi", vms.namespace):
+            self.stop(vms, vmi["metadata"]["name"])
 
     def finish_migration(
-        self, machines: Machines, migration: str, node: str = NODES[1]
+        self, vms: VirtualMachines, migration: str, node: str = NODES[1]
     ) -> dict[str, Any]:
         """Let a migration succeed, and return the VMI, which is on `node` then."""
-        name: str = machines.migration(migration)["spec"]["vmiName"]
-        source = machines.instance(name)["status"]["nodeName"]
-        old = [pod for pod in machines.launchers(name) if pod["spec"].get("nodeName") == source]
-        target = machines.target(migration)
+        name: str = vms.migration(migration)["spec"]["vmiName"]
+        source = vms.instance(name)["status"]["nodeName"]
+        old = [pod for pod in vms.launchers(name) if pod["spec"].get("nodeName") == source]
+        target = vms.target(migration)
         self.kubelet.run(target, node)
-        machines.wait_migration(migration, "PreparingTarget")
+        vms.wait_migration(migration, "PreparingTarget")
 
         def receive(vmi: dict[str, Any]) -> None:
             vmi["status"]["migrationState"] |= {
@@ -110,31 +110,31 @@ class Handler:
                 "startTimestamp": _now(),
             }
 
-        self._update(machines, name, receive)
-        machines.wait_migration(migration, "Running")
+        self._update(vms, name, receive)
+        vms.wait_migration(migration, "Running")
 
         def hand_over(vmi: dict[str, Any]) -> None:
             vmi["metadata"]["labels"][_NODE_LABEL] = node
             vmi["metadata"]["labels"].pop(_TARGET_LABEL, None)
             vmi["status"]["nodeName"] = node
-            vmi["status"]["interfaces"] = seen_in(vmi, _stored(machines, target))
+            vmi["status"]["interfaces"] = seen_in(vmi, _stored(vms, target))
             done = {"targetNodeDomainReadyTimestamp": _now(), "endTimestamp": _now()}
             vmi["status"]["migrationState"] |= {"completed": True, **done}
 
-        self._update(machines, name, hand_over)
+        self._update(vms, name, hand_over)
         for pod in old:
             self.kubelet.end(pod)
-        machines.wait_migration(migration, "Succeeded")
-        return machines.instance(name)
+        vms.wait_migration(migration, "Succeeded")
+        return vms.instance(name)
 
     def _update(
-        self, machines: Machines, name: str, change: Callable[[dict[str, Any]], None]
+        self, vms: VirtualMachines, name: str, change: Callable[[dict[str, Any]], None]
     ) -> None:
         """Change a VMI as it is now, unless it is gone: virt-controller writes to it, too."""
-        path = _VMIS.format(machines.namespace, name)
+        path = _VMIS.format(vms.namespace, name)
 
         def written() -> bool:
-            vmi = machines.find("vmi", name)
+            vmi = vms.find("vmi", name)
             if vmi is None:
                 return True
             change(vmi)
@@ -149,9 +149,9 @@ class Handler:
         eventually(written, f"the VMI {name} is written")
 
 
-def _stored(machines: Machines, pod: dict[str, Any]) -> dict[str, Any]:
+def _stored(vms: VirtualMachines, pod: dict[str, Any]) -> dict[str, Any]:
     """A pod as it is now."""
-    return machines.get("pod", pod["metadata"]["name"])
+    return vms.get("pod", pod["metadata"]["name"])
 
 
 def _enter(status: dict[str, Any], phase: str) -> None:
@@ -162,7 +162,9 @@ def _enter(status: dict[str, Any], phase: str) -> None:
 
 
 def _is_ready(vmi: dict[str, Any]) -> bool:
-    conditions = {one["type"]: one["status"] for one in vmi["status"].get("conditions", [])}
+    conditions = {
+        condition["type"]: condition["status"] for condition in vmi["status"].get("conditions", [])
+    }
     return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
 
 

@@ -1,4 +1,4 @@
-"""What virt-handler reports of a running guest's interfaces (KubeVirt's pkg/network/setup)."""
+"""A running guest's interfaces, as virt-handler reports them (KubeVirt's pkg/network/setup)."""
 
 import json
 from typing import Any
@@ -9,10 +9,14 @@ _NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
 def seen_in(vmi: dict[str, Any], pod: dict[str, Any]) -> list[dict[str, Any]]:
     """The `status.interfaces` of a VMI that runs in `pod`, whose networks are attached."""
     attached = json.loads(pod["metadata"]["annotations"][_NETWORK_STATUS])
-    by_pod_name = {one["interface"]: one for one in attached}
-    earlier = {one.get("name"): one for one in vmi["status"].get("interfaces", [])}
+    by_pod_name = {element["interface"]: element for element in attached}
+    earlier = {
+        interface.get("name"): interface for interface in vmi["status"].get("interfaces", [])
+    }
     wanted = vmi["spec"]["domain"]["devices"].get("interfaces", [])
-    return [_seen(one, earlier.get(one["name"], {}), by_pod_name) for one in wanted]
+    return [
+        _seen(interface, earlier.get(interface["name"], {}), by_pod_name) for interface in wanted
+    ]
 
 
 def _seen(

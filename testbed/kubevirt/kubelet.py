@@ -1,7 +1,7 @@
-"""Stands in for the kubelet and Multus of two nodes, one explicit call at a time.
+"""A stand-in for the kubelet and Multus of two nodes: tests call each of its steps.
 
-A stand-in: no container runs. It writes what they would write about launcher pods, and nothing
-else: the binding, the addresses, the phase, and at the end the deletion.
+No container runs. It writes only what they would write about launcher pods: the binding, the
+addresses, the phase, and at the end the deletion.
 """
 
 import hashlib

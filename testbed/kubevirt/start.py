@@ -10,7 +10,7 @@ from testbed.kubevirt import api, controller
 from testbed.kubevirt.crds import NAMESPACE, apply_accounts, apply_crds
 from testbed.kubevirt.handler import Handler
 from testbed.kubevirt.kubelet import Kubelet
-from testbed.kubevirt.machines import manifest
+from testbed.kubevirt.virtualmachines import manifest
 from testbed.locate import find_kubevirt
 from testbed.programs import Program
 from testbed.progress import Progress
@@ -18,9 +18,9 @@ from testbed.readiness import READY_S, eventually
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
-# There is no image of virt-launcher, so no node shall ask anybody for one.
+# There is no image of virt-launcher, so no node shall pull one.
 _CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
-# What virt-operator writes; its programs do nothing before its phase is Deployed.
+# The object that virt-operator writes. KubeVirt's programs wait until its phase is Deployed.
 _DEPLOYED = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "KubeVirt",

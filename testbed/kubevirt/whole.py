@@ -54,7 +54,7 @@ def released() -> str:
 def image_of(manifest: str) -> str:
     """The image that a manifest of the release runs the operator with."""
     key = "image: "
-    (line,) = [one for one in manifest.splitlines() if one.strip().startswith(key)]
+    (line,) = [line for line in manifest.splitlines() if line.strip().startswith(key)]
     return line.partition(key)[2].strip()
 
 
@@ -65,8 +65,10 @@ def found(kubectl: Kubectl) -> dict[str, bool]:
         return {}
     items = client.list("kubevirts.kubevirt.io")
     return {
-        f"{one['metadata']['namespace']}/{one['metadata']['name']}": _is_available(one)
-        for one in items
+        f"{kubevirt['metadata']['namespace']}/{kubevirt['metadata']['name']}": _is_available(
+            kubevirt
+        )
+        for kubevirt in items
     }
 
 
@@ -75,8 +77,8 @@ def is_there(kubectl: Kubectl) -> bool:
     return bool(found(kubectl))
 
 
-def stands(kubectl: Kubectl, patience: str = "0s") -> bool:
-    """Whether KubeVirt is there and says that it is available."""
+def is_available(kubectl: Kubectl, patience: str = "0s") -> bool:
+    """Return True if KubeVirt is installed and reports that it is available."""
     wait = ("wait", "kubevirt/kubevirt", "--for=condition=Available", f"--timeout={patience}")
     return not kubectl.run(*wait, *_THERE).returncode
 
@@ -91,7 +93,7 @@ def start(kubectl: Kubectl, operator: str, *, kvm: bool) -> None:
 
     def available() -> bool:
         progress.tick(_phase(kubectl))
-        return stands(kubectl, "5s")
+        return is_available(kubectl, "5s")
 
     eventually(available, "KubeVirt available", START_S)
     await_collector(kubectl)
@@ -116,7 +118,10 @@ def _kubevirt(*, kvm: bool) -> dict[str, Any]:
 
 def _is_available(kubevirt: dict[str, Any]) -> bool:
     conditions = kubevirt.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+    return any(
+        condition["type"] == "Available" and condition["status"] == "True"
+        for condition in conditions
+    )
 
 
 def _phase(kubectl: Kubectl) -> str:

@@ -47,7 +47,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was left to the build, which takes minutes: here it only writes files."""
+    """The names that were left to the build. A real build takes minutes; this one writes files."""
     names: list[str] = []
 
     def build(wanted: Sequence[str], into: Path) -> None:

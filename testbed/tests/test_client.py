@@ -88,23 +88,3 @@ def test_a_change_is_seen_when_it_comes(client: Client, namespace: str) -> None:
 def test_a_wait_that_is_in_vain_says_for_what(client: Client, namespace: str) -> None:
     with pytest.raises(AssertionError, match="not within 1 s: the settings"):
         client.wait("cm", "settings", bool, "the settings", namespace, deadline_s=1)
-
-
-def test_an_apply_creates_and_changes(client: Client, namespace: str) -> None:
-    client.apply({**SETTINGS, "data": {"a": "1"}}, namespace)
-
-    assert client.apply({**SETTINGS, "data": {"b": "2"}}, namespace)["data"] == {"b": "2"}
-
-
-def test_a_token_is_its_account_s(client: Client, namespace: str) -> None:
-    review = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenReview",
-        "metadata": {"name": "whose"},
-        "spec": {"token": client.token("default", namespace)},
-    }
-
-    reviewed = client.create(review)
-
-    user = reviewed["status"]["user"]["username"]
-    assert user == f"system:serviceaccount:{namespace}:default"

@@ -42,7 +42,7 @@ def test_a_pod_can_be_created_and_rbac_applies(kubectl: Kubectl, namespace: str)
     kubectl("run", "web", "--image=none", "-n", namespace)
 
     pod = kubectl.json("get", "pod", "web", "-n", namespace)
-    refusal = kubectl.fails("get", "pods", "-n", namespace, "--as=nobody")
+    refusal = kubectl.fails("get", "pods", "-n", namespace, "--as=stranger")
 
     assert pod["spec"]["serviceAccountName"] == "default"
     assert "forbidden" in refusal
@@ -148,7 +148,7 @@ def test_an_external_cluster_that_does_not_answer_is_named(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "place", [pytest.param(1, id="etcd"), pytest.param(3, id="kube-controller-manager")]
 )
-def test_a_port_lost_to_somebody_quicker_is_replaced(
+def test_a_port_lost_to_another_process_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
     with socket.create_server(("0.0.0.0", 0)) as quicker:

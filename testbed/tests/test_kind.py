@@ -1,4 +1,4 @@
-"""What a kind cluster decides before it is one: which images, and when a node is back."""
+"""Decisions about a kind cluster: which images it needs, and when a node is back."""
 
 import hashlib
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""KubeVirt's own programs run beside the control plane, and do what they do elsewhere.
+"""KubeVirt's own programs run beside the control plane and behave as on a real cluster.
 
-What needs a node is a stand-in (`kubevirt.handler`): it says that a machine runs, and no more.
+The parts that need a node are stand-ins (`kubevirt.handler`): they only write statuses.
 """
 
 from pathlib import Path
@@ -10,9 +10,8 @@ import pytest
 
 from testbed.client import refusal
 from testbed.controlplane import ControlPlane
-from testbed.kubevirt import KubeVirt, Machines
-from testbed.kubevirt.kubelet import NODES
-from testbed.kubevirt.machines import Interface, asked_for, manifest
+from testbed.kubevirt import KubeVirt, VirtualMachines
+from testbed.kubevirt.virtualmachines import Interface, asked_for, manifest
 from testbed.processes import recorded
 from testbed.provider_external import OnExternal
 from testbed.readiness import NotReady
@@ -23,10 +22,10 @@ LAN = Interface("lan", "br-net", MAC)
 
 
 @pytest.fixture
-def db(machines: Machines) -> str:
+def db(vms: VirtualMachines) -> str:
     """A machine with an interface on the pod network, and one on a network of its own."""
-    machines.create_network("br-net")
-    machines.create("db", [POD, LAN])
+    vms.create_network("br-net")
+    vms.create_vm("db", [POD, LAN])
     return "db"
 
 
@@ -39,121 +38,59 @@ def owners(stored: dict[str, Any]) -> list[tuple[str, str]]:
     return [(reference["kind"], reference["uid"]) for reference in references]
 
 
-def orphan(machines: Machines, name: str) -> None:
-    machines.client.delete("vm", name, machines.namespace, cascade="orphan")
-
-
-def test_a_machine_becomes_an_instance_and_a_launcher_pod_with_its_mac(
-    machines: Machines, db: str
-) -> None:
-    pod = machines.launcher(db)
-
-    vmi = machines.instance(db)
-    assert macs(pod) == [MAC]
-    assert owners(vmi) == [("VirtualMachine", machines.get("vm", db)["metadata"]["uid"])]
-    assert owners(pod) == [("VirtualMachineInstance", vmi["metadata"]["uid"])]
-
-
-def test_a_running_instance_reports_its_macs(
-    kubevirt: KubeVirt, machines: Machines, db: str
-) -> None:
-    vmi = kubevirt.handler.run(machines, db)
-
-    seen = {one["name"]: (one["mac"], one["infoSource"]) for one in vmi["status"]["interfaces"]}
-    assert seen["lan"] == (MAC, "domain, multus-status")
-    assert seen["default"][1] == "domain"
-    assert vmi["status"]["nodeName"] == NODES[0]
-
-
-def test_a_migration_has_a_second_launcher_pod_with_the_same_mac(
-    kubevirt: KubeVirt, machines: Machines, db: str
-) -> None:
-    kubevirt.handler.run(machines, db)
-
-    machines.migrate(db, "move")
-    target = machines.target("move")
-    vmi = kubevirt.handler.finish_migration(machines, "move")
-
-    source, *rest = machines.launchers(db)
-    assert [pod["metadata"]["uid"] for pod in rest] == [target["metadata"]["uid"]]
-    assert macs(target) == macs(source) == [MAC]
-    assert vmi["status"]["nodeName"] == NODES[1]
-    assert source["status"]["phase"] == "Succeeded"
-
-
-def test_a_stopped_machine_has_neither_instance_nor_pod(
-    kubevirt: KubeVirt, machines: Machines, db: str
-) -> None:
-    kubevirt.handler.run(machines, db)
-
-    machines.run_strategy(db, "Halted")
-    kubevirt.handler.stop(machines, db)
-
-    machines.wait_gone("vmi", db)
-    assert not machines.client.list("pod", machines.namespace)
+def orphan(vms: VirtualMachines, name: str) -> None:
+    vms.client.delete("vm", name, vms.namespace, cascade="orphan")
 
 
 def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
-    kubevirt: KubeVirt, machines: Machines, db: str
+    kubevirt: KubeVirt, vms: VirtualMachines, db: str
 ) -> None:
-    before = kubevirt.handler.run(machines, db)["metadata"]["uid"]
+    before = kubevirt.handler.run(vms, db)["metadata"]["uid"]
 
-    kubevirt.handler.stop(machines, db)
+    kubevirt.handler.stop(vms, db)
 
     deadline_s = 10  # KubeVirt waits that long before it starts what failed to
-    machines.wait_instance(db, lambda vmi: vmi["metadata"]["uid"] != before, deadline_s)
-    assert macs(machines.launcher(db)) == [MAC]
-
-
-def test_an_instance_outlives_a_machine_deleted_as_orphan(
-    kubevirt: KubeVirt, machines: Machines, db: str
-) -> None:
-    kubevirt.handler.run(machines, db)
-
-    orphan(machines, db)
-
-    vmi = machines.instance(db)
-    assert vmi["status"]["phase"] == "Running"
-    assert not owners(vmi)
+    vms.wait_instance(db, lambda vmi: vmi["metadata"]["uid"] != before, deadline_s)
+    assert macs(vms.launcher(db)) == [MAC]
 
 
 def test_a_machine_created_again_adopts_the_instance_of_its_name(
-    kubevirt: KubeVirt, machines: Machines, db: str
+    kubevirt: KubeVirt, vms: VirtualMachines, db: str
 ) -> None:
-    before = kubevirt.handler.run(machines, db)["metadata"]["uid"]
-    orphan(machines, db)
+    before = kubevirt.handler.run(vms, db)["metadata"]["uid"]
+    orphan(vms, db)
 
-    machines.create(db, [POD, LAN])
+    vms.create_vm(db, [POD, LAN])
 
-    uid = machines.get("vm", db)["metadata"]["uid"]
-    vmi = machines.wait_instance(db, lambda vmi: bool(owners(vmi)))
+    uid = vms.get("vm", db)["metadata"]["uid"]
+    vmi = vms.wait_instance(db, lambda vmi: bool(owners(vmi)))
     assert vmi["metadata"]["uid"] == before
     assert owners(vmi) == [("VirtualMachine", uid)]
 
 
-def test_virt_api_refuses_two_interfaces_of_one_name(machines: Machines) -> None:
+def test_virt_api_refuses_two_interfaces_of_one_name(vms: VirtualMachines) -> None:
     twice = manifest("twice", [POD, POD])
 
-    said = refusal(lambda: machines.client.create(twice, machines.namespace))
+    said = refusal(lambda: vms.client.create(twice, vms.namespace))
 
-    assert "interfaces[1].name" in said
+    assert "every network must have a unique name" in said
 
 
 def test_a_user_starts_and_stops_a_machine_through_virt_api(
-    kubevirt: KubeVirt, machines: Machines
+    kubevirt: KubeVirt, vms: VirtualMachines
 ) -> None:
-    machines.create("idle", run_strategy="Manual")
+    vms.create_vm("idle", run_strategy="Manual")
 
-    machines.request("idle", "start")
-    kubevirt.handler.run(machines, "idle")
-    machines.request("idle", "stop")
-    kubevirt.handler.stop(machines, "idle")
+    vms.request("idle", "start")
+    kubevirt.handler.run(vms, "idle")
+    vms.request("idle", "stop")
+    kubevirt.handler.stop(vms, "idle")
 
-    machines.wait_gone("vmi", "idle")
+    vms.wait_gone("vmi", "idle")
 
 
 @pytest.mark.usefixtures("kubevirt")
-def test_a_kubevirt_of_somebody_s_that_is_not_available_is_named_and_left_as_it_is(
+def test_a_kubevirt_of_another_owner_that_is_not_available_is_named_and_left_as_it_is(
     cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(cluster.kubeconfig))

@@ -2,14 +2,13 @@
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from testbed import programs
 from testbed.controlplane import ControlPlane
 from testbed.ports import free_ports
-from testbed.readiness import NotReady, answers, eventually
+from testbed.readiness import NotReady, eventually
 
 SERVER = """
 import sys
@@ -45,25 +44,6 @@ def start_server(cluster: ControlPlane, name: str, account: str) -> programs.Pro
     )
 
 
-def test_a_program_is_waited_for_and_can_be_paused_killed_and_started_again(
-    cluster: ControlPlane, account: str
-) -> None:
-    first = start_server(cluster, "first", account)
-    first.wait_ready()
-
-    first.process.pause()
-    assert not answers(first.ready_url)
-    first.process.resume()
-    first.wait_ready()
-    first.process.kill()
-    again = start_server(cluster, "first", account)
-    again.wait_ready()
-    again.process.stop()
-
-    assert not first.process.alive
-    assert not again.process.alive
-
-
 def test_a_program_that_ends_early_shows_its_log(cluster: ControlPlane, account: str) -> None:
     broken = programs.start(
         cluster,
@@ -75,23 +55,6 @@ def test_a_program_that_ends_early_shows_its_log(cluster: ControlPlane, account:
 
     with pytest.raises(NotReady, match="no pool, no service"):
         broken.wait_ready()
-
-
-def test_a_program_has_the_rights_of_its_service_account_only(
-    cluster: ControlPlane, account: str
-) -> None:
-    program = start_server(cluster, "rights", account)
-    config = cluster.state / f"{account}.kubeconfig"
-    kubectl = replace(cluster.kubectl, kubeconfig=config)
-
-    who = kubectl.json("auth", "whoami")
-    refusal = kubectl.fails("get", "pods")
-    program.process.stop()
-
-    assert who["status"]["userInfo"]["username"] == (
-        f"system:serviceaccount:{programs.NAMESPACE}:{account}"
-    )
-    assert "forbidden" in refusal
 
 
 def test_a_renewed_token_is_read_from_the_same_file(cluster: ControlPlane, account: str) -> None:

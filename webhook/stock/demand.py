@@ -17,10 +17,10 @@ SHARE, LITTLE = 64, 1024
 
 
 class Demand:
-    """What was asked for, by the second, over the last `lives_s` seconds (V)."""
+    """What was asked for, by the second, over the last `lifetime_s` seconds (V)."""
 
-    def __init__(self, lives_s: float) -> None:
-        self._lives_s = lives_s
+    def __init__(self, lifetime_s: float) -> None:
+        self._lifetime_s = lifetime_s
         self._by_second: deque[tuple[int, int]] = deque()
 
     def note(self, addresses: int, now_s: float) -> None:
@@ -32,7 +32,7 @@ class Demand:
 
     def ahead(self, now_s: float, most: int, free: int) -> int:
         """Return how many to keep: at most `most`, while so many are `free` in the pool."""
-        while self._by_second and now_s - self._by_second[0][0] > self._lives_s:
+        while self._by_second and now_s - self._by_second[0][0] > self._lifetime_s:
             self._by_second.popleft()
         asked = [addresses for _, addresses in self._by_second]
         part = free // SHARE if free >= LITTLE else 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.mac import MacAddress
     from crds.pool import Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
 
 
 class Instant(NamedTuple):
@@ -41,20 +41,20 @@ class _Entry:
         return self.stored is not None and self.stored.version == self.version
 
 
-class Shelf:
+class StockEntries:
     """The allocations that this process created ahead (a View for the Follower), oldest first.
 
-    `connection` returns the number of the watch connection that is open now, 0 for none; `lives_s`
-    is V.
+    `connection` returns the number of the watch connection that is open now, 0 for none.
+    `lifetime_s` is STOCK_LIFETIME_S.
     """
 
     def __init__(
-        self, clock: Callable[[], Instant], connection: Callable[[], int], lives_s: float
+        self, clock: Callable[[], Instant], connection: Callable[[], int], lifetime_s: float
     ) -> None:
         self._entries: dict[MacAddress, _Entry] = {}
         self._clock = clock
         self._connection = connection
-        self._lives_s = lives_s
+        self._lifetime_s = lifetime_s
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -89,7 +89,7 @@ class Shelf:
         entry = self._entries.get(found.mac)
         return entry is not None and entry.stored is not None and entry.stored.uid == found.uid
 
-    def withdraw(self, found: Stored) -> bool:
+    def take_out(self, found: Stored) -> bool:
         """Take `found` out, if it is here; the caller then writes over what was read."""
         if not self.holds(found):
             return False
@@ -125,10 +125,10 @@ class Shelf:
                 out.append(entry.stored)
         return out
 
-    def reset(self, _: list[Seen]) -> None:
+    def reset(self, _: list[NameAndVersion]) -> None:
         """See View.reset; a list comes after a cut, and no entry outlives one."""
 
-    def put(self, item: Seen) -> None:
+    def put(self, item: NameAndVersion) -> None:
         """See View.put."""
         entry = self._entries.get(item.mac)
         if entry is None:
@@ -138,7 +138,7 @@ class Shelf:
         else:  # before that, it may be an earlier allocation of the address
             entry.version = str(item.version)
 
-    def drop(self, item: Seen) -> None:
+    def drop(self, item: NameAndVersion) -> None:
         """See View.drop."""
         self.forget(item.mac)
 
@@ -156,5 +156,6 @@ class Shelf:
 
     def _is_young(self, entry: _Entry, now: Instant) -> bool:
         return all(
-            0 <= at_s - made_s < self._lives_s for made_s, at_s in zip(entry.made, now, strict=True)
+            0 <= at_s - made_s < self._lifetime_s
+            for made_s, at_s in zip(entry.made, now, strict=True)
         )

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from crds.pool import Pool
     from crds.pools import Pools
     from webhook.admission import Want
-    from webhook.allocated import TakenView
-    from webhook.claims import Locks
+    from webhook.allocated import AllocatedView
+    from webhook.claims import AllocationWriter
     from webhook.stock.demand import Demand
-    from webhook.stock.entries import Shelf
+    from webhook.stock.entries import StockEntries
 
 _log = logging.getLogger(__name__)
 
@@ -54,9 +54,9 @@ class Stock:
     `clock` is in seconds and never goes back; `most` is the largest number to keep, 0 for none.
     """
 
-    allocations: Locks
-    taken: TakenView
-    shelf: Shelf
+    allocations: AllocationWriter
+    allocated: AllocatedView
+    entries: StockEntries
     demand: Demand
     pools: Callable[[], Pools]
     draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
@@ -73,7 +73,7 @@ class Stock:
         self._asked_s = self.clock()
         self.demand.note(count, self._asked_s)
         self._due.set()
-        return self.shelf.pop(count, pool)
+        return self.entries.pop(count, pool)
 
     async def run(self) -> None:
         """Keep it filled until cancelled."""
@@ -116,26 +116,26 @@ class Stock:
         if pool is None or not pool.size:
             return None
         for mac in islice(pool.walk(self.draw(pool.size)), STEP):
-            if mac not in self.taken.known and mac not in self.shelf and mac != IN_POD_BRIDGE:
-                self.shelf.begin(mac)
+            if mac not in self.allocated.known and mac not in self.entries and mac != IN_POD_BRIDGE:
+                self.entries.begin(mac)
                 return lifecycle.stock(mac, pool)
         return None
 
     async def create(self, allocation: Allocation) -> None:
         """Create what was begun."""
         try:
-            self.shelf.made(await self.allocations.create(allocation))
+            self.entries.made(await self.allocations.create(allocation))
         except AlreadyAllocated:
-            self.shelf.forget(allocation.mac)
+            self.entries.forget(allocation.mac)
         except Exception as error:  # noqa: BLE001 # admission goes on without a stock
             # The API server may have created it: then the controller releases it.
-            self.shelf.forget(allocation.mac)
+            self.entries.forget(allocation.mac)
             self._not_before_s = self.clock() + _TICK_S
             _complain("nothing is created ahead for a moment", error)
 
     async def tidy(self) -> None:
         """Delete what cannot be handed out any more, and what exceeds the demand."""
-        surplus = self.shelf.surplus(self._ahead(), self.pools().default)
+        surplus = self.entries.surplus(self._ahead(), self.pools().default)
         for at in range(0, len(surplus), _CALLS):
             await asyncio.gather(*map(self._delete, surplus[at : at + _CALLS]))
 
@@ -163,19 +163,19 @@ class Stock:
 
     def _can_wait(self) -> bool:
         is_asked = self.clock() - self._asked_s < _IDLE_S
-        return is_asked and 2 * len(self.shelf) >= self._ahead()
+        return is_asked and 2 * len(self.entries) >= self._ahead()
 
     def _places(self) -> int:
         """Return how many creates to begin now."""
         ahead, now_s = self._ahead(), self.clock()
-        missing = ahead - len(self.shelf)
-        if missing <= 0 or now_s < self._not_before_s or not self.shelf.is_open:
+        missing = ahead - len(self.entries)
+        if missing <= 0 or now_s < self._not_before_s or not self.entries.is_open:
             return 0
         return min(missing, ceil(_CALLS * missing / ahead) - len(self._creating))
 
     def _ahead(self) -> int:
         pool = self.pools().default
-        taken = None if pool is None else self.taken.known.inside(pool)
+        taken = None if pool is None else self.allocated.known.inside(pool)
         free = 0 if pool is None or taken is None else pool.size - taken
         return self.demand.ahead(self.clock(), self.most, free)
 

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from crds.networks import ANNOTATION
-from webhook.tests.machines import as_answered, made_by
 from webhook.tests.replica import Replica
 from webhook.tests.reviews import mac, request
+from webhook.tests.vms import as_answered, made_by
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier

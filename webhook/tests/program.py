@@ -119,7 +119,9 @@ async def running() -> AsyncIterator[Program]:
     program = Program()
     replica = Replica(program.cluster)
     handlers = dataclasses.replace(
-        replica.handlers, pools=lambda: only(program.pool), lacks=lambda: program.missing
+        replica.handlers,
+        pools=lambda: only(program.pool),
+        not_ready_because=lambda: program.missing,
     )
     serving = Serving(TlsOptions())
     serving.put(CERTIFICATE)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from crds.allocation import Owner, State
 from crds.pool import CollisionPolicy
 from crds.pools import only
-from crds.tests.fake import seen
+from crds.tests.fake import name_and_version
 from webhook import review as wire
 from webhook.admission import Want
 from webhook.replica import Surroundings, build
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crds.allocation import Allocation
     from crds.mac import MacAddress
     from crds.pool import Pool
-    from crds.resources import Seen
+    from crds.resources import NameAndVersion
     from crds.tests.fake import FakeCluster
     from crds.tests.gates import Call
 
@@ -37,8 +37,8 @@ class Replica:
     ) -> None:
         client = cluster.client(name)
 
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
+        async def relist() -> list[NameAndVersion]:
+            return [name_and_version(stored) for stored in await client.allocations.list()]
 
         self.now_s = 0.0
         self.policy = CollisionPolicy.REJECT
@@ -56,7 +56,7 @@ class Replica:
             ),
             most=0,
         )
-        self.taken, self.handlers = built.allocated, built.handlers
+        self.allocated, self.handlers = built.allocated, built.handlers
         self.claims, self.dry_claims = built.handlers.claims, built.handlers.dry_claims
         self.watch = cluster.follow_names(built.names, lag=lag)
 

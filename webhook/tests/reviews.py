@@ -54,7 +54,7 @@ def answered(review: PodReview) -> tuple[str | None, tuple[Want, ...]]:
     made = planned(review)
     given = [want.requested or mac(0xA0 + n) for n, want in enumerate(made.wants)]
     sent = {"metadata": {"annotations": {ANNOTATION: review.networks}}}
-    stored = as_stored(sent, made.settled(given))
+    stored = as_stored(sent, made.write_macs(given))
     networks: str | None = stored["metadata"]["annotations"][ANNOTATION]
     return networks, made.wants
 

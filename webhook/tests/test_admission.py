@@ -87,7 +87,7 @@ def test_a_requested_address_stays_as_its_author_wrote_it(text: str) -> None:
 def test_nothing_is_written_where_nothing_is_missing() -> None:
     made = planned(created('[{"name":"a","namespace":"shop","mac":"02:00:00:00:00:2a"}]'))
 
-    assert made.settled((mac(0x2A),)) == Allowed()
+    assert made.write_macs((mac(0x2A),)) == Allowed()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_comma_list_is_left_alone_with_a_warning() -> None:
     made = planned(created("ovs-conf, other/b@eth1"))
 
     assert made.wants == ()
-    assert made.settled(()).patch == ()
+    assert made.write_macs(()).patch == ()
     (warning,) = made.warnings
     assert warning.startswith(f"{ANNOTATION} is a comma list: only the JSON form gets addresses")
     assert warning.endswith('such as [{"name": "ovs-conf"}]')
@@ -143,7 +143,7 @@ def test_a_pod_without_networks_needs_nothing(networks: str | None) -> None:
     made = planned(created(networks))
 
     assert (made.wants, made.warnings) == ((), ())
-    assert made.settled(()) == Allowed()
+    assert made.write_macs(()) == Allowed()
 
 
 def test_as_many_interfaces_as_can_be_served_in_time_are_taken() -> None:
@@ -189,7 +189,7 @@ def test_the_patch_changes_the_annotation_and_nothing_else(
     made = planned(asked)
     given_out = [mac(number) for number in range(len(made.wants))]
 
-    stored = patched(new, review.write(asked.uid, made.settled(given_out)))
+    stored = patched(new, review.write(asked.uid, made.write_macs(given_out)))
 
     written = json.loads(stored["metadata"]["annotations"][ANNOTATION], object_pairs_hook=list)
     assert written == [

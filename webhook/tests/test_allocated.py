@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crds.pool import Pool
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from crds.store import StoreUnavailable
 from webhook import allocated as module
 from webhook.allocated import Addresses, AllocatedNames
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
 
 
-def seen(address: MacAddress, version: int = 1) -> Seen:
-    return Seen(address, version)
+def seen(address: MacAddress, version: int = 1) -> NameAndVersion:
+    return NameAndVersion(address, version)
 
 
 class Lists:
     """A source of lists that a test ends by hand, one after the other."""
 
     def __init__(self) -> None:
-        self.begun: list[asyncio.Future[list[Seen]]] = []
+        self.begun: list[asyncio.Future[list[NameAndVersion]]] = []
         self.most_at_once = 0
         self._more = asyncio.Event()
 
-    async def __call__(self) -> list[Seen]:
+    async def __call__(self) -> list[NameAndVersion]:
         self.begun.append(asyncio.get_running_loop().create_future())
         self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
         self._more.set()
@@ -66,7 +66,7 @@ async def test_those_who_come_at_once_share_one_list() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
 
-    asking = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
+    asking = [asyncio.ensure_future(taken.list_again()) for _ in range(9)]
     await lists.until(1)
     lists.begun[0].set_result([seen(mac(1))])
 
@@ -77,10 +77,10 @@ async def test_those_who_come_at_once_share_one_list() -> None:
 async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
-    early = asyncio.ensure_future(taken.fresh())
+    early = asyncio.ensure_future(taken.list_again())
     await lists.until(1)
 
-    late = [asyncio.ensure_future(taken.fresh()) for _ in range(9)]
+    late = [asyncio.ensure_future(taken.list_again()) for _ in range(9)]
     lists.begun[0].set_result([seen(mac(1))])
     await lists.until(2)
     lists.begun[1].set_result([seen(mac(2))])
@@ -94,12 +94,12 @@ async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
 async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
-    asking = [asyncio.ensure_future(taken.fresh()) for _ in range(2)]
+    asking = [asyncio.ensure_future(taken.list_again()) for _ in range(2)]
     await lists.until(1)
 
     lists.begun[0].set_exception(StoreUnavailable("away"))
     results = await asyncio.gather(*asking, return_exceptions=True)
-    again = asyncio.ensure_future(taken.fresh())
+    again = asyncio.ensure_future(taken.list_again())
     await lists.until(2)
     lists.begun[1].set_result([])
 
@@ -110,7 +110,7 @@ async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() 
 async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
-    impatient, patient = (asyncio.ensure_future(taken.fresh()) for _ in range(2))
+    impatient, patient = (asyncio.ensure_future(taken.list_again()) for _ in range(2))
     await lists.until(1)
 
     impatient.cancel()

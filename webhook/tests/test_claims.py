@@ -9,7 +9,7 @@ import pytest
 from crds.allocation import State
 from crds.mac import MacRange
 from crds.pool import Pool
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
@@ -319,7 +319,7 @@ async def test_a_full_pool_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_others_use_the_loop_during_a_long_walk() -> None:
     cluster = FakeCluster()
     replica = Replica(cluster)
-    replica.taken.reset([Seen(mac(n), 1) for n in range(9_999)])
+    replica.allocated.reset([NameAndVersion(mac(n), 1) for n in range(9_999)])
     turns = 0
 
     async def another() -> None:

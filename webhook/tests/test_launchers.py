@@ -24,9 +24,9 @@ from webhook.tests.launched import (
     said,
     served,
 )
-from webhook.tests.machines import VM, machine, made_by, nic, run
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import mac, request
+from webhook.tests.vms import VM, machine, made_by, nic, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

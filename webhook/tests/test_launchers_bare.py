@@ -21,9 +21,9 @@ from webhook.tests.launched import (
     said,
     served,
 )
-from webhook.tests.machines import as_answered, nic, run
 from webhook.tests.replica import bound
 from webhook.tests.reviews import mac
+from webhook.tests.vms import as_answered, nic, run
 
 if TYPE_CHECKING:
     from crds.allocation import Allocation

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, Owner
 from crds.tests.fake import FakeCluster
-from webhook.tests.machines import NAT, VM, machine, nic, of_spec, reviewed
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import OWNER, mac
+from webhook.tests.vms import NAT, VM, machine, nic, of_spec, reviewed
 
 REMEDY = "choose another address, or leave out the mac and get one from the pool"
 MOVE = (

@@ -15,8 +15,8 @@ from crds.networks import ANNOTATION
 from webhook import pods, virtualmachines
 from webhook import review as wire
 from webhook.admission import Denied, PodReview
-from webhook.tests.machines import addresses, machine, nic, reviewed
 from webhook.tests.reviews import UID, as_stored, body, mac, pod, request
+from webhook.tests.vms import addresses, machine, nic, reviewed
 
 if TYPE_CHECKING:
     from webhook.admission import Plan
@@ -70,7 +70,7 @@ def answer(kind: str, new: Interfaces, old: Interfaces | None) -> Answer | Denie
     if isinstance(plan, Denied):
         return plan
     given_out = [want.requested or mac(0xA0 + n) for n, want in enumerate(plan.wants)]
-    stored = as_stored(sent, plan.settled(given_out))
+    stored = as_stored(sent, plan.write_macs(given_out))
     shown = shown_by_pod(stored) if kind == "pod" else addresses(stored)
     return Answer(
         {name: shown.get(name) for name in new},

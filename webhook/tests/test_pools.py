@@ -4,43 +4,45 @@ import pytest
 
 from crds.pool import CollisionPolicy, Pool
 from crds.pools import Pools, only
-from crds.resources import Condition, PoolStatus, SeenPool
+from crds.resources import Condition, PoolSnapshot, PoolStatus
 from webhook.pools import WatchedPools
 from webhook.tests.reviews import pool
 
 ADOPTED = PoolStatus(conditions=(Condition(type="Adopted", status="True"),))
-READY = SeenPool(pool(), ADOPTED)
+READY = PoolSnapshot(pool(), ADOPTED)
 
 
 def test_the_default_pool_is_in_force_once_adopted() -> None:
     pools = WatchedPools()
 
-    pools.reset([SeenPool(Pool("other", pool().ranges), ADOPTED), READY])
+    pools.reset([PoolSnapshot(Pool("other", pool().ranges), ADOPTED), READY])
 
     assert pools.in_force() == only(pool())
-    assert pools.lacks() == []
+    assert pools.not_ready_because() == []
 
 
 @pytest.mark.parametrize(
-    ("seen", "says"),
+    ("found", "says"),
     [
         ([], "there is no MacPool default yet"),
-        ([SeenPool(Pool("other", pool().ranges), ADOPTED)], "there is no MacPool default yet"),
-        ([SeenPool(Pool("default", ()), ADOPTED)], "MacPool default has no range"),
-        ([SeenPool(pool(), PoolStatus())], "not adopted yet"),
+        ([PoolSnapshot(Pool("other", pool().ranges), ADOPTED)], "there is no MacPool default yet"),
+        ([PoolSnapshot(Pool("default", ()), ADOPTED)], "MacPool default has no range"),
+        ([PoolSnapshot(pool(), PoolStatus())], "not adopted yet"),
         (
-            [SeenPool(pool(), PoolStatus(conditions=(Condition("Adopted", "False"),)))],
+            [PoolSnapshot(pool(), PoolStatus(conditions=(Condition("Adopted", "False"),)))],
             "not adopted yet",
         ),
     ],
 )
-def test_nothing_is_given_out_too_early_and_it_says_why(seen: list[SeenPool], says: str) -> None:
+def test_nothing_is_given_out_too_early_and_it_says_why(
+    found: list[PoolSnapshot], says: str
+) -> None:
     pools = WatchedPools()
 
-    pools.reset(seen)
+    pools.reset(found)
 
     assert pools.in_force() == Pools()
-    (lack,) = pools.lacks()
+    (lack,) = pools.not_ready_because()
     assert says in lack
 
 
@@ -48,7 +50,7 @@ def test_a_changed_pool_is_in_force_at_once() -> None:
     pools = WatchedPools()
     pools.reset([READY])
 
-    pools.put(SeenPool(pool(4), ADOPTED))
+    pools.put(PoolSnapshot(pool(4), ADOPTED))
 
     assert pools.in_force() == only(pool(4))
 
@@ -65,7 +67,7 @@ def test_a_deleted_pool_gives_out_nothing() -> None:
 def test_other_pools_change_nothing() -> None:
     pools = WatchedPools()
     pools.put(READY)
-    other = SeenPool(Pool("other", ()), PoolStatus())
+    other = PoolSnapshot(Pool("other", ()), PoolStatus())
 
     pools.put(other)
     pools.drop(other)
@@ -77,6 +79,6 @@ def test_the_policy_is_the_default_pools_and_reject_until_it_is_known() -> None:
     pools = WatchedPools()
     assert pools.policy() is CollisionPolicy.REJECT
 
-    pools.put(SeenPool(pool(), PoolStatus(), CollisionPolicy.WARN))
+    pools.put(PoolSnapshot(pool(), PoolStatus(), CollisionPolicy.WARN))
 
     assert pools.policy() is CollisionPolicy.WARN

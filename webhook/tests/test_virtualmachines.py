@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from webhook.admission import Want
-from webhook.tests.machines import (
+from webhook.tests.reviews import mac
+from webhook.tests.vms import (
     NAT,
     VM,
     addresses,
@@ -22,7 +23,6 @@ from webhook.tests.machines import (
     on,
     on_pod,
 )
-from webhook.tests.reviews import mac
 
 DEFAULT = nic("default", **NAT)
 

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, Source, State
 from crds.tests.gates import Fail
-from webhook.tests.machines import NAT, VM, VM_UID, addresses, machine, nic, on_pod, reviewed
 from webhook.tests.replica import bound, calls_to
 from webhook.tests.reviews import body, mac, patched, pool
+from webhook.tests.vms import NAT, VM, VM_UID, addresses, machine, nic, on_pod, reviewed
 
 if TYPE_CHECKING:
     from webhook.tests.program import Answer, Program

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from crds.mac import MacAddress, MalformedMac
 from webhook.admission import Denied
-from webhook.tests.machines import NAT, machine, made, nic, nics_of, on, on_pod
 from webhook.tests.reviews import as_stored, mac
+from webhook.tests.vms import NAT, machine, made, nic, nics_of, on, on_pod
 
 _SPELT = [
     text
@@ -93,7 +93,7 @@ def test_what_is_stored_has_all_it_needs_once_and_nothing_else_is_changed(
         assert has_twice(new)
         return
     given_out = [want.requested or mac(0xA0 + n) for n, want in enumerate(planned.wants)]
-    stored = as_stored(new, planned.settled(given_out))
+    stored = as_stored(new, planned.write_macs(given_out))
 
     # All is served, and nothing stands twice.
     asked, had, has = of_names(new), of_names(old), of_names(stored)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from crds import kubevirt as module
 from crds.kubevirt import Interface
 from webhook import virtualmachines
-from webhook.admission import Denied, MachineReview
-from webhook.tests.machines import (
+from webhook.admission import Denied, VmReview
+from webhook.tests.vms import (
     NAT,
     VM,
     VM_UID,
@@ -136,7 +136,7 @@ def test_a_deeply_nested_spec_is_skipped_or_refused(depth: int) -> None:
         b'{"template":' * depth + b"1" + b"}" * depth,
         b"[" * depth,
     ):
-        planned = virtualmachines.plan(MachineReview("r-1", False, VM, spec))  # noqa: FBT003
+        planned = virtualmachines.plan(VmReview("r-1", False, VM, spec))  # noqa: FBT003
 
         assert isinstance(planned, Denied) or nothing_to_do(planned)
 
@@ -202,7 +202,7 @@ def test_a_million_interfaces_are_counted_and_not_looked_at(
         b"{}," * 999_999
     )
 
-    planned = virtualmachines.plan(MachineReview("r-1", False, VM, spec))  # noqa: FBT003
+    planned = virtualmachines.plan(VmReview("r-1", False, VM, spec))  # noqa: FBT003
 
     assert isinstance(planned, Denied)
     assert "has 1000000: one VM can have up to 128" in planned.message

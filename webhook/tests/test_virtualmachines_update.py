@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from webhook.admission import Want
-from webhook.tests.machines import (
+from webhook.tests.reviews import mac
+from webhook.tests.vms import (
     NAT,
     VM,
     VM_UID,
@@ -20,7 +21,6 @@ from webhook.tests.machines import (
     on,
     on_pod,
 )
-from webhook.tests.reviews import mac
 
 ONE, TWO, THREE = (f"02:00:00:00:00:0{n}" for n in (1, 2, 3))
 FIRST_NEW = "02:00:00:00:00:a0"

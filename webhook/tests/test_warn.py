@@ -15,9 +15,9 @@ from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook.claims import Grant
 from webhook.sharing import MacTaken
-from webhook.tests.machines import VM, machine, nic, reviewed, run
 from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
 from webhook.tests.reviews import mac, pool
+from webhook.tests.vms import VM, machine, nic, reviewed, run
 
 if TYPE_CHECKING:
     from crds.allocation import Stored

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from controller.tests.worlds import MAC
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, OwnerReference
-from crds.carriers import Carrier
+from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from crds.carriers import Carrier, OwnerReference
 from crds.networks import Attachment
 
 if TYPE_CHECKING:

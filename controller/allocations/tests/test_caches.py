@@ -1,4 +1,4 @@
-"""Views are told of what is, and say since when it has been so and what to look at again."""
+"""The views keep what the watch shows, since when, and mark the addresses to look at again."""
 
 from __future__ import annotations
 
@@ -21,63 +21,82 @@ if TYPE_CHECKING:
     from crds.carriers import Carrier
 
 WEB = stored(bound("web-0", "u-1"))
+POD = pod("web-0", "u-1")
+_ADDRESSES = [MacAddress(MAC.bits + n) for n in range(4)]
+_INSIDE = Pool("default", (MacRange(_ADDRESSES[0], _ADDRESSES[2]),))
 
 
 @dataclass
-class Watched:
-    """An allocation view, its clock, and what it has marked since it was last asked."""
+class Scene:
+    """Both views, their clock, and the addresses that they marked since the last question."""
 
     now_s: float = 100.0
-    told: list[MacAddress] = field(default_factory=list)
+    all_marked: list[MacAddress] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.view = AllocationView(lambda: self.now_s, self.told.append)
+        self.known = AllocationView(lambda: self.now_s, self.all_marked.append)
+        self.carriers = CarrierView(self.all_marked.append)
 
-    def since_s(self, mac: MacAddress = MAC) -> float:
-        entry = self.view.get(mac)
+    def since_s(self) -> float:
+        entry = self.known.get(MAC)
         assert entry is not None
         return entry.since_s
 
     def marked(self) -> list[MacAddress]:
-        marked, self.told[:] = sorted(self.told), []
+        marked, self.all_marked[:] = sorted(self.all_marked), []
         return marked
 
 
 @pytest.fixture
-def watched() -> Watched:
-    return Watched()
+def scene() -> Scene:
+    return Scene()
 
 
-@pytest.fixture
-def marked() -> list[MacAddress]:
-    return []
+@pytest.mark.parametrize(
+    ("later", "since_s"),
+    [(WEB, 100), (replace(WEB, version="8"), 130), (replace(WEB, uid="a-2"), 130)],
+    ids=["the same state", "another version", "another allocation"],
+)
+def test_a_state_is_quiet_since_it_was_first_seen(
+    scene: Scene, later: Stored, since_s: float
+) -> None:
+    scene.known.put(WEB)
+    assert (scene.since_s(), scene.marked()) == (100, [MAC])
+    scene.now_s = 130
+
+    scene.known.put(later)
+
+    assert scene.since_s() == since_s
+    assert scene.marked() == ([MAC] if since_s == 130 else [])
 
 
-@pytest.fixture
-def carriers(marked: list[MacAddress]) -> CarrierView:
-    return CarrierView(marked.append)
+def test_after_a_list_every_state_is_quiet_since_the_list(scene: Scene) -> None:
+    scene.known.put(WEB)
+    scene.now_s = 130
+
+    scene.known.reset([WEB])
+
+    assert scene.since_s() == 130
 
 
-def test_quiet_begins_when_a_state_is_first_seen(watched: Watched) -> None:
-    watched.view.put(WEB)
+def test_a_list_marks_the_addresses_that_it_has_and_those_that_it_lacks(scene: Scene) -> None:
+    scene.known.put(WEB)
+    scene.marked()
 
-    assert watched.since_s() == 100
-    assert watched.marked() == [MAC]
+    scene.known.reset([stored(replace(pending("web-1"), mac=OTHER))])
 
-
-def test_the_same_state_again_is_no_news(watched: Watched) -> None:
-    watched.view.put(WEB)
-    watched.marked()
-    watched.now_s = 130
-
-    watched.view.put(WEB)
-
-    assert watched.since_s() == 100
-    assert watched.marked() == []
+    assert scene.marked() == [MAC, OTHER]
+    assert list(scene.known.macs()) == [OTHER]
 
 
-_ADDRESSES = [MacAddress(MAC.bits + n) for n in range(4)]
-_INSIDE = Pool("default", (MacRange(_ADDRESSES[0], _ADDRESSES[2]),))
+def test_a_deleted_allocation_is_forgotten_and_marked_once(scene: Scene) -> None:
+    scene.known.put(WEB)
+    scene.marked()
+
+    scene.known.drop(WEB)
+    scene.known.forget(MAC)
+
+    assert (scene.known.get(MAC), scene.marked()) == (None, [MAC])
 
 
 @given(
@@ -85,10 +104,10 @@ _INSIDE = Pool("default", (MacRange(_ADDRESSES[0], _ADDRESSES[2]),))
         st.tuples(st.sampled_from(_ADDRESSES), st.sampled_from([*State, None]), st.integers(0, 30))
     )
 )
-def test_what_lies_in_the_pool_is_counted_as_it_comes_and_goes(
+def test_the_allocations_in_the_pool_are_counted_as_they_come_and_go(
     events: list[tuple[MacAddress, State | None, int]],
 ) -> None:
-    view = Watched().view
+    view = Scene().known
     now: dict[MacAddress, State] = {}
     for number, (mac, state, chance) in enumerate(events):
         if state is None:
@@ -102,245 +121,149 @@ def test_what_lies_in_the_pool_is_counted_as_it_comes_and_goes(
 
         inside = sum(mac in _INSIDE and state is not State.STOCK for mac, state in now.items())
         assert view.allocated_in(_INSIDE) == inside
+    assert view.allocated_in(Pool("default", ())) == 0
 
 
-def test_another_pool_is_counted_anew(watched: Watched) -> None:
-    watched.view.put(WEB)
-    assert watched.view.allocated_in(_INSIDE) == 1
-
-    assert watched.view.allocated_in(Pool("default", ())) == 0
-
-
-@pytest.mark.parametrize(
-    "now", [replace(WEB, version="8"), replace(WEB, uid="a-2")], ids=["a write", "a new one"]
-)
-def test_quiet_begins_anew_with_every_other_state(watched: Watched, now: Stored) -> None:
-    watched.view.put(WEB)
-    watched.marked()
-    watched.now_s = 130
-
-    watched.view.put(now)
-
-    assert watched.since_s() == 130
-    assert watched.marked() == [MAC]
-
-
-def test_quiet_begins_anew_after_a_list(watched: Watched) -> None:
-    watched.view.put(WEB)
-    watched.now_s = 130
-
-    watched.view.reset([WEB])
-
-    assert watched.since_s() == 130
-
-
-def test_a_list_marks_what_it_has_and_what_it_no_longer_has(watched: Watched) -> None:
-    watched.view.put(WEB)
-    watched.marked()
-
-    watched.view.reset([stored(replace(pending("web-1"), mac=OTHER))])
-
-    assert watched.marked() == [MAC, OTHER]
-    assert watched.view.get(MAC) is None
-    assert list(watched.view.macs()) == [OTHER]
-
-
-def test_a_deleted_allocation_is_forgotten_and_marked_once(watched: Watched) -> None:
-    watched.view.put(WEB)
-    watched.marked()
-
-    watched.view.drop(WEB)
-    watched.view.forget(MAC)
-
-    assert watched.view.get(MAC) is None
-    assert watched.marked() == [MAC]
-
-
-def test_an_object_is_found_by_each_of_its_addresses(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
+def test_an_object_is_found_by_each_of_its_addresses(scene: Scene) -> None:
     web = pod("web-0", "u-1", MAC, OTHER)
 
-    carriers.put(web)
+    scene.carriers.put(web)
 
-    assert carriers.of(MAC) == carriers.of(OTHER) == (web,)
-    assert sorted(marked) == [MAC, OTHER]
-    assert carriers.get("u-1") == web
-
-
-def test_several_carriers_of_an_address_stand_in_the_order_they_came(carriers: CarrierView) -> None:
-    first, second = pod("web-1", "u-2"), pod("web-0", "u-1")
-    carriers.put(first)
-
-    carriers.put(second)
-
-    assert carriers.of(MAC) == (first, second)
+    assert scene.carriers.of(MAC) == scene.carriers.of(OTHER) == (web,)
+    assert scene.carriers.get("u-1") == web
+    assert scene.marked() == [MAC, OTHER]
 
 
-def test_an_event_that_changes_no_address_is_no_news(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    web = pod("web-0", "u-1")
-    carriers.put(web)
-    marked.clear()
+def test_the_carriers_of_an_address_are_in_the_order_in_which_they_came(scene: Scene) -> None:
+    first = pod("web-1", "u-2")
+    scene.carriers.put(first)
 
-    carriers.put(replace(web, version="2"))
+    scene.carriers.put(POD)
 
-    assert marked == []
-
-
-def test_an_address_that_an_object_lost_is_marked_and_no_longer_its_own(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.put(pod("web-0", "u-1", MAC))
-    marked.clear()
-
-    carriers.put(pod("web-0", "u-1", OTHER))
-
-    assert carriers.of(MAC) == ()
-    assert sorted(marked) == [MAC, OTHER]
+    assert scene.carriers.of(MAC) == (first, POD)
 
 
 @pytest.mark.parametrize(
-    "now", [ended("web-0", "u-1"), bare("web-0", "u-1")], ids=["ended", "without addresses"]
+    ("now", "marks"),
+    [
+        (replace(POD, version="2"), []),
+        (pod("web-0", "u-1", OTHER), [MAC, OTHER]),
+        (bare("web-0", "u-1"), [MAC]),
+        (ended("web-0", "u-1"), [MAC]),
+    ],
+    ids=["no change of addresses", "another address", "no address", "ended"],
 )
-def test_an_object_that_carries_nothing_is_not_kept(
-    carriers: CarrierView, marked: list[MacAddress], now: Carrier
+def test_an_object_that_changes_marks_the_addresses_that_it_gets_and_loses(
+    scene: Scene, now: Carrier, marks: list[MacAddress]
 ) -> None:
-    carriers.put(pod("web-0", "u-1"))
-    marked.clear()
+    scene.carriers.put(POD)
+    scene.marked()
 
-    carriers.put(now)
+    scene.carriers.put(now)
 
-    assert list(carriers.uids()) == []
-    assert list(carriers.macs()) == []
-    assert marked == [MAC]
-
-
-def test_a_deleted_object_is_dropped_whatever_its_last_event_showed(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.put(pod("web-0", "u-1"))
-    marked.clear()
-
-    carriers.drop(bare("web-0", "u-1"))
-
-    assert carriers.of(MAC) == ()
-    assert marked == [MAC]
+    assert scene.marked() == marks
+    assert len(scene.carriers.of(MAC)) == now.carries(MAC)
+    assert list(scene.carriers.uids()) == (["u-1"] if now.attachments else [])
+    assert set(scene.carriers.macs()) == {attachment.mac for attachment in now.attachments}
 
 
+def test_a_deleted_object_is_dropped_even_if_its_last_event_shows_no_address(scene: Scene) -> None:
+    scene.carriers.put(POD)
+    scene.marked()
+
+    scene.carriers.drop(bare("web-0", "u-1"))
+
+    assert (scene.carriers.of(MAC), scene.marked()) == ((), [MAC])
+
+
+@pytest.mark.parametrize("end", ["deleted", "ended", "missing in a list"])
 @pytest.mark.parametrize("shown", [(), (OTHER,)], ids=["nothing", "another"])
-def test_an_address_that_an_object_shows_no_longer_is_marked_when_it_goes(
-    carriers: CarrierView, marked: list[MacAddress], shown: tuple[MacAddress, ...]
+def test_an_address_that_an_object_no_longer_shows_is_marked_when_the_object_ends(
+    scene: Scene, shown: tuple[MacAddress, ...], end: str
 ) -> None:
-    carriers.put(pod("web-0", "u-1", MAC))
+    scene.carriers.put(POD)
     now = pod("web-0", "u-1", *shown) if shown else bare("web-0", "u-1")
-    carriers.put(now)
-    marked.clear()
+    scene.carriers.put(now)
+    scene.marked()
 
-    carriers.drop(now)
+    match end:
+        case "deleted":
+            scene.carriers.drop(now)
+        case "ended":
+            scene.carriers.put(ended("web-0", "u-1"))
+        case _:
+            scene.carriers.reset("Pod", [])
 
-    assert sorted(marked) == [MAC, *shown]
-
-
-def test_an_address_that_an_object_shows_no_longer_is_marked_when_it_ends(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.put(pod("web-0", "u-1"))
-    carriers.put(bare("web-0", "u-1"))
-    marked.clear()
-
-    carriers.put(ended("web-0", "u-1"))
-
-    assert marked == [MAC]
+    assert scene.marked() == [MAC, *shown]
 
 
-def test_an_address_that_an_object_showed_once_is_marked_when_a_list_lacks_it(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.put(pod("web-0", "u-1"))
-    carriers.put(bare("web-0", "u-1"))
-    marked.clear()
-
-    carriers.reset("Pod", [])
-
-    assert marked == [MAC]
-
-
-def test_a_deletion_of_a_former_namesake_takes_nothing_from_the_new_one(
-    carriers: CarrierView,
+def test_the_deletion_of_an_earlier_object_of_the_same_name_leaves_the_new_one(
+    scene: Scene,
 ) -> None:
     again = pod("web-0", "u-2")
-    carriers.put(pod("web-0", "u-1"))
-    carriers.put(again)
+    scene.carriers.put(POD)
+    scene.carriers.put(again)
 
-    carriers.drop(pod("web-0", "u-1"))
+    scene.carriers.drop(POD)
 
-    assert carriers.of(MAC) == (again,)
-
-
-def test_a_list_drops_what_it_does_not_have(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.put(pod("web-0", "u-1", MAC))
-    marked.clear()
-
-    carriers.reset("Pod", [pod("web-1", "u-2", OTHER)])
-
-    assert list(carriers.uids()) == ["u-2"]
-    assert sorted(marked) == [MAC, OTHER]
+    assert scene.carriers.of(MAC) == (again,)
 
 
-def test_a_list_of_one_kind_leaves_the_others(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
+def test_a_list_drops_the_objects_that_it_lacks(scene: Scene) -> None:
+    scene.carriers.put(POD)
+    scene.marked()
+
+    scene.carriers.reset("Pod", [pod("web-1", "u-2", OTHER)])
+
+    assert (list(scene.carriers.uids()), scene.marked()) == (["u-2"], [MAC, OTHER])
+
+
+def test_a_list_of_one_kind_leaves_the_others(scene: Scene) -> None:
     db, its_vmi, its_launcher, web = vm(), vmi(), launcher(), pod("web-0", "u-1", OTHER)
-    for one in (db, its_vmi, its_launcher, web):
-        carriers.of_kind(one.kind).put(one)
-    marked.clear()
+    carriers = scene.carriers
+    for carrier in (db, its_vmi, its_launcher, web):
+        carriers.of_kind(carrier.kind).put(carrier)
+    scene.marked()
 
     carriers.of_kind(INSTANCE).reset([])
 
-    assert carriers.of(MAC) == (db, its_launcher)
-    assert marked == [MAC]
+    assert (carriers.of(MAC), scene.marked()) == ((db, its_launcher), [MAC])
     carriers.of_kind("Pod").reset([])
     assert carriers.of(MAC) == (db,)
     carriers.of_kind(MACHINE).reset([])
     assert list(carriers.uids()) == []
 
 
-def test_a_list_of_machines_leaves_what_pods_show_no_longer(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.of_kind("Pod").put(pod("web-0", "u-1"))
-    carriers.of_kind("Pod").put(bare("web-0", "u-1"))
-    marked.clear()
+def test_a_list_of_machines_leaves_the_addresses_that_pods_no_longer_show(scene: Scene) -> None:
+    pods = scene.carriers.of_kind("Pod")
+    pods.put(POD)
+    pods.put(bare("web-0", "u-1"))
+    scene.marked()
 
-    carriers.of_kind(MACHINE).reset([])
+    scene.carriers.of_kind(MACHINE).reset([])
 
-    assert marked == []
-    carriers.of_kind("Pod").drop(bare("web-0", "u-1"))
-    assert marked == [MAC]
-
-
-def test_an_address_that_a_machine_shows_no_longer_is_marked_once(
-    carriers: CarrierView, marked: list[MacAddress]
-) -> None:
-    carriers.of_kind(MACHINE).put(vm())
-    marked.clear()
-
-    carriers.of_kind(MACHINE).put(without(vm()))
-
-    assert marked == [MAC]
-    carriers.of_kind(MACHINE).drop(without(vm()))
-    assert marked == [MAC]
+    assert scene.marked() == []
+    pods.drop(bare("web-0", "u-1"))
+    assert scene.marked() == [MAC]
 
 
-def test_an_instance_that_runs_or_migrates_now_is_kept_as_it_is_now(carriers: CarrierView) -> None:
-    waiting = replace(vmi(), is_running=False)
-    carriers.of_kind(INSTANCE).put(waiting)
+def test_an_address_that_a_machine_no_longer_shows_is_marked_once(scene: Scene) -> None:
+    machines = scene.carriers.of_kind(MACHINE)
+    machines.put(vm())
+    scene.marked()
+
+    machines.put(without(vm()))
+    assert scene.marked() == [MAC]
+
+    machines.drop(without(vm()))
+    assert scene.marked() == []
+
+
+def test_an_instance_that_runs_or_migrates_now_is_kept_as_it_is_now(scene: Scene) -> None:
+    instances = scene.carriers.of_kind(INSTANCE)
+    instances.put(replace(vmi(), is_running=False))
 
     for now in (vmi(), replace(vmi(), guest="vmi-1/m-1/m-2"), replace(vmi(), controller=None)):
-        carriers.of_kind(INSTANCE).put(now)
+        instances.put(now)
 
-        assert carriers.of(MAC) == (now,)
+        assert scene.carriers.of(MAC) == (now,)

@@ -253,7 +253,7 @@ async def test_who_keeps_emptying_the_caBundle_is_warned_of_and_makes_no_hot_loo
 
     assert left_s == [1.0] * 3
     assert b"" in bundles(client)
-    said = f"MutatingWebhookConfiguration {MUTATOR}: somebody else keeps changing its caBundle"
+    said = f"MutatingWebhookConfiguration {MUTATOR}: another client keeps changing its caBundle"
     assert caplog.text.count(said) == 1
     clock.now_s += 1
     await certifier.reconcile()
@@ -325,7 +325,7 @@ async def test_a_missing_webhook_configuration_is_said_and_written_when_it_appea
 async def test_a_configuration_deleted_in_between_is_not_created_by_us(
     client: Client, certifier: Certifier
 ) -> None:
-    seen = (await certifier._look()).configuration
+    seen = (await certifier._read_all()).configuration
     assert seen
     client.delete(CONFIGURATIONS, MUTATOR)
 
@@ -339,7 +339,7 @@ async def test_a_configuration_deleted_in_between_is_not_created_by_us(
 async def test_a_selector_edited_in_between_is_not_lost(
     client: Client, certifier: Certifier
 ) -> None:
-    seen = (await certifier._look()).configuration
+    seen = (await certifier._read_all()).configuration
     assert seen
     client.label(CONFIGURATIONS, MUTATOR, {"touched": "yes"})
 
@@ -353,7 +353,7 @@ async def test_a_secret_changed_in_between_is_not_overwritten(
     client: Client, certifier: Certifier
 ) -> None:
     await certifier.reconcile()
-    old = (await certifier._look()).authority
+    old = (await certifier._read_all()).authority
     client.label("secret", AUTHORITY_SECRET, {"touched": "yes"}, NAMESPACE)
 
     with pytest.raises(ApiError) as caught:
@@ -399,7 +399,7 @@ async def test_no_key_reaches_log_or_repr(
     await certifier.reconcile()
 
     kept = pair(client, AUTHORITY_SECRET).key
-    world = await certifier._look()
+    world = await certifier._read_all()
     for text in (caplog.text, repr(world), repr(world.found(NAMESPACE))):
         assert "PRIVATE" not in text
         assert kept.splitlines()[1].decode() not in text

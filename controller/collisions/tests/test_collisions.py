@@ -104,7 +104,7 @@ def test_each_is_told_the_address_the_others_and_the_remedy() -> None:
     assert (mine.about, its.about) == objects
     assert mine.reason == its.reason == REASON
     assert mine.note.startswith(
-        f"{MAC} of interface net1 is in use by Pod depot/other-1 (interface net1), too: "
+        f"{MAC} of interface net1 is also in use by Pod depot/other-1 (interface net1): "
     )
     assert "Pod shop/web-0 (interface net1)" in its.note
     assert "create a pod again without the mac" in its.note
@@ -129,7 +129,7 @@ def test_many_are_counted_and_the_note_fits() -> None:
             assert len(event.name or "") <= 253
     [first, *_] = events(MAC, tuple(conflict(one) for one in carriers))
     assert first.note.count("Pod shop/other-") < 39
-    assert "more, too: leave it" in first.note
+    assert "more: leave it" in first.note
 
 
 @given(UIDS.flatmap(lambda uids: st.tuples(st.just(uids), st.permutations(uids))))

@@ -13,9 +13,9 @@ from controller.metrics.families import Metrics
 from controller.tests.worlds import MAC, OTHER
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
-from crds.resources import PoolStatus, SeenPool
+from crds.resources import PoolSnapshot, PoolStatus
 
-SEEN = SeenPool(Pool("default", (MacRange(MAC, OTHER),)), PoolStatus(2, 1, 1))
+SEEN = PoolSnapshot(Pool("default", (MacRange(MAC, OTHER),)), PoolStatus(2, 1, 1))
 
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -26,7 +26,7 @@ class Scene:
     """Metrics, and what they are taken from."""
 
     colliding: dict[MacAddress, int] = field(default_factory=dict)
-    seen: SeenPool | None = None
+    seen: PoolSnapshot | None = None
     ends: dict[str, datetime] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=lambda: Metrics(lambda: NOW))
 

@@ -21,14 +21,14 @@ from controller.pools.configuration import (
 from controller.tests.worlds import MAC, OTHER
 from crds.mac import MacRange
 from crds.pool import CollisionPolicy, Pool
-from crds.resources import Condition, PoolStatus, SeenPool
+from crds.resources import Condition, PoolSnapshot, PoolStatus
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-11-24T12:00:00Z"
 BAD = Problem(INVALID, "RANGE_START is missing")
 WORSE = Problem(INVALID_POLICY, "COLLISION_POLICY: 'Off' is no policy")
 RANGE = {"RANGE_START": str(MAC), "RANGE_END": str(OTHER)}
 REJECT, WARN = CollisionPolicy
-SEEN = SeenPool(Pool("default", (MacRange(OTHER, OTHER),)), PoolStatus(), WARN)
+SEEN = PoolSnapshot(Pool("default", (MacRange(OTHER, OTHER),)), PoolStatus(), WARN)
 
 
 def test_a_range_is_read_in_every_spelling() -> None:

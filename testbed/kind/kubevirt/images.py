@@ -60,7 +60,7 @@ def released() -> str:
     try:
         manifest = whole.released()
     except Unreachable as reason:
-        say(f"KubeVirt's release cannot be had: {reason}.")
+        say(f"KubeVirt's release cannot be downloaded: {reason}.")
         return ""
     image = whole.image_of(manifest)
     progress = Progress(f"Pulling {image}")

@@ -24,7 +24,7 @@ def install(cluster: KindCluster) -> None:
     Where it is already, nothing changes but what nodes have forgotten since.
     """
     kubectl = cluster.kubectl
-    if whole.stands(kubectl):  # that may be from before its nodes were stopped
+    if whole.is_available(kubectl):  # this status may be older than a restart of the nodes
         await_collector(kubectl, whole.START_S)
     else:
         whole.start(kubectl, _operator(cluster), kvm=_has_kvm(cluster))
@@ -51,7 +51,7 @@ def _all_count(kubectl: Kubectl) -> bool:
 
 
 def _operator(cluster: KindCluster) -> str:
-    """What brings virt-operator up: its release where its image can be pulled, else our build."""
+    """Return virt-operator's manifest: the release if its image can be pulled, else our build."""
     if released := images.released():
         return released
     say("KubeVirt is built from its modules, once.")

@@ -1,4 +1,4 @@
-"""A shelf or a stock in process, whose clocks, watch connection and demand a test holds."""
+"""A entries or a stock in process, whose clocks, watch connection and demand a test holds."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from crds.allocation import Allocation, Source, State, Stored
 from crds.pools import only
-from crds.resources import Seen
-from crds.tests.fake import FakeCluster, seen
+from crds.resources import NameAndVersion
+from crds.tests.fake import FakeCluster, name_and_version
 from kube.watch import Views
 from webhook.allocated import AllocatedNames
 from webhook.stock.demand import LITTLE, Demand
-from webhook.stock.entries import Instant, Shelf
+from webhook.stock.entries import Instant, StockEntries
 from webhook.stock.filling import MOST, Stock
 from webhook.tests.reviews import mac, pool
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crds.pool import Pool
     from crds.tests.gates import Call
 
-V_S = 300.0
+STOCK_LIFETIME_S = 300.0
 WIDE = pool(64 * LITTLE)
 
 
@@ -34,35 +34,35 @@ def made(last: int, version: int = 7, uid: str = "") -> Stored:
     return Stored(allocation, uid or f"u-{last}", str(version))
 
 
-def shown(last: int, version: int = 7) -> Seen:
+def shown(last: int, version: int = 7) -> NameAndVersion:
     """The same, as a watch shows it."""
-    return Seen(mac(last), version)
+    return NameAndVersion(mac(last), version)
 
 
-class Shelved:
-    """A shelf; `now` is the moment, `connection` the number of the open watch."""
+class EntriesScene:
+    """A entries; `now` is the moment, `connection` the number of the open watch."""
 
     def __init__(self) -> None:
         self.now = Instant(1000.0, 5000.0)
         self.connection = 1
-        self.shelf = Shelf(lambda: self.now, lambda: self.connection, V_S)
+        self.entries = StockEntries(lambda: self.now, lambda: self.connection, STOCK_LIFETIME_S)
 
     def keep(self, *lasts: int) -> None:
         """These are created, and shown."""
         for last in lasts:
-            self.shelf.begin(mac(last))
-            self.shelf.made(made(last))
-            self.shelf.put(shown(last))
+            self.entries.begin(mac(last))
+            self.entries.made(made(last))
+            self.entries.put(shown(last))
 
     def pass_time(self, boottime_s: float, wall_s: float | None = None) -> None:
         wall_s = boottime_s if wall_s is None else wall_s
         self.now = Instant(self.now.boottime_s + boottime_s, self.now.wall_s + wall_s)
 
     def pop(self, count: int = 1, of: Pool | None = None) -> tuple[MacAddress, ...]:
-        return self.shelf.pop(count, of or pool())
+        return self.entries.pop(count, of or pool())
 
     def surplus(self, most: int = 9) -> list[MacAddress]:
-        return [one.mac for one in self.shelf.surplus(most, pool())]
+        return [one.mac for one in self.entries.surplus(most, pool())]
 
 
 class Stocking:
@@ -74,19 +74,19 @@ class Stocking:
         self.pool = of
         client = self.cluster.client("webhook-1")
 
-        async def relist() -> list[Seen]:
-            return [seen(stored) for stored in await client.allocations.list()]
+        async def relist() -> list[NameAndVersion]:
+            return [name_and_version(stored) for stored in await client.allocations.list()]
 
-        self.taken = AllocatedNames(relist, lambda: self.now_s)
-        self.shelf = Shelf(
-            lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, V_S
+        self.allocated = AllocatedNames(relist, lambda: self.now_s)
+        self.entries = StockEntries(
+            lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, STOCK_LIFETIME_S
         )
-        self.watch = self.cluster.follow_names(Views(self.taken, self.shelf))
-        self.demand = Demand(V_S)
+        self.watch = self.cluster.follow_names(Views(self.allocated, self.entries))
+        self.demand = Demand(STOCK_LIFETIME_S)
         self.stock = Stock(
             allocations=client.allocations,
-            taken=self.taken,
-            shelf=self.shelf,
+            allocated=self.allocated,
+            entries=self.entries,
             demand=self.demand,
             pools=lambda: only(self.pool),
             draw=lambda _: 1,

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.stock.tests.stocks import V_S, Shelved, made, shown
+from webhook.stock.tests.stocks import STOCK_LIFETIME_S, EntriesScene, made, shown
 from webhook.tests.reviews import mac, pool
 
 
 def test_the_oldest_is_handed_out_first_and_once() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(3, 1, 2)
 
     assert [scene.pop() for _ in range(4)] == [(mac(3),), (mac(1),), (mac(2),), ()]
 
 
 def test_who_wants_more_than_there_is_gets_none_and_takes_none() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1, 2)
 
     assert scene.pop(3) == ()
@@ -24,32 +24,32 @@ def test_who_wants_more_than_there_is_gets_none_and_takes_none() -> None:
 
 
 def test_what_is_only_being_created_is_not_handed_out() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
 
-    assert mac(1) in scene.shelf
+    assert mac(1) in scene.entries
     assert scene.pop() == ()
-    scene.shelf.put(shown(1))
+    scene.entries.put(shown(1))
     assert scene.pop() == ()
 
 
 def test_what_no_watch_has_shown_is_not_handed_out() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.made(made(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.entries.made(made(1))
 
     assert scene.pop() == ()
 
 
 @pytest.mark.parametrize("clock", ["boottime", "wall"])
 def test_it_is_handed_out_before_v_is_over_by_each_clock_and_not_then(clock: str) -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1, 2)
 
     def age(by_s: float) -> None:
         scene.pass_time(*((by_s, 0.0) if clock == "boottime" else (0.0, by_s)))
 
-    age(V_S - 0.5)
+    age(STOCK_LIFETIME_S - 0.5)
     assert scene.pop() == (mac(1),)
     age(0.5)
     assert scene.pop() == ()
@@ -59,7 +59,7 @@ def test_it_is_handed_out_before_v_is_over_by_each_clock_and_not_then(clock: str
 def test_nothing_is_handed_out_by_a_clock_that_went_back_behind_its_create(
     boottime_s: float, wall_s: float
 ) -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
     scene.pass_time(boottime_s, wall_s)
@@ -68,19 +68,19 @@ def test_nothing_is_handed_out_by_a_clock_that_went_back_behind_its_create(
 
 
 def test_its_age_counts_from_before_the_create() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.pass_time(V_S)
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.pass_time(STOCK_LIFETIME_S)
 
-    scene.shelf.made(made(1))
-    scene.shelf.put(shown(1))
+    scene.entries.made(made(1))
+    scene.entries.put(shown(1))
 
     assert scene.pop() == ()
 
 
 @pytest.mark.parametrize("connection", [0, 2])
 def test_only_the_connection_that_has_shown_it_vouches_for_it(connection: int) -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
     scene.connection = connection
@@ -89,98 +89,98 @@ def test_only_the_connection_that_has_shown_it_vouches_for_it(connection: int) -
 
 
 def test_an_event_on_a_later_connection_does_not_bring_it_back() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
     scene.connection = 2
 
-    scene.shelf.put(shown(1))
+    scene.entries.put(shown(1))
 
     assert scene.pop() == ()
 
 
 def test_what_was_not_shown_yet_is_not_vouched_for_by_a_later_connection() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.made(made(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.entries.made(made(1))
     scene.connection = 2
 
-    scene.shelf.put(shown(1))  # after a restore it may be another's, of the same version
+    scene.entries.put(shown(1))  # after a restore it may be another's, of the same version
 
     assert scene.pop() == ()
     assert scene.surplus() == [mac(1)]
 
 
 def test_while_no_watch_is_open_nothing_can_be_created_to_be_handed_out() -> None:
-    scene = Shelved()
-    assert scene.shelf.is_open
+    scene = EntriesScene()
+    assert scene.entries.is_open
 
     scene.connection = 0
 
-    assert not scene.shelf.is_open
+    assert not scene.entries.is_open
     scene.keep(1)
     assert scene.pop() == ()
 
 
 def test_what_has_changed_since_is_forgotten() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    scene.shelf.put(shown(1, version=8))
+    scene.entries.put(shown(1, version=8))
 
-    assert mac(1) not in scene.shelf
+    assert mac(1) not in scene.entries
 
 
 def test_what_is_gone_is_forgotten() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    scene.shelf.drop(shown(1, version=8))
+    scene.entries.drop(shown(1, version=8))
 
-    assert mac(1) not in scene.shelf
+    assert mac(1) not in scene.entries
 
 
 def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.put(shown(1, version=6))  # of one that had the address before
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.entries.put(shown(1, version=6))  # of one that had the address before
 
-    scene.shelf.made(made(1))
+    scene.entries.made(made(1))
 
     assert scene.pop() == ()
 
 
 def test_an_event_of_what_had_the_address_before_does_no_harm() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.made(made(1))
-    scene.shelf.put(shown(1, version=6))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.entries.made(made(1))
+    scene.entries.put(shown(1, version=6))
     assert scene.pop() == ()
 
-    scene.shelf.put(shown(1))
+    scene.entries.put(shown(1))
 
     assert scene.pop() == (mac(1),)
 
 
 def test_the_same_event_twice_changes_nothing() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    scene.shelf.put(shown(1))
+    scene.entries.put(shown(1))
 
     assert scene.pop() == (mac(1),)
 
 
 def test_what_others_create_is_not_kept() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
 
-    scene.shelf.put(shown(1))
-    scene.shelf.made(made(1))
+    scene.entries.put(shown(1))
+    scene.entries.made(made(1))
 
-    assert len(scene.shelf) == 0
+    assert len(scene.entries) == 0
 
 
 def test_what_lies_outside_the_pool_stays_and_is_not_handed_out() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(200, 1)
 
     assert scene.pop() == (mac(1),)
@@ -188,67 +188,67 @@ def test_what_lies_outside_the_pool_stays_and_is_not_handed_out() -> None:
 
 
 def test_who_takes_one_by_name_takes_it_out_whatever_its_age() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
-    scene.pass_time(2 * V_S)
+    scene.pass_time(2 * STOCK_LIFETIME_S)
     scene.connection = 0
 
-    assert scene.shelf.withdraw(made(1))
-    assert mac(1) not in scene.shelf
-    assert not scene.shelf.withdraw(made(1))
+    assert scene.entries.take_out(made(1))
+    assert mac(1) not in scene.entries
+    assert not scene.entries.take_out(made(1))
 
 
 def test_another_replicas_of_the_same_address_is_not_taken_by_name() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    assert not scene.shelf.withdraw(made(1, version=9, uid="another"))
+    assert not scene.entries.take_out(made(1, version=9, uid="another"))
     assert scene.pop() == (mac(1),)
 
 
 def test_what_is_being_created_is_not_taken_by_name() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
 
-    assert not scene.shelf.withdraw(made(1))
-    scene.shelf.made(made(1))
-    scene.shelf.put(shown(1))
+    assert not scene.entries.take_out(made(1))
+    scene.entries.made(made(1))
+    scene.entries.put(shown(1))
     assert scene.pop() == (mac(1),)
 
 
 def test_to_look_whether_one_is_here_takes_nothing_out() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    assert scene.shelf.holds(made(1))
-    assert not scene.shelf.holds(made(2))
+    assert scene.entries.holds(made(1))
+    assert not scene.entries.holds(made(2))
 
     assert scene.pop() == (mac(1),)
 
 
 @pytest.mark.parametrize("why", ["too old", "cut off", "outside the pool"])
 def test_what_cannot_be_handed_out_any_more_is_surplus(why: str) -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     last = 200 if why == "outside the pool" else 1
     scene.keep(last)
     if why == "too old":
-        scene.pass_time(V_S)
+        scene.pass_time(STOCK_LIFETIME_S)
     if why == "cut off":
         scene.connection = 2
 
     assert scene.surplus() == [mac(last)]
-    assert len(scene.shelf) == 0
+    assert len(scene.entries) == 0
 
 
 def test_without_a_pool_everything_is_surplus() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1)
 
-    assert [one.mac for one in scene.shelf.surplus(9, None)] == [mac(1)]
+    assert [one.mac for one in scene.entries.surplus(9, None)] == [mac(1)]
 
 
 def test_of_more_than_is_wanted_the_newest_are_surplus() -> None:
-    scene = Shelved()
+    scene = EntriesScene()
     scene.keep(1, 2, 3)
 
     assert scene.surplus(2) == [mac(3)]
@@ -256,20 +256,20 @@ def test_of_more_than_is_wanted_the_newest_are_surplus() -> None:
 
 
 def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
-    scene.shelf.made(made(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
+    scene.entries.made(made(1))
 
     assert scene.surplus() == []
-    scene.pass_time(V_S)
+    scene.pass_time(STOCK_LIFETIME_S)
     assert scene.surplus() == [mac(1)]
 
 
 def test_what_is_being_created_counts_and_is_never_surplus() -> None:
-    scene = Shelved()
-    scene.shelf.begin(mac(1))
+    scene = EntriesScene()
+    scene.entries.begin(mac(1))
     scene.keep(2)
 
     assert scene.surplus(1) == [mac(2)]
     assert scene.surplus(0) == []
-    assert mac(1) in scene.shelf
+    assert mac(1) in scene.entries

@@ -11,12 +11,12 @@ from crds.allocation import Source, State
 from crds.kubevirt import IN_POD_BRIDGE
 from crds.mac import MacRange
 from crds.pool import Pool
-from crds.resources import Seen
+from crds.resources import NameAndVersion
 from crds.tests.gates import Fail, Hold
 from kube.tests.steered import SteeredLoop
 from webhook.allocated import STEP
 from webhook.stock import filling as stocking
-from webhook.stock.tests.stocks import V_S, WIDE, Parking, Stocking, made, running
+from webhook.stock.tests.stocks import STOCK_LIFETIME_S, WIDE, Parking, Stocking, made, running
 from webhook.tests.replica import bound, calls_to, pending
 from webhook.tests.reviews import mac, pool
 
@@ -73,7 +73,7 @@ async def test_what_another_has_created_first_is_not_kept() -> None:
 
     await scene.stock.create(begun)
 
-    assert len(scene.shelf) == 0
+    assert len(scene.entries) == 0
     assert scene.stock.hand_out(1, WIDE) == ()
 
 
@@ -83,8 +83,8 @@ async def test_it_is_filled_with_as_many_calls_at_once_as_much_of_it_is_missing(
     await scene.create(16)
 
     def calls_with(kept: int) -> int:
-        while len(scene.shelf) > kept:
-            scene.shelf.pop(1, WIDE)
+        while len(scene.entries) > kept:
+            scene.entries.pop(1, WIDE)
         return scene.stock._places()
 
     assert [calls_with(kept) for kept in (16, 15, 12, 8, 4, 0)] == [
@@ -138,12 +138,12 @@ def test_it_is_refilled_when_it_is_idle(loop_of_a_test: SteeredLoop) -> None:
     for _ in range(2):
         scene.stock.hand_out(1, WIDE)
         loop.rest()
-    assert len(scene.shelf) == 14
+    assert len(scene.entries) == 14
     loop.now_s += IDLE_S
     loop.strike()
     loop.rest()
 
-    assert len(scene.shelf) == 16
+    assert len(scene.entries) == 16
 
 
 async def test_a_refill_does_not_wait_until_idle_when_more_than_half_is_gone() -> None:
@@ -188,7 +188,7 @@ async def test_after_a_refusal_it_pauses() -> None:
 
     await scene.create(1)
 
-    assert len(scene.shelf) == 0
+    assert len(scene.entries) == 0
     assert scene.stock._places() == 0
     scene.now_s += TICK_S
     assert scene.stock._places() > 0
@@ -226,7 +226,7 @@ async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
     scene = Stocking()
     wanted(scene, 16)
     for number in range(1, STEP + 1):
-        scene.taken.put(Seen(mac(number), 1))
+        scene.allocated.put(NameAndVersion(mac(number), 1))
 
     scene.stock.fill(asyncio.create_task)
 
@@ -278,13 +278,13 @@ async def test_it_is_tidied_though_nobody_asks(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(stocking, "_TICK_S", 0.0)
     scene = Stocking()
     await scene.create(2)
-    scene.now_s += V_S
+    scene.now_s += STOCK_LIFETIME_S
     news = scene.cluster.answer = Parking()
 
     async with running(scene.stock):
         await news.until(lambda: not scene.cluster.allocated)
 
-    assert len(scene.shelf) == 0
+    assert len(scene.entries) == 0
 
 
 async def test_what_demand_no_longer_speaks_for_is_deleted() -> None:
@@ -304,8 +304,8 @@ async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> N
     scene = Stocking()
     await scene.create(3)
     await scene.cluster.allocations.replace(scene.cluster.allocated[mac(2)], bound(2))
-    scene.shelf.begin(mac(2))
-    scene.shelf.made(made(2))  # as if it had not heard of that
+    scene.entries.begin(mac(2))
+    scene.entries.made(made(2))  # as if it had not heard of that
     scene.cluster.gate = Fail(calls_to("delete"))
 
     await scene.stock.tidy()

@@ -46,7 +46,7 @@ async def test_what_the_stock_cannot_give_is_claimed_behind_it(asks: tuple[int |
 
     assert grant == Grant((mac(0xFF),), ("from behind",))
     assert behind.asked == [(wants, WIDE, "r-1", 4.5)]
-    assert len(scene.shelf) == 2
+    assert len(scene.entries) == 2
 
 
 async def test_what_the_stock_can_give_needs_no_call() -> None:
