@@ -98,6 +98,21 @@ def test_the_page_on_concepts_explains_every_state_and_no_other() -> None:
     assert explained == states
 
 
+def test_every_file_that_the_pages_for_contributors_name_exists() -> None:
+    folders = "kube|crds|webhook|controller|deploy|testbed|e2e|simulation|bench|docs|cluster|lint"
+    named = re.compile(rf"`((?:{folders})/[\w./*-]+)`")
+    pages = [PROJECT / "docs" / f"{page}.md" for page in ("developing", "where-to-change-what")]
+
+    lost = [
+        path
+        for page in pages
+        for path in named.findall(page.read_text())
+        if not [*PROJECT.glob(path)]
+    ]
+
+    assert lost == []
+
+
 def test_no_link_leads_nowhere() -> None:
     pages = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 

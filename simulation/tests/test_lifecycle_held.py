@@ -140,5 +140,15 @@ def test_the_users_table_of_states_says_what_comes_next() -> None:
         assert named == drawn, f"{state}: {text}"
 
 
+def test_the_users_diagram_has_every_arrow_that_leads_to_another_state() -> None:
+    page = (ROOT / "docs/concepts.md").read_text().replace("[*]", ABSENT)
+    shown = re.findall(r"^    (\w+) --> (\w+):", page, re.MULTILINE)
+
+    assert {*shown} == {
+        (arrow.source, arrow.target) for arrow in ARROWS if arrow.source != arrow.target
+    }
+    assert len({*shown}) == len(shown)
+
+
 def test_the_users_table_has_every_state() -> None:
     assert {*state_table()} == {*State}
