@@ -1,18 +1,31 @@
-"""VMs, VMIs and launcher pods of one machine, for the pure decisions; each carries MAC."""
+"""VMs, VMIs and launcher pods of one machine, and facts about them; each carries MAC."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from controller.tests.worlds import MAC
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from controller.allocations.ownership import existing, owner_of
+from controller.tests.worlds import MAC, NOW, owner, pending, stored, world
+from crds.allocation import (
+    INSTANCE,
+    KUBEVIRT,
+    MACHINE,
+    Allocation,
+    Conflict,
+    State,
+)
 from crds.carriers import Carrier, OwnerReference
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
-    from crds.allocation import Root
+    from controller.allocations.actions import Facts
+    from crds.allocation import Root, Stored
+
+
+PENDING = replace(pending("db"), owner=replace(owner("db", kind=MACHINE), api_version=KUBEVIRT))
 
 
 def vm(uid: str = "vm-1", *, namespace: str = "shop", name: str = "db") -> Carrier:
@@ -25,21 +38,21 @@ def vmi(
 ) -> Carrier:
     """Return a running VMI; `made_by` is the UID of its VM, None where it has none."""
     controller = OwnerReference(MACHINE, name, made_by) if made_by else None
-    one = _carrier(KUBEVIRT, INSTANCE, namespace, name, uid)
-    return replace(one, controller=controller, is_running=True)
+    carrier = _carrier(KUBEVIRT, INSTANCE, namespace, name, uid)
+    return replace(carrier, controller=controller, is_running=True)
 
 
 def launcher(
     uid: str = "pod-1", of: str = "vmi-1", *, namespace: str = "shop", name: str = "db"
 ) -> Carrier:
     """Return a launcher pod; `of` is the UID of its VMI."""
-    one = _carrier("v1", "Pod", namespace, f"virt-launcher-{name}-{uid}", uid)
-    return replace(one, controller=OwnerReference(INSTANCE, name, of))
+    carrier = _carrier("v1", "Pod", namespace, f"virt-launcher-{name}-{uid}", uid)
+    return replace(carrier, controller=OwnerReference(INSTANCE, name, of))
 
 
-def without(one: Carrier) -> Carrier:
-    """Return it as it carries nothing."""
-    return replace(one, attachments=())
+def without(carrier: Carrier) -> Carrier:
+    """Return it without an address."""
+    return replace(carrier, attachments=())
 
 
 def root(name: str = "db", namespace: str = "shop") -> Root:
@@ -50,3 +63,42 @@ def root(name: str = "db", namespace: str = "shop") -> Root:
 def _carrier(version: str, kind: str, namespace: str, name: str, uid: str) -> Carrier:
     where = Attachment(MAC, "net1", "shop/ovs")
     return Carrier(version, kind, namespace, name, uid, "1", attachments=(where,))
+
+
+def of(
+    known: Stored | Allocation | None,
+    *seen: Carrier,
+    quiet: bool = False,
+    live: dict[Root, tuple[Carrier, ...]] | None = None,
+    everyone: tuple[Carrier, ...] | None = None,
+) -> Facts:
+    """Return facts in which roots have several members."""
+    facts = world(known, *seen, quiet=quiet, everyone=everyone)
+    reads = {root: existing(MAC, members) for root, members in (live or {}).items()}
+    return dataclasses.replace(facts, live=reads)
+
+
+def quiet(
+    known: Stored | Allocation,
+    *seen: Carrier,
+    live: dict[Root, tuple[Carrier, ...]] | None = None,
+    everyone: tuple[Carrier, ...] | None = None,
+) -> Facts:
+    return of(known, *seen, quiet=True, live=live, everyone=everyone)
+
+
+def bound(*members: Carrier, shared: bool = False) -> Allocation:
+    """Return the allocation that is bound to the owner in `members`."""
+    found = owner_of(MAC, members)
+    return replace(PENDING, state=State.BOUND, owner=found, shared=shared)
+
+
+def conflict_of(*members: Carrier) -> Conflict:
+    """Return the owner in `members` as status.conflicts names it."""
+    found = replace(owner_of(MAC, members), network=None)
+    return Conflict(**asdict(found), since=NOW)
+
+
+def in_conflict(allocation: Allocation, *members: Carrier) -> Stored:
+    """Return it as it is stored, in conflict with the machine of `members`."""
+    return replace(stored(allocation), conflicts=(conflict_of(*members),))

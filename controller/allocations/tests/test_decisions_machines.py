@@ -1,11 +1,8 @@
-"""Rows as in test_binding.py, for VMs, VMIs and launcher pods: a read is of the whole machine."""
+"""Rows as in test_decisions.py, for VMs, VMIs and launcher pods: a read covers the root."""
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING
-
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
 from controller.allocations.actions import (
     Action,
@@ -20,15 +17,23 @@ from controller.allocations.actions import (
     Wait,
 )
 from controller.allocations.decisions import decide
-from controller.allocations.ownership import existing, owner_of
-from controller.allocations.tests.machines import launcher, root, vm, vmi, without
+from controller.allocations.ownership import owner_of
+from controller.allocations.tests.machines import (
+    PENDING,
+    bound,
+    conflict_of,
+    in_conflict,
+    launcher,
+    of,
+    quiet,
+    root,
+    vm,
+    vmi,
+    without,
+)
 from controller.allocations.tests.test_decisions import rows
-from controller.tests.worlds import MAC, NOW, owner, pending, pod, stored, world
-from crds.allocation import KUBEVIRT, MACHINE, Allocation, Conflict, Reservation, Source, State
-
-if TYPE_CHECKING:
-    from crds.allocation import Root, Stored
-    from crds.carriers import Carrier
+from controller.tests.worlds import MAC, owner, pod
+from crds.allocation import MACHINE, Allocation, Reservation, Source, State
 
 DB = root()
 VM, VMI, LAUNCHER, ORPHAN = vm(), vmi(), launcher(), vmi(made_by=None)
@@ -44,30 +49,6 @@ OTHERS = (
 )
 MOVING = replace(VMI, guest="vmi-1/m-1/m-2")
 TARGET = replace(vmi("vmi-3", "vm-3", namespace="archive"), guest=MOVING.guest)
-
-
-PENDING = replace(pending("db"), owner=replace(owner("db", kind=MACHINE), api_version=KUBEVIRT))
-
-
-def of(
-    known: Stored | Allocation | None,
-    *seen: Carrier,
-    quiet: bool = False,
-    live: dict[Root, tuple[Carrier, ...]] | None = None,
-    everyone: tuple[Carrier, ...] | None = None,
-) -> Facts:
-    """Return a world in which roots have several members."""
-    one = world(known, *seen, quiet=quiet, everyone=everyone)
-    reads = {root: existing(MAC, members) for root, members in (live or {}).items()}
-    return dataclasses.replace(one, live=reads)
-
-
-def bound(*members: Carrier, shared: bool = False) -> Allocation:
-    """Return what is bound to whose it is by `members`."""
-    whose = owner_of(MAC, members)
-    return replace(PENDING, state=State.BOUND, owner=whose, shared=shared)
-
-
 NAMELESS = replace(PENDING, owner=owner(None, kind=MACHINE))
 LOOKED_FOR = replace(PENDING, request=None)
 WAITING = replace(LOOKED_FOR, shared=True)
@@ -77,24 +58,13 @@ DECLARED_BOUND = replace(FOR_DB, state=State.BOUND, owner=owner_of(MAC, [VMI]), 
 ENDED = replace(without(ORPHAN), terminal=True)
 
 
-def conflict_of(*members: Carrier) -> Conflict:
-    """Return whose it is by `members` as status.conflicts names it."""
-    whose = replace(owner_of(MAC, members), network=None)
-    return Conflict(**asdict(whose), since=NOW)
-
-
-def in_conflict(allocation: Allocation, *members: Carrier) -> Stored:
-    """Return it as it is stored, in conflict with the machine of `members`."""
-    return replace(stored(allocation), conflicts=(conflict_of(*members),))
-
-
 @rows(
     ("a VM", of(None, VM), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
     ("its VMI before it", of(None, VMI), Create(replace(ADOPTED, owner=owner_of(MAC, [VMI])))),
     ("a launcher", of(None, LAUNCHER), Create(replace(ADOPTED, owner=owner_of(MAC, [LAUNCHER])))),
     ("all of it", of(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
 )
-def test_a_machine_s_address_is_adopted_for_its_root(of: Facts, then: Action) -> None:
+def test_the_address_of_a_machine_is_adopted_for_its_root(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -110,36 +80,40 @@ def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action)
 
 
 @rows(
-    ("nobody is seen yet", of(PENDING), Wait()),
+    ("no carrier yet", of(PENDING), Wait()),
     ("its VM is read first", of(PENDING, VM), Get(DB)),
     ("its launcher tells of it, too", of(PENDING, LAUNCHER), Get(DB)),
     ("its VM is bound", of(PENDING, VM, live={DB: (VM,)}), Replace(bound(VM))),
-    ("its VM is, whoever was seen", of(PENDING, LAUNCHER, live={DB: ALL}), Replace(bound(VM))),
+    (
+        "its VM, if its launcher was seen",
+        of(PENDING, LAUNCHER, live={DB: ALL}),
+        Replace(bound(VM)),
+    ),
     ("a VM without it is not", of(PENDING, VM, live={DB: (EDITED,)}), Wait()),
     ("a pod of its name is not its VM", of(PENDING, NAMESAKE), Wait()),
     ("nor is a VM of its name elsewhere", of(PENDING, ELSEWHERE), Wait()),
-    ("quiet, all of it is read", of(PENDING, quiet=True), Get(DB)),
+    ("quiet, all of it is read", quiet(PENDING), Get(DB)),
     (
         "quiet, and KubeVirt has started it as it was before",
-        of(PENDING, quiet=True, live={DB: (EDITED, VMI)}),
+        quiet(PENDING, live={DB: (EDITED, VMI)}),
         Replace(bound(VMI)),
     ),
     (
         "quiet, and a launcher has it still",
-        of(PENDING, quiet=True, live={DB: (EDITED, without(VMI), LAUNCHER)}),
+        quiet(PENDING, live={DB: (EDITED, without(VMI), LAUNCHER)}),
         Replace(bound(EDITED, without(VMI), LAUNCHER)),
     ),
     (
         "quiet, and its VM has it no longer: what KubeVirt starts just now may have it",
-        of(PENDING, quiet=True, live={DB: (EDITED, without(VMI))}),
+        quiet(PENDING, live={DB: (EDITED, without(VMI))}),
         Replace(LOOKED_FOR),
     ),
     (
         "quiet, looked for before, and nothing of it has it",
-        of(LOOKED_FOR, quiet=True, live={DB: (EDITED, without(VMI))}),
+        quiet(LOOKED_FOR, live={DB: (EDITED, without(VMI))}),
         Delete(),
     ),
-    ("quiet, and it never came", of(PENDING, quiet=True, live={DB: ()}), Delete()),
+    ("quiet, and it never came", quiet(PENDING, live={DB: ()}), Delete()),
 )
 def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
     assert decide(of) == then
@@ -149,21 +123,21 @@ def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
     ("any machine of the namespace may be it", of(NAMELESS, VMI), Get(DB)),
     ("but no pod", of(NAMELESS, NAMESAKE), Wait()),
     ("nor a machine of another", of(NAMELESS, ELSEWHERE), Wait()),
-    ("quiet, all are listed", of(NAMELESS, quiet=True), List()),
-    ("quiet, and listed", of(NAMELESS, quiet=True, everyone=(WEB, *ALL)), Replace(bound(VM))),
+    ("quiet, all are listed", quiet(NAMELESS), List()),
+    ("quiet, and listed", quiet(NAMELESS, everyone=(WEB, *ALL)), Replace(bound(VM))),
     (
         "quiet, and only a pod is listed",
-        of(NAMELESS, quiet=True, everyone=(WEB,)),
+        quiet(NAMELESS, everyone=(WEB,)),
         Replace(replace(NAMELESS, state=State.BOUND, owner=WEB.as_owner(MAC), shared=True)),
     ),
     (
-        "quiet, and nobody is: it may have been edited",
-        of(NAMELESS, quiet=True, everyone=()),
+        "quiet, none listed: it may have been edited",
+        quiet(NAMELESS, everyone=()),
         Replace(replace(NAMELESS, request=None)),
     ),
     (
-        "quiet, looked for before, and nobody is",
-        of(replace(NAMELESS, request=None), quiet=True, everyone=()),
+        "quiet, looked for before, none listed",
+        quiet(replace(NAMELESS, request=None), everyone=()),
         Delete(),
     ),
 )
@@ -172,12 +146,12 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
 
 
 @rows(
-    ("its VM is seen", of(bound(VM), VM, quiet=True), Nothing()),
+    ("its VM is seen", quiet(bound(VM), VM), Nothing()),
     ("all of it is", of(bound(VM), *ALL), Nothing()),
-    ("its VMI is, and that VM made it", of(bound(VM), VMI, quiet=True), Nothing()),
+    ("its VMI is, and that VM made it", quiet(bound(VM), VMI), Nothing()),
     ("its launcher is, and says no more: read", of(bound(VM), LAUNCHER), Get(DB)),
     ("read, it is of that VM", of(bound(VM), LAUNCHER, live={DB: ALL}), Nothing()),
-    ("the VM is gone, and its VMI runs", of(bound(VM), quiet=True, live={DB: (VMI,)}), Nothing()),
+    ("the VM is gone, and its VMI runs", quiet(bound(VM), live={DB: (VMI,)}), Nothing()),
     (
         "the VM left its VMI an orphan",
         of(bound(VM), ORPHAN, live={DB: (ORPHAN,)}),
@@ -185,7 +159,7 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
     ),
     (
         "VM and VMI are gone, and a launcher ends",
-        of(bound(VM), quiet=True, live={DB: (LAUNCHER,)}),
+        quiet(bound(VM), live={DB: (LAUNCHER,)}),
         Replace(bound(LAUNCHER)),
     ),
     (
@@ -193,11 +167,11 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
         of(bound(ORPHAN), VMI, live={DB: (EDITED, VMI)}),
         Replace(bound(VMI)),
     ),
-    ("a VM made anew is read", of(bound(VM), AGAIN), Get(DB)),
+    ("a VM that was created again is read", of(bound(VM), AGAIN), Get(DB)),
     ("and bound", of(bound(VM), AGAIN, live={DB: (AGAIN,)}), Replace(bound(AGAIN))),
     (
-        "a VM made anew without it, while the former VMI runs",
-        of(bound(VM), VMI, quiet=True, live={DB: (without(AGAIN), VMI)}),
+        "a VM that was created again without it, while the former VMI runs",
+        quiet(bound(VM), VMI, live={DB: (without(AGAIN), VMI)}),
         Nothing(),
     ),
     ("what was adopted before its VM came", of(bound(LAUNCHER), *ALL), Get(DB)),
@@ -209,35 +183,31 @@ def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then
 
 @rows(
     ("not seen", of(bound(VM)), Wait()),
-    ("quiet, all of it is read", of(bound(VM), quiet=True), Get(DB)),
-    ("all of it is gone", of(bound(VM), quiet=True, live={DB: ()}), Delete()),
-    (
-        "all of it has ended",
-        of(bound(ORPHAN), quiet=True, live={DB: (ENDED,)}),
-        Delete(),
-    ),
+    ("quiet, all of it is read", quiet(bound(VM)), Get(DB)),
+    ("all of it is gone", quiet(bound(VM), live={DB: ()}), Delete()),
+    ("all of it has ended", quiet(bound(ORPHAN), live={DB: (ENDED,)}), Delete()),
     (
         "the VM was edited: what KubeVirt starts just now may have it",
-        of(bound(VM), quiet=True, live={DB: (EDITED,)}),
+        quiet(bound(VM), live={DB: (EDITED,)}),
         Replace(replace(bound(VM), state=State.PENDING, request=None)),
     ),
     (
         "and so may it in what it has started, and edited, too",
-        of(bound(VM), quiet=True, live={DB: (EDITED, without(VMI))}),
+        quiet(bound(VM), live={DB: (EDITED, without(VMI))}),
         Replace(replace(bound(VM), state=State.PENDING, request=None)),
     ),
     (
         "a VMI whose VM is gone does not change any more",
-        of(bound(VM), quiet=True, live={DB: (without(VMI),)}),
+        quiet(bound(VM), live={DB: (without(VMI),)}),
         Delete(),
     ),
     (
-        "all of it is gone, and somebody else is seen with it",
-        of(bound(VM), ALIEN, quiet=True, live={DB: ()}),
+        "all of it is gone, and another carrier is seen",
+        quiet(bound(VM), ALIEN, live={DB: ()}),
         Get(ALIEN.root),
     ),
 )
-def test_a_machine_s_address_is_released_when_nothing_of_it_has_it(of: Facts, then: Action) -> None:
+def test_a_machine_s_address_is_released_when_no_member_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -246,28 +216,28 @@ MOVED = bound(ELSEWHERE, shared=True)
 
 
 @rows(
-    ("gone, all are listed", of(SHARED, quiet=True, live={DB: ()}), List()),
-    ("edited, likewise", of(SHARED, quiet=True, live={DB: (EDITED,)}), List()),
+    ("gone, all are listed", quiet(SHARED, live={DB: ()}), List()),
+    ("edited: all are listed, too", quiet(SHARED, live={DB: (EDITED,)}), List()),
     (
         "another machine is listed",
-        of(SHARED, quiet=True, live={DB: (EDITED,)}, everyone=(ELSEWHERE, WEB)),
+        quiet(SHARED, live={DB: (EDITED,)}, everyone=(ELSEWHERE, WEB)),
         Replace(MOVED),
     ),
     (
-        "edited, and nobody is listed",
-        of(SHARED, quiet=True, live={DB: (EDITED,)}, everyone=()),
+        "edited, and none listed",
+        quiet(SHARED, live={DB: (EDITED,)}, everyone=()),
         Replace(replace(SHARED, state=State.PENDING, request=None)),
     ),
-    ("gone, and nobody is", of(SHARED, quiet=True, live={DB: ()}, everyone=()), Delete()),
-    ("under way again, all are listed", of(WAITING, quiet=True), List()),
+    ("gone, and none listed", quiet(SHARED, live={DB: ()}, everyone=()), Delete()),
+    ("under way again, all are listed", quiet(WAITING), List()),
     (
         "and it is bound again where KubeVirt started it",
-        of(WAITING, quiet=True, everyone=(WEB, VMI)),
+        quiet(WAITING, everyone=(WEB, VMI)),
         Replace(replace(bound(VMI, shared=True), request=None)),
     ),
     (
-        "or goes to who remains",
-        of(WAITING, quiet=True, everyone=(ELSEWHERE,)),
+        "or goes to a remaining carrier",
+        quiet(WAITING, everyone=(ELSEWHERE,)),
         Replace(replace(MOVED, request=None)),
     ),
 )
@@ -298,8 +268,8 @@ def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> 
     assert decide(of) == then
 
 
-def test_where_an_address_is_on_the_vm_is_kept_true() -> None:
-    # Two interfaces have swapped theirs: the interface on record is the one that refusals name.
+def test_the_interface_of_an_address_is_updated() -> None:
+    # Two interfaces have swapped their addresses, and refusals name the stored interface.
     right = owner_of(MAC, [VM])
     before = Allocation(
         mac=MAC,
@@ -311,13 +281,13 @@ def test_where_an_address_is_on_the_vm_is_kept_true() -> None:
     assert decide(of(before, VM)) == Replace(replace(before, owner=right))
 
 
-def test_what_a_bare_vmi_s_launcher_has_without_showing_it_is_looked_at_again() -> None:
-    # Masquerade's address is in no annotation: when the launcher goes, no event names the address.
+def test_a_hidden_address_of_the_launcher_of_a_bare_vmi_is_looked_at_again() -> None:
+    # With masquerade no annotation has the address: the deletion of the launcher marks nothing.
     owned = Allocation(
         mac=MAC, state=State.BOUND, source=Source.POOL, owner=owner_of(MAC, [ORPHAN])
     )
     hidden = without(LAUNCHER)
 
-    assert decide(of(owned, quiet=True)) == Get(DB)
-    assert decide(of(owned, quiet=True, live={DB: (hidden,)})) == Wait()
-    assert decide(of(owned, quiet=True, live={DB: ()})) == Delete()
+    assert decide(quiet(owned)) == Get(DB)
+    assert decide(quiet(owned, live={DB: (hidden,)})) == Wait()
+    assert decide(quiet(owned, live={DB: ()})) == Delete()

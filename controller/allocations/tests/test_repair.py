@@ -1,4 +1,4 @@
-"""A repair finds what the watch missed, and marks every address."""
+"""A repair finds the changes that the watch missed, and marks every address."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from crds.carriers import Carrier
     from crds.mac import MacAddress
 
-WEB = stored(bound("web-0", "u-1"))
-POD = pod("web-0", "u-1")
+WEB, POD = stored(bound("web-0", "u-1")), pod("web-0", "u-1")
+CHANGED, AGAIN = pod("web-0", "u-1", OTHER), pod("web-0", "u-2")
+NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
 
 
 @dataclass
 class Scene:
-    """Views that no watch tells of anything, beside the cluster as it is."""
+    """A cluster, and views that no watch updates."""
 
     cluster: FakeCluster = field(default_factory=FakeCluster)
     marked: list[MacAddress] = field(default_factory=list)
@@ -49,108 +50,80 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize(
-    ("listed", "seen", "suspects"),
+    ("listed", "viewed", "suspects"),
     [
-        pytest.param([WEB], [WEB], set(), id="the same"),
-        pytest.param([WEB], [], {MAC}, id="missing in the view"),
-        pytest.param([], [WEB], {MAC}, id="gone, and still in the view"),
-        pytest.param([WEB], [replace(WEB, version="6")], {MAC}, id="another version"),
-        pytest.param([WEB], [replace(WEB, uid="a-0")], {MAC}, id="another allocation"),
+        ([WEB], [WEB], set()),
+        ([WEB], [], {MAC}),
+        ([], [WEB], {MAC}),
+        ([WEB], [replace(WEB, version="6")], {MAC}),
+        ([WEB], [replace(WEB, uid="a-0")], {MAC}),
     ],
+    ids=["the same", "missing in the view", "deleted", "another version", "another allocation"],
 )
-def test_an_allocation_is_suspect_where_view_and_list_differ(
-    listed: list[Stored], seen: list[Stored], suspects: set[MacAddress]
+def test_an_allocation_is_suspect_if_view_and_list_differ(
+    scene: Scene, listed: list[Stored], viewed: list[Stored], suspects: set[MacAddress]
 ) -> None:
-    known = AllocationView(lambda: 100.0, lambda _: None)
-    known.reset(seen)
+    scene.known.reset(viewed)
 
-    assert suspect_allocations(listed, known) == suspects
+    assert suspect_allocations(listed, scene.known) == suspects
 
 
 @pytest.mark.parametrize(
-    ("listed", "seen", "suspects"),
+    ("listed", "viewed", "suspects"),
     [
-        pytest.param([POD], [POD], {}, id="the same"),
-        pytest.param([POD], [], {"u-1": POD}, id="missing in the view"),
-        pytest.param([], [POD], {"u-1": POD}, id="gone, and still in the view"),
-        pytest.param(
-            [pod("web-0", "u-1", OTHER)],
-            [POD],
-            {"u-1": pod("web-0", "u-1", OTHER)},
-            id="with other addresses",
-        ),
-        pytest.param([ended("web-0", "u-1")], [POD], {"u-1": POD}, id="ended since"),
-        pytest.param([bare("web-1", "u-2")], [], {}, id="what carries nothing never is"),
-        pytest.param(
-            [pod("web-0", "u-2")],
-            [POD],
-            {"u-1": POD, "u-2": pod("web-0", "u-2")},
-            id="created again",
-        ),
+        ([POD], [POD], []),
+        ([POD], [], [POD]),
+        ([], [POD], [POD]),
+        ([CHANGED], [POD], [CHANGED]),
+        ([ended("web-0", "u-1")], [POD], [POD]),
+        ([bare("web-1", "u-2")], [], []),
+        ([AGAIN], [POD], [AGAIN, POD]),
+    ],
+    ids=[
+        *("the same", "missing in the view", "deleted", "other addresses", "ended"),
+        *("no address", "created again"),
     ],
 )
-def test_an_object_is_suspect_where_view_and_list_differ(
-    listed: list[Carrier], seen: list[Carrier], suspects: dict[str, Carrier]
+def test_an_object_is_suspect_if_view_and_list_differ(
+    scene: Scene, listed: list[Carrier], viewed: list[Carrier], suspects: list[Carrier]
 ) -> None:
-    carriers = CarrierView(lambda _: None)
-    carriers.reset("Pod", seen)
+    scene.carriers.reset("Pod", viewed)
 
-    assert suspect_carriers(listed, carriers) == suspects
+    assert suspect_carriers(listed, scene.carriers) == {
+        carrier.uid: carrier for carrier in suspects
+    }
 
 
-async def test_a_missed_allocation_is_known_after_a_repair(scene: Scene) -> None:
+async def test_missed_allocations_and_objects_are_known_after_a_repair(scene: Scene) -> None:
     there = scene.cluster._create(pending("web-0"))
+    scene.carriers.put(pod("web-0", "former"))
+    web = scene.cluster.create_pod("shop", "web-0", NETWORKS)
 
     await scene.repair()
 
     entry = scene.known.get(MAC)
     assert entry is not None
-    assert entry.stored == there
+    assert (entry.stored, scene.carriers.of(MAC)) == (there, (web,))
     assert scene.marked == [MAC]
 
 
-async def test_a_missed_deletion_of_an_allocation_is_known_after_a_repair(scene: Scene) -> None:
+async def test_missed_deletions_are_known_after_a_repair(scene: Scene) -> None:
     scene.known.put(WEB)
-
-    await scene.repair()
-
-    assert scene.known.get(MAC) is None
-
-
-async def test_a_missed_object_is_known_after_a_repair(scene: Scene) -> None:
-    there = scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{MAC}"}}]')
-
-    await scene.repair()
-
-    assert scene.carriers.of(MAC) == (there,)
-    assert scene.marked == [MAC]
-
-
-async def test_a_missed_deletion_of_an_object_is_known_after_a_repair(scene: Scene) -> None:
     scene.carriers.put(POD)
 
     await scene.repair()
 
-    assert scene.carriers.of(MAC) == ()
+    assert (scene.known.get(MAC), scene.carriers.of(MAC)) == (None, ())
 
 
-async def test_an_object_created_again_unseen_is_known_after_a_repair(scene: Scene) -> None:
-    scene.carriers.put(pod("web-0", "former"))
-    again = scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{MAC}"}}]')
-
-    await scene.repair()
-
-    assert scene.carriers.of(MAC) == (again,)
-
-
-async def test_what_the_watch_brings_while_a_repair_lists_is_not_undone(scene: Scene) -> None:
+async def test_a_change_that_the_watch_brings_while_a_repair_lists_stays(scene: Scene) -> None:
     scene.cluster.follow_carriers("Pod", scene.carriers.of_kind("Pod"))
     hold = Hold(lambda call: (call.verb, call.port) == ("list", "object"))
-    scene.cluster.answer = hold  # the list is made, and its answer on the way
+    scene.cluster.answer = hold  # the list is made, its answer is held
     repairing = asyncio.create_task(scene.repair())
     await hold.arrived.wait()
 
-    late = scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{MAC}"}}]')
+    late = scene.cluster.create_pod("shop", "web-0", NETWORKS)
     hold.release()
 
     await repairing
@@ -161,7 +134,7 @@ async def test_every_address_is_marked_though_none_is_suspect(scene: Scene) -> N
     scene.cluster.follow_allocations(scene.known)
     scene.cluster.follow_carriers("Pod", scene.carriers.of_kind("Pod"))
     scene.cluster._create(pending("web-1"))
-    scene.cluster.create_pod("shop", "web-0", f'[{{"name":"ovs","mac":"{OTHER}"}}]')
+    scene.cluster.create_pod("shop", "web-0", NETWORKS.replace(str(MAC), str(OTHER)))
 
     await scene.repair()
 
@@ -169,7 +142,7 @@ async def test_every_address_is_marked_though_none_is_suspect(scene: Scene) -> N
     assert {call.verb for call in scene.cluster.calls} == {"list"}
 
 
-async def test_an_api_server_that_is_away_ends_a_repair(scene: Scene) -> None:
+async def test_an_error_of_the_api_server_ends_a_repair(scene: Scene) -> None:
     scene.cluster.gate = Fail(lambda call: call.port == "object")
 
     with pytest.raises(StoreUnavailable):

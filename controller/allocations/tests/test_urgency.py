@@ -1,4 +1,4 @@
-"""Who may wait for a lull, and who not."""
+"""Stock that a webhook gave to its carriers can wait until the queue is idle."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import pytest
 
 from controller.allocations.caches import AllocationView, CarrierView
 from controller.allocations.urgency import can_wait
-from controller.tests.worlds import MAC, bound, pod, stored
-from crds.allocation import Allocation, Source, State
+from controller.tests.worlds import MAC, STOCK, bound, pod, stored
 
 if TYPE_CHECKING:
+    from crds.allocation import Allocation
     from crds.carriers import Carrier
 
-STOCK = Allocation(mac=MAC, state=State.STOCK, source=Source.POOL, pool="default")
 GUEST = pod("web-0", "u-1")
 STRANGER = pod("web-0", "u-2", namespace="elsewhere")
 
@@ -30,7 +29,7 @@ STRANGER = pod("web-0", "u-2", namespace="elsewhere")
     ],
     ids=["handed out", "a stranger's", "a stranger's, too", "not stock", "without an allocation"],
 )
-def test_what_was_handed_out_can_wait_and_all_else_cannot(
+def test_only_stock_that_webhooks_gave_to_all_its_carriers_can_wait(
     allocation: Allocation | None, carried_by: list[Carrier], *, can: bool
 ) -> None:
     known = AllocationView(lambda: 0.0, lambda _: None)
