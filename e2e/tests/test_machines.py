@@ -138,7 +138,7 @@ def test_duplicates_within_a_vm_are_refused(farm: Farm) -> None:
     twice = farm.refuses("web", Interface("a", "lan", one), Interface("b", "lan", one.upper()))
     named = farm.refuses("web", Interface("a", "lan"), Interface("a", "lan"))
 
-    assert f"{one} stands twice" in twice
+    assert f"duplicate address {one}" in twice
     assert "give each interface a name of its own" in named
     assert farm.shop.allocation(one) is None
 

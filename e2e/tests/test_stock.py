@@ -117,7 +117,7 @@ def test_another_replica_s_is_refused_to_who_asks_by_name(
 
     said = shop.refuses("asking", [{"name": "a", "mac": mac}])
 
-    assert f"asks for {mac}, which the pool has just given to somebody, or keeps ready" in said
+    assert f"asks for {mac}, which the pool has just given to a new object or keeps" in said
     assert "leave out the mac and get one from the pool, or retry in 7 minutes" in said
 
 
