@@ -12,7 +12,8 @@ the result back.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
@@ -43,8 +44,7 @@ class Interface(NamedTuple):
     is_leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A request: the interfaces that the object has from now on, and those that it had until now.
 
     `carried` addresses belong to the object, too, but to no interface of it. `siblings` has the
@@ -58,7 +58,7 @@ class Change:
     old: Sequence[Interface] = ()
     object_uid: str | None = None
     carried: frozenset[MacAddress] = frozenset()
-    siblings: Mapping[str, MacAddress] = field(default_factory=dict)
+    siblings: Mapping[str, MacAddress] = MappingProxyType({})
     is_running: bool = False
 
 
@@ -108,6 +108,8 @@ class Unusable:
 def plan(change: Change) -> Planned | RequestedTwice | Unusable:
     """Say which interfaces keep, get or claim an address, or why the object cannot be served."""
     had = [MacAddress.read(interface.mac) if interface.mac else None for interface in change.old]
+    if change.old and change.new == change.old and all(had):
+        return NOTHING  # most updates change no interface
     asked = [MacAddress.read(interface.mac) if interface.mac else None for interface in change.new]
     former = _paired(change, asked, had) if change.old else {}
     taken = _requested_once(change, asked, former, had)
@@ -123,9 +125,9 @@ def _planned(
     had: Sequence[MacAddress | None],
     taken: set[MacAddress],
 ) -> Planned:
-    owned = {*change.carried, *(mac for mac in had if mac)}
+    owned = {*change.carried, *filter(None, had)}
     siblings = frozenset(change.siblings.values())
-    free = set(siblings - owned - taken)
+    free = {mac for mac in siblings if mac not in owned and mac not in taken}
     claims: list[tuple[int, Want]] = []
     written: list[tuple[int, str]] = []
     alone: list[int] = []
