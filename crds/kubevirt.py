@@ -118,7 +118,7 @@ def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[In
     whole = template.spec if template else None
     count = len(_listed(whole))
     if most is not None and count > most:
-        raise BadMachine(f"{WHERE} has {count}: one VM can have up to {most}")
+        raise BadMachine(f"too many interfaces in {WHERE}: found {count}, expected up to {most}")
     return interfaces_of(whole, namespace)
 
 

@@ -51,14 +51,14 @@ def stock(mac: MacAddress, pool: Pool) -> Allocation:
 
 
 def claim(
-    mac: MacAddress, owner: Owner, request: str, pool: Pool, *, is_requested: bool
+    mac: MacAddress, owner: Owner, request: str, pool: Pool | None, *, is_requested: bool
 ) -> Allocation:
     """Lock an address that had no allocation. `is_requested`: the object asks for this address."""
     return Allocation(
         mac=mac,
         state=State.PENDING,
         source=Source.REQUESTED if is_requested else Source.POOL,
-        pool=pool.name if mac in pool else None,
+        pool=pool.name if pool is not None and mac in pool else None,
         owner=owner,
         request=request,
     )

@@ -175,7 +175,7 @@ class _List:
                 self._element()
         self._expect("]", "',' or ']'")
         if self._peek():
-            self._fail("nothing more")
+            self._fail("end of text")
         return Networks(self.text, tuple(self.elements), tuple(self.members), tuple(self.ends))
 
     def _element(self) -> None:
@@ -210,7 +210,7 @@ class _List:
         try:
             name, self.at = scanstring(self.text, self.at, True)  # noqa: FBT003 # positional only
         except json.JSONDecodeError:
-            self._fail("a member name that ends")
+            self._fail("a complete member name")
         self._expect(":", "':'")
         self._peek()
         start = self.at
@@ -232,8 +232,8 @@ class _List:
 
     def _fail(self, what: str) -> NoReturn:
         there = self.text[self.at : self.at + 20]
-        found = f"found {shown(there)}" if there else "it ends there"
-        raise BadAnnotation(f"at character {self.at + 1} {what} should stand, but {found}")
+        found = shown(there) if there else "end of text"
+        raise BadAnnotation(f"expected {what} at character {self.at + 1}, found {found}")
 
 
 def _folded(name: str) -> str:

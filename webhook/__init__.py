@@ -1,5 +1,8 @@
-"""The admission webhook: writes addresses into objects, and lets nobody have another's.
+"""The admission webhook: writes addresses into objects, and refuses addresses of other objects.
 
-`admission` decides, `claims` and `handlers` wait, `server` listens, `__main__` wires. Any number of
-replicas run at once; none keeps anything that another could miss.
+`server` listens, `review` parses, and `handler` runs a request: `pods` and `virtualmachines` read
+and write the object, `planning` decides which addresses it lacks, and `claims` claims them.
+`requested` and `sharing` decide about addresses that are allocated already. `stock` creates
+addresses in advance. `replica` wires these parts. Any number of replicas run at once; no replica
+keeps state that another one needs.
 """

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("webhook")
 # A pod that is being deleted gets SIGTERM and leaves the Service's endpoints at the same time. Each
-# kube-proxy has followed within a few seconds, and until then requests come. The 10 s for
-# requests under way follow, and both fit into the Deployment's terminationGracePeriodSeconds of 40.
+# kube-proxy follows within a few seconds; until then requests arrive. Then requests in progress get
+# 10 s. Both fit into the Deployment's terminationGracePeriodSeconds of 40.
 DRAIN_S = 10.0
 _NOT_LISTED = "the allocations are not listed yet, or their CRD is not installed"
 
@@ -57,7 +57,7 @@ async def run(
     stop: asyncio.Event,
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
-    """Serve until `stop` is set, and for `drain_s` more."""
+    """Serve until `stop` is set, and then for `drain_s` longer."""
     async with server as api, asyncio.TaskGroup() as tasks:
         allocations, pools = ApiAllocations(api), WatchedPools()
 
@@ -95,7 +95,7 @@ async def run(
         for host, port in arguments.listen_addr:
             _log.info("listening on %s:%d", host or "", port)
         await stop.wait()
-        _log.info("stopping: serving on for %g s, until nobody is sent here", arguments.drain_s)
+        _log.info("stopping: serving for %g s more, until no client connects", arguments.drain_s)
         closing = tasks.create_task(replica.stock.close())
         await pause(arguments.drain_s)
         _log.info("stopping: finishing the requests under way")
@@ -110,18 +110,20 @@ def _instant() -> Instant:
 
 
 def _boottime_s() -> float:
-    """Seconds that never go back and go on during a suspend."""
+    """Return seconds of a clock that never goes back and runs during a suspend."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of addresses, such as {MOST} or 0")
+        raise argparse.ArgumentTypeError(
+            f"invalid number of addresses {text!r}: expected a number such as {MOST}, or 0"
+        )
     return int(text)
 
 
 def read_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the flags; exits where one cannot be read."""
+    """Read the flags. An invalid flag ends the process."""
     parser = argparse.ArgumentParser(prog="webhook", description=__doc__)
     parser.add_argument(
         "--listen-addr",
@@ -138,8 +140,8 @@ def read_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         type=_count,
         default=MOST,
         metavar="N",
-        help="how many addresses this replica creates ahead at most, as demand speaks for; 0: none,"
-        " each is created inside the request (default %(default)d)",
+        help="maximum number of addresses that this replica creates in advance, as demand requires;"
+        " 0: none, each is created inside the request (default %(default)d)",
     )
     parser.add_argument(
         "--quiet-s",

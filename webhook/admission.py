@@ -1,6 +1,7 @@
-"""The values of one admission request: the review, what its plan claims, and the verdict (pure).
+"""The values of one admission request: the review, its plan, and the verdict (pure).
 
-A plan says what to claim (`wants`) and turns the claimed addresses into a verdict (`write_macs`).
+A plan lists the addresses to claim (`wants`) and writes the claimed ones into a verdict
+(`write_macs`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PodReview:
-    """The part of a pod's AdmissionRequest (admission.k8s.io/v1) that decides.
+    """The part of a pod's AdmissionRequest (admission.k8s.io/v1) that the webhook decides by.
 
-    `owner` is who will own its addresses: its name is None while only generateName is known.
-    `object_uid` is the owner's UID where it exists already, and `old_networks` the annotation until
-    now; both are None on CREATE. `launched_for` is the VMI that this pod says it was made for. What
-    its root is known to have comes with it: `carried` is left alone, `siblings` has addresses by
-    the name of the pod interface, and `is_filled` means that it not_ready_because none.
+    `owner` will own its addresses; its name is None while only generateName is known. `object_uid`
+    is the UID of the owner if it exists already, and `old_networks` is the old annotation; both are
+    None on CREATE. `launched_for` is the VMI that the pod names as its creator. The rest is known
+    of the pod's root: `carried` addresses are its own, `siblings` has the addresses of another pod
+    by the name of the pod interface, and if `is_filled`, no interface needs an address.
     """
 
     uid: str
@@ -45,7 +46,7 @@ class PodReview:
 
 @dataclass(frozen=True, slots=True)
 class VmReview:
-    """Likewise of a VirtualMachine: `spec` and `old_spec` are JSON."""
+    """The same part for a VirtualMachine: `spec` and `old_spec` are JSON."""
 
     uid: str
     dry_run: bool
@@ -62,8 +63,8 @@ Review = PodReview | VmReview
 class Want:
     """One address to claim for `owner`: the `requested` one, or any of the pool.
 
-    `object_uid` is the UID of the object where that exists already (UPDATE). `is_carried`: another
-    pod of the same VMI has the requested address.
+    `object_uid` is the UID of the object if it exists already (UPDATE). `is_carried`: another pod
+    of the same VMI has the requested address.
     """
 
     owner: Owner
@@ -82,7 +83,7 @@ class Operation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Let the object pass, changed by `patch`."""
+    """Admit the object, changed by `patch`."""
 
     patch: tuple[Operation, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -97,29 +98,30 @@ class Denied:
 
 
 class Plan(Protocol):
-    """What an object not_ready_because."""
+    """The addresses that an object lacks."""
 
     @property
     def wants(self) -> tuple[Want, ...]:
-        """What to claim."""
+        """Return the addresses to claim."""
 
     def write_macs(self, macs: Sequence[MacAddress]) -> Allowed:
-        """Write in the addresses that were claimed, one for each of `wants`."""
+        """Write the claimed addresses, one for each of `wants`, into the object."""
 
 
 def no_name(owner: Owner) -> str | None:
-    """Say why no object can have the name of `owner`: admission comes before that is checked.
+    """Return why no object can have the name of `owner`; None if one can.
 
-    The controller could never look up the owner of what such an object was given.
+    The API server checks names only after admission. The controller could never look up an owner of
+    such a name.
     """
     if not is_namespace(owner.namespace):
         return (
-            f"{owner.kind}: its namespace {shown(owner.namespace)} cannot exist: a namespace's name"
-            f" has up to 63 lower-case letters, digits and '-', and begins and ends with no '-'"
+            f"invalid namespace {shown(owner.namespace)} of a {owner.kind}: a namespace has up to"
+            f" 63 lower-case letters, digits and '-', and begins and ends with a letter or a digit"
         )
     if owner.name is not None and not is_name(owner.name):
         return (
-            f"{owner.kind}: its name {shown(owner.name)} cannot be: a name has up to 253 lower-case"
+            f"invalid name {shown(owner.name)} of a {owner.kind}: a name has up to 253 lower-case"
             f" letters, digits, '-' and '.', and each part between dots begins and ends with a"
             f" letter or a digit"
         )

@@ -1,6 +1,7 @@
-"""Which addresses are known as taken: a hint that saves calls, never a proof.
+"""The addresses that are known to be allocated: a hint that saves calls, not a proof.
 
-A create of a taken address costs a 409 and no more; only "the pool is exhausted" needs the truth.
+A create of an allocated address costs one call (HTTP 409). Only the verdict "the pool is exhausted"
+needs a list.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ if TYPE_CHECKING:
     from crds.pool import Pool
     from crds.resources import NameAndVersion
 
-# At most so many times (1/s) are remembered for Q.
+# The resolution of the times that are kept for Q.
 _COARSE_S = 1.0
-# How many addresses are looked at, at up to 1 us each, before others may use the loop.
+# How many addresses are checked, at up to 1 us each, before other tasks may use the loop.
 STEP = 1000
 
 
 class AllocatedView(Protocol):
-    """What the claims need to know of it."""
+    """The part of AllocatedNames that the claims need."""
 
     @property
     def known(self) -> Addresses:
-        """Taken, as far as the watch has come."""
+        """Return the allocated addresses that the watch has shown so far."""
 
     async def list_again(self) -> Addresses:
-        """Taken, by a list made after the call."""
+        """Return the allocated addresses by a list that is made after the call."""
 
     def is_unchanged(self, stored: Stored) -> bool:
-        """Whether it has not changed for Q, as far as is known here."""
+        """Return True if this process knows that it has been unchanged for Q."""
 
 
 class Addresses(set["MacAddress"]):
-    """Addresses, and how many of them lie in a pool: counted once, and from then on kept."""
+    """A set of addresses that knows how many of them are in a pool: counted once, then updated."""
 
     def __init__(self, macs: Iterable[MacAddress] = ()) -> None:
         super().__init__(macs)
@@ -50,19 +51,19 @@ class Addresses(set["MacAddress"]):
         self._inside = 0
 
     def put(self, mac: MacAddress) -> None:
-        """Add one."""
+        """Add an address."""
         if mac not in self:
             self.add(mac)
             self._inside += self._pool is not None and mac in self._pool
 
     def drop(self, mac: MacAddress) -> None:
-        """Forget one."""
+        """Remove an address."""
         if mac in self:
             self.remove(mac)
             self._inside -= self._pool is not None and mac in self._pool
 
     def inside(self, pool: Pool) -> int | None:
-        """How many lie in `pool`; None while they are being counted, which begins with this."""
+        """Return how many are in `pool`; None while a count runs, which this call starts."""
         if self._pool == pool and not self._counting:
             return self._inside
         if len(self) <= STEP and not self._counting:
@@ -72,7 +73,7 @@ class Addresses(set["MacAddress"]):
         return None
 
     async def fill(self, pool: Pool) -> bool:
-        """Whether every address of `pool` is among them."""
+        """Return True if they include each address of `pool`."""
         if len(self) < pool.size:
             return False
         while self._counting or self._pool != pool:
@@ -82,7 +83,7 @@ class Addresses(set["MacAddress"]):
 
     async def _count(self, pool: Pool) -> None:
         now = tuple(self)
-        self._pool, self._inside = pool, 0  # what comes and goes meanwhile counts at once
+        self._pool, self._inside = pool, 0  # put and drop keep it right during the count
         for at in range(0, len(now), STEP):
             self._inside += sum(mac in pool for mac in now[at : at + STEP])
             await asyncio.sleep(0)
@@ -100,7 +101,7 @@ class AllocatedNames:
     ) -> None:
         self.known = Addresses()
         self._versions: dict[MacAddress, int] = {}
-        # The newest version that was known at each time (s), no older than is needed; coarse.
+        # The newest version that was known at each time (s), for Q, in steps of _COARSE_S.
         self._newest: deque[tuple[float, int]] = deque()
         self._relist = relist
         self._clock = clock
@@ -108,9 +109,9 @@ class AllocatedNames:
         self._listed: SingleFlight[None, Addresses] = SingleFlight(self._list)
 
     def reset(self, everything: list[NameAndVersion]) -> None:
-        """See View.reset; quiet starts anew, for what went between is unknown."""
-        self.known = Addresses(one.mac for one in everything)
-        self._versions = {one.mac: one.version for one in everything}
+        """See View.reset. Q starts again for each address: changes before the list are unknown."""
+        self.known = Addresses(item.mac for item in everything)
+        self._versions = {item.mac: item.version for item in everything}
         self._newest.clear()
         self._note(max(self._versions.values(), default=0))
 
@@ -126,9 +127,9 @@ class AllocatedNames:
         self._versions.pop(item.mac, None)
 
     def is_unchanged(self, stored: Stored) -> bool:
-        """Whether it has not changed for Q since this state of it was first seen here.
+        """Return True if Q has passed since this process first saw this version of it.
 
-        Versions of one API server can be compared (KEP-5504), so one list of times serves all.
+        Versions of one API server can be compared (KEP-5504), so one list of times is enough.
         """
         known = self._versions.get(stored.mac)
         if known is None or str(known) != stored.version:
@@ -139,11 +140,11 @@ class AllocatedNames:
         return at_s <= before_s and known <= newest
 
     async def list_again(self) -> Addresses:
-        """List now; who comes while a list is under way shares the next one, not that one."""
+        """List now. Callers that arrive during a list share the next one."""
         return await self._listed(None)
 
     async def _list(self, _: None) -> Addresses:
-        return Addresses(one.mac for one in await self._relist())
+        return Addresses(item.mac for item in await self._relist())
 
     def _note(self, version: int) -> None:
         now_s = self._clock()
@@ -151,7 +152,7 @@ class AllocatedNames:
         if self._newest and now_s < self._newest[-1][0]:
             at_s, before = self._newest.pop()
             self._newest.append((at_s, max(version, before)))
-        else:  # taken for as late as the last of its second, so that quiet is never too short
+        else:  # count from the end of its second, so that the wait is never shorter than Q
             self._newest.append((now_s + _COARSE_S, version))
 
     def _forget(self, before_s: float) -> None:

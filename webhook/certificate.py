@@ -1,8 +1,8 @@
-"""The serving certificate, taken from its Secret while it changes, without a restart.
+"""The serving certificate: read from its Secret, and replaced without a restart.
 
-Law: a pair that does not fit never replaces one that serves. Loading into a live SSLContext breaks
-every later handshake when key and certificate do not match; so each pair gets a context of its own,
-and `sni_callback` (also called without SNI) hands each new connection the newest.
+Law: a certificate that does not fit its key never replaces one that works. Loading such a pair into
+an SSLContext in use breaks every later handshake. So each pair gets its own context, and
+`sni_callback` (also called without SNI) gives each new connection the newest one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Secret(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pair:
-    """Certificate chain and private key, PEM. Its repr is silent: keys never reach a log."""
+    """Certificate chain and private key, PEM. Its repr is hidden: keys never reach a log."""
 
     certificate: bytes
     key: bytes
@@ -61,7 +61,7 @@ class Serving:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a handshake can succeed."""
+        """Return True if a handshake can succeed."""
         return self._newest is not None
 
     def reset(self, everything: list[Pair]) -> None:
@@ -70,7 +70,7 @@ class Serving:
             self.put(pair)
 
     def put(self, item: Pair) -> None:
-        """Serve with `item` from the next connection on, where its two halves fit."""
+        """Use `item` from the next connection on, if its key fits its certificate."""
         context = self._options.context()
         try:
             tls.load(context, item.certificate, item.key)

@@ -1,7 +1,7 @@
-"""How an address is had: one port, and its synchronous implementation, the reference.
+"""Claiming addresses: the `Claims` interface, and the one that creates allocations in the request.
 
-Law: an address that this returns is named by a MacAllocation that exists already (create is the
-lock), and a claim that fails deletes what it created itself, and nothing else (rule 3).
+Law: each address that `take` returns is named by a MacAllocation that exists already (the create is
+the lock). A claim that fails deletes the allocations that it created, and no others (rule 3).
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 
     from crds.mac import MacAddress
     from crds.pool import Pool
+    from crds.pools import Pools
     from webhook.admission import Want
     from webhook.allocated import AllocatedView
     from webhook.sharing import Holders
 
 _log = logging.getLogger(__name__)
 
-# Every lost race means that somebody wrote in between; more than a few in one request is a quarrel.
+# A lost race means that another client wrote in between. After this many, the request is refused.
 _RACES = 5
-# The API server waits 10 s (timeoutSeconds); a refusal that says why must leave before that, and
-# until then undo what was done (rule 3): creates under way have time to end, then deletes.
+# The API server waits 10 s (timeoutSeconds). A refusal must be sent before that, and the claim must
+# be undone before it (rule 3): first the creates in progress get time to end, then the deletes.
 DEADLINE_S, _ENDING_S, _UNDOING_S = 9.0, 0.3, 0.5
 
 
 class PoolExhausted(Exception):
-    """The pool has no free address, by a list made after the request came."""
+    """The pool has no free address, according to a list made after the request arrived."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(
@@ -49,7 +50,7 @@ class PoolExhausted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The addresses, one for each want, and what whoever asked should know."""
+    """The addresses, one for each want, and the warnings for the client."""
 
     macs: tuple[MacAddress, ...]
     warnings: tuple[str, ...] = ()
@@ -59,7 +60,7 @@ class Claims(Protocol):
     """Where addresses come from."""
 
     async def take(
-        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+        self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = DEADLINE_S
     ) -> Grant:
         """Claim all of `wants`, or none, for the admission request of UID `request`.
 
@@ -68,7 +69,7 @@ class Claims(Protocol):
 
 
 class AllocationWriter(Protocol):
-    """As much of the MacAllocations (crds.store.Allocations) as a claim needs."""
+    """The part of crds.store.Allocations that a claim needs."""
 
     async def create(self, allocation: Allocation) -> Stored:
         """Take the address, or raise AlreadyAllocated."""
@@ -77,15 +78,15 @@ class AllocationWriter(Protocol):
         """Read it now."""
 
     async def replace(self, stored: Stored, by: Allocation) -> Stored:
-        """Write `by` where the allocation is still `stored`, or raise Changed."""
+        """Write `by` if the allocation is still `stored`, or raise Changed."""
 
     async def delete(self, stored: Stored) -> None:
-        """Delete it where it is still `stored`, or raise Changed."""
+        """Delete it if it is still `stored`, or raise Changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claimed address; `created` is the allocation that this claim made, where it made one."""
+    """A claimed address; `created` is the allocation that this claim created, if it created one."""
 
     mac: MacAddress
     created: Stored | None = None
@@ -94,34 +95,36 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimByCreate:
-    """Creates each allocation inside the request; several of one request at the same time."""
+    """Creates each allocation inside the request; those of one request concurrently."""
 
     allocations: AllocationWriter
     allocated: AllocatedView
     holders: Holders
-    draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
-    # Takes what was read out of our own stock; whether it was in it.
+    draw: Callable[[int], int]  # returns a random number 0 <= n < its argument
+    # Takes an allocation out of the stock of this process; returns True if it was in it.
     take_out: Callable[[Stored], bool] = lambda _: False
 
     async def take(
-        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+        self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = DEADLINE_S
     ) -> Grant:
         """See Claims.take."""
-        # What one interface asks for or has picked is not for another of the same request: to the
-        # second, an allocation of its own pod's name would look like its own.
+        # Two interfaces of one request must not get the same address. Both name the same object, so
+        # the second would take the allocation of the first for its own.
         picked = {want.requested for want in wants if want.requested is not None}
         if any(want.owner.network == POD_NETWORK for want in wants):
             picked.add(IN_POD_BRIDGE)
-        claiming = [asyncio.create_task(self._one(want, pool, request, picked)) for want in wants]
+        claiming = [
+            asyncio.create_task(self._claim(want, pools, request, picked)) for want in wants
+        ]
         try:
             async with asyncio.timeout(within_s):
                 results = await asyncio.shield(asyncio.gather(*claiming, return_exceptions=True))
         except TimeoutError:
             await self._give_up(claiming)
             raise
-        except asyncio.CancelledError:  # nobody waits for the answer: the process ends
-            for one in claiming:
-                one.cancel()
+        except asyncio.CancelledError:  # no client waits for the answer: the process ends
+            for task in claiming:
+                task.cancel()
             raise
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
@@ -134,13 +137,14 @@ class ClaimByCreate:
         )
 
     async def _give_up(self, claiming: Sequence[asyncio.Task[Claim]]) -> None:
-        """End what is under way and undo what was done, both within the time that is left.
+        """End the calls in progress and undo the claims, within the time that is left.
 
-        A create that is cut off may have been carried out: that one is left to the controller.
+        The API server may have carried out a create that was cancelled here: the controller
+        releases that allocation.
         """
         await asyncio.wait(claiming, timeout=_ENDING_S)
-        for one in claiming:
-            one.cancel()
+        for task in claiming:
+            task.cancel()
         await self._undo_all(claiming)
 
     async def _undo_all(self, claiming: Sequence[asyncio.Task[Claim]]) -> None:
@@ -150,22 +154,29 @@ class ClaimByCreate:
             async with asyncio.timeout(_UNDOING_S):
                 await asyncio.gather(*(self._undo(claim) for claim in claims))
         except TimeoutError:
-            _log.info("no time was left to undo all: the controller collects the rest")
+            _log.info("no time left to undo the whole claim: the controller releases the rest")
 
-    async def _one(self, want: Want, pool: Pool, request: str, picked: set[MacAddress]) -> Claim:
+    async def _claim(
+        self, want: Want, pools: Pools, request: str, picked: set[MacAddress]
+    ) -> Claim:
         if want.requested is not None:
-            return await self._requested(want.requested, want, pool, request)
+            return await self._requested(
+                want.requested, want, pools.holding(want.requested), request
+            )
+        pool = pools.of(want.owner.namespace)
+        if pool is None:
+            raise StoreUnavailable(f"no pool serves namespace {want.owner.namespace}")
         return await self._any(want, pool, request, picked)
 
     async def _any(self, want: Want, pool: Pool, request: str, picked: set[MacAddress]) -> Claim:
-        """Walk the pool from a chance start; only a fresh list can say that it is exhausted."""
+        """Walk the pool from a random start. Only a new list can show that it is exhausted."""
         if not pool.size:
             raise PoolExhausted(pool)
         start = self.draw(pool.size)
         for known in (self.allocated.known, None):
             names = known if known is not None else await self.allocated.list_again()
             if await names.fill(pool):
-                continue  # to walk a full pool of a million addresses takes a second
+                continue  # walking a full pool of a million addresses takes a second
             for step, mac in enumerate(pool.walk(start), 1):
                 if step % STEP == 0:
                     await asyncio.sleep(0)
@@ -176,11 +187,14 @@ class ClaimByCreate:
                     created = await self.allocations.create(new_pending(mac, want, pool, request))
                 except AlreadyAllocated:
                     picked.discard(mac)
-                    continue  # another replica, or another request, was first: the next one
+                    continue  # another replica or another request was first: try the next address
                 return Claim(mac, created)
         raise PoolExhausted(pool)
 
-    async def _requested(self, mac: MacAddress, want: Want, pool: Pool, request: str) -> Claim:
+    async def _requested(
+        self, mac: MacAddress, want: Want, pool: Pool | None, request: str
+    ) -> Claim:
+        """Claim `mac`; `pool` is the one that contains it, if any."""
         for _ in range(_RACES):
             try:
                 return Claim(
@@ -199,7 +213,7 @@ class ClaimByCreate:
             except Changed:
                 continue
             return Claim(mac, warning=warning)
-        raise MacTaken(f"{mac} is being claimed and released by others right now: retry")
+        raise MacTaken(f"{mac} is being claimed and released by other requests: retry")
 
     async def _undo(self, claim: Claim) -> None:
         if claim.created is None:
@@ -207,17 +221,17 @@ class ClaimByCreate:
         try:
             await self.allocations.delete(claim.created)
         except (Changed, StoreUnavailable) as error:
-            _log.info("left for the controller to collect: %s: %s", claim.mac, error)
+            _log.info("left for the controller to release: %s: %s", claim.mac, error)
 
 
 @dataclass(frozen=True, slots=True)
 class DryAllocations:
-    """The store of a dry run: it reads for real and writes nothing (AdmissionRequest.dryRun)."""
+    """The store of a dry run (AdmissionRequest.dryRun): reads the real one, writes nothing."""
 
     real: AllocationWriter
 
     async def create(self, allocation: Allocation) -> Stored:
-        """Say what a create would have said."""
+        """Return or raise what a create would return or raise."""
         if await self.real.get(allocation.mac) is not None:
             raise AlreadyAllocated(str(allocation.mac))
         return Stored(allocation, "", "")

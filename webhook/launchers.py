@@ -1,8 +1,8 @@
-"""Whose a launcher pod's addresses are: reads of its VMI and of that one's VM tell.
+"""Finds the root of a launcher pod, which owns its addresses, by reading its VMI and its VM.
 
-Law: what a pod or a VMI says of itself proves nothing: only a VMI that exists, of the UID that the
-pod names, makes it a launcher, and only addresses that a VM of the UID that the VMI names has, too,
-have been claimed with the VM.
+Law: the ownerReference of a pod or of a VMI alone proves nothing. A pod is a launcher only if the
+VMI exists with the UID that the pod names. An address was claimed with the VM only if the VM exists
+with the UID that the VMI names, and both carry the address.
 """
 
 from __future__ import annotations
@@ -19,27 +19,31 @@ if TYPE_CHECKING:
 
 
 async def resolve_root(review: PodReview, objects: Objects) -> PodReview:
-    """Return the review of a launcher pod as one of its root. Raises StoreUnavailable.
+    """Return the review of a launcher pod with its root as the owner. Raises StoreUnavailable.
 
-    The VM's: its addresses were claimed with the VM, so the pod passes as it is; what else it
-    carries is claimed for the VM. A bare VMI's: as a pod's, and a migration's second pod gets the
-    very same.
+    If the root is a VM: the addresses were claimed with the VM, so the pod passes as it is; further
+    addresses of the pod are claimed for the VM. If it is a VMI without a VM: the pod is served like
+    any pod, and the second pod of a migration gets the same addresses.
     """
-    made_by, namespace = review.launched_for, review.owner.namespace
-    if made_by is None:
+    vmi, namespace = review.launched_for, review.owner.namespace
+    if vmi is None:
         return review
-    named = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace=namespace, name=made_by.name)
+    named = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace=namespace, name=vmi.name)
     instance = await objects.get(named)
-    if instance is None or instance.uid != made_by.uid:
+    if instance is None or instance.uid != vmi.uid:
         return review
-    machine = instance.controller
-    if machine is not None:
-        owner = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace=namespace, name=machine.name)
+    controlling_vm = instance.controller
+    if controlling_vm is not None:
+        owner = Owner(
+            api_version=KUBEVIRT, kind=MACHINE, namespace=namespace, name=controlling_vm.name
+        )
         vm = await objects.get(owner)
-        if vm is None or vm.uid != machine.uid:
+        if vm is None or vm.uid != controlling_vm.uid:
             return replace(review, owner=owner, object_uid=None, is_filled=True)
-        # What the VMI alone has is claimed: the VM's own is the VM's.
-        both = frozenset(one.mac for one in instance.attachments if vm.carries(one.mac))
+        # Only these were claimed with the VM. An address that only the VMI has is claimed.
+        both = frozenset(
+            attachment.mac for attachment in instance.attachments if vm.carries(attachment.mac)
+        )
         return replace(review, owner=owner, object_uid=vm.uid, carried=both, is_filled=True)
     launchers = await objects.launchers(namespace, instance.name)
     siblings = [pod for pod in launchers if _is_of(pod, instance)]
@@ -47,7 +51,11 @@ async def resolve_root(review: PodReview, objects: Objects) -> PodReview:
         review,
         owner=named,
         object_uid=instance.uid,
-        siblings={one.interface: one.mac for pod in siblings for one in pod.attachments},
+        siblings={
+            attachment.interface: attachment.mac
+            for pod in siblings
+            for attachment in pod.attachments
+        },
     )
 
 

@@ -1,8 +1,9 @@
-"""Which interfaces of an object keep, get or claim an address, given the old object: pure.
+"""Decides which interfaces of an object keep, get or claim an address, given the old object (pure).
 
-Law: an address that the old object carries is that object's, so it can move between its interfaces
-without a claim. An interface that shows no address gets back the one that it had, unless another
-interface of the object asks for that one now. Only an address that is new to the object is claimed.
+Law: an address that the old object carries belongs to that object, so it can move between the
+object's interfaces without a claim. An interface that shows no address gets back the one that it
+had, unless another interface of the object asks for that one now. Only an address that is new to
+the object is claimed.
 
 Pods (webhook.pods) and VMs (webhook.virtualmachines) read their interfaces into one list, and write
 the result back.
@@ -11,8 +12,9 @@ the result back.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
     from crds.allocation import Owner
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """One interface, as an adapter reads it from a pod or a VM.
+class Interface(NamedTuple):
+    """One interface, as an adapter reads it from a pod or a VM; a tuple, because it is cheap.
 
     `identity` is the same in the old and the new object; several interfaces of a pod can share one.
     `mac` is the address as its author wrote it. If `is_served` is false, the pool gives it no
@@ -43,13 +44,13 @@ class Interface:
     is_leaving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A request: the interfaces that the object has from now on, and those that it had until now.
 
-    `carried` addresses are the object's, too, without an interface. `siblings` has the addresses of
-    another pod of the same VMI by the interface's name: this object gets the same. `is_running`: an
-    old interface without an address runs with one that nobody assigned, and gets none.
+    `carried` addresses belong to the object, too, but to no interface of it. `siblings` has the
+    addresses of another pod of the same VMI by the interface's name: this object gets the same.
+    `is_running`: an old interface without an address runs with one that the pool did not assign,
+    and gets none.
     """
 
     owner: Owner
@@ -57,16 +58,16 @@ class Change:
     old: Sequence[Interface] = ()
     object_uid: str | None = None
     carried: frozenset[MacAddress] = frozenset()
-    siblings: Mapping[str, MacAddress] = field(default_factory=dict)
+    siblings: Mapping[str, MacAddress] = MappingProxyType({})
     is_running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What to claim at which positions, and what to write in; they count from 0 in `Change.new`.
+    """The addresses to claim, and the addresses to write; positions count from 0 in `Change.new`.
 
-    `written` are addresses that need no answer of the pool. `alone` are the interfaces that stay as
-    they are, without an address that was read.
+    `written` are addresses that need no claim. `alone` are the interfaces that stay as they are:
+    they have no address that could be read, and get none.
     """
 
     wants: tuple[Want, ...] = ()
@@ -75,9 +76,9 @@ class Planned:
     alone: tuple[int, ...] = ()
 
     def addresses(self, macs: Sequence[MacAddress]) -> tuple[tuple[int, str], ...]:
-        """Return what to write at each position, given the addresses claimed for `wants`.
+        """Return the addresses to write, by position, given those that were claimed for `wants`.
 
-        An address that was asked for stays as its author wrote it.
+        A requested address stays as its author wrote it.
         """
         claimed = zip(self.positions, self.wants, macs, strict=True)
         given = [(position, str(mac)) for position, want, mac in claimed if want.requested is None]
@@ -88,8 +89,8 @@ NOTHING = Planned()
 
 
 @dataclass(frozen=True, slots=True)
-class AskedTwice:
-    """Two interfaces ask for one address."""
+class RequestedTwice:
+    """Two interfaces request one address."""
 
     mac: MacAddress
     first: int
@@ -98,18 +99,20 @@ class AskedTwice:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """An interface asks for an address that no interface can have."""
+    """An interface requests an address that no interface can have."""
 
     position: int
     why: str
 
 
-def plan(change: Change) -> Planned | AskedTwice | Unusable:
+def plan(change: Change) -> Planned | RequestedTwice | Unusable:
     """Say which interfaces keep, get or claim an address, or why the object cannot be served."""
-    had = [_read(interface.mac) for interface in change.old]
-    asked = [_read(interface.mac) for interface in change.new]
+    had = [MacAddress.read(interface.mac) if interface.mac else None for interface in change.old]
+    if change.old and change.new == change.old and all(had):
+        return NOTHING  # most updates change no interface
+    asked = [MacAddress.read(interface.mac) if interface.mac else None for interface in change.new]
     former = _paired(change, asked, had) if change.old else {}
-    taken = _asked_once(change, asked, former, had)
+    taken = _requested_once(change, asked, former, had)
     if not isinstance(taken, set):
         return taken
     return _planned(change, asked, former, had, taken)
@@ -122,9 +125,9 @@ def _planned(
     had: Sequence[MacAddress | None],
     taken: set[MacAddress],
 ) -> Planned:
-    owned = {*change.carried, *(mac for mac in had if mac)}
+    owned = {*change.carried, *filter(None, had)}
     siblings = frozenset(change.siblings.values())
-    free = set(siblings - owned - taken)
+    free = {mac for mac in siblings if mac not in owned and mac not in taken}
     claims: list[tuple[int, Want]] = []
     written: list[tuple[int, str]] = []
     alone: list[int] = []
@@ -158,16 +161,17 @@ def _want(
     return Want(owner, mac, change.object_uid, mac in siblings)
 
 
-def _asked_once(
+def _requested_once(
     change: Change,
     asked: Sequence[MacAddress | None],
     former: Mapping[int, int],
     had: Sequence[MacAddress | None],
-) -> set[MacAddress] | AskedTwice | Unusable:
-    """Return the addresses that are asked for.
+) -> set[MacAddress] | RequestedTwice | Unusable:
+    """Return the requested addresses; each may be requested once.
 
-    Text that the old object has there already is not judged: it is from before the pool served the
-    object, and others than its author update it. So two interfaces that shared an address keep it.
+    A text that the old object has at the same place is not checked again: it is older than the
+    opt-in of the namespace, and clients that did not write it update the object, too. So two
+    interfaces that shared an address keep it.
     """
 
     def had_it(position: int, mac: MacAddress) -> bool:
@@ -179,7 +183,7 @@ def _asked_once(
         if mac is not None:
             other = first.setdefault(mac, position)
             if other != position and not (had_it(other, mac) and had_it(position, mac)):
-                return AskedTwice(mac, other, position)
+                return RequestedTwice(mac, other, position)
         elif interface.mac:
             before = former.get(position)
             if before is None or change.old[before].mac != interface.mac:
@@ -190,10 +194,18 @@ def _asked_once(
 def _paired(
     change: Change, asked: Sequence[MacAddress | None], had: Sequence[MacAddress | None]
 ) -> dict[int, int]:
-    """Pair new positions with old ones of one identity: first those of one address, then in order.
+    """Pair new positions with old ones of one identity: first by address, then in order.
 
     An address that cannot be read is compared as text.
     """
+    at_identity = {interface.identity: at for at, interface in enumerate(change.old)}
+    if len(at_identity) == len(change.old) and _are_unique(change.new):
+        # The usual case, and always that of a VM. The general case below gives the same pairs.
+        return {
+            position: at_identity[interface.identity]
+            for position, interface in enumerate(change.new)
+            if interface.identity in at_identity
+        }
     left: defaultdict[Hashable, dict[int, None]] = defaultdict(dict)
     alike: defaultdict[Hashable, deque[int]] = defaultdict(deque)
     for at, interface in enumerate(change.old):
@@ -213,13 +225,8 @@ def _paired(
     return pairs
 
 
-def _read(text: str | None) -> MacAddress | None:
-    if not text:
-        return None
-    try:
-        return MacAddress.parse_unicast(text)
-    except MalformedMac:
-        return None
+def _are_unique(interfaces: Sequence[Interface]) -> bool:
+    return len({interface.identity for interface in interfaces}) == len(interfaces)
 
 
 def _why(text: str) -> str:

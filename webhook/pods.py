@@ -1,6 +1,7 @@
 """Pods: reads the annotation into interfaces for the planner, and writes the result (pure).
 
-An element that stays as it is gets no edit. An element with an address gets its namespace, too.
+An element that needs nothing is not edited. An element that has an address, or gets one, also gets
+its namespace.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION, BadAnnotation, Element, Networks, attachment
 from webhook.admission import Allowed, Denied, Operation, PodReview, no_name
-from webhook.planning import NOTHING, AskedTwice, Change, Interface, Planned, Unusable
+from webhook.planning import NOTHING, Change, Interface, Planned, RequestedTwice, Unusable
 from webhook.planning import plan as plan_interfaces
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from webhook.admission import Want
 
 PATH = f"/metadata/annotations/{ANNOTATION.replace('~', '~0').replace('/', '~1')}"
-_ANY = MacAddress(0)  # in the place of an address: only the interface and its network are read
+_ANY = MacAddress(0)  # a placeholder: only the interface and the network are used
 
 
 @dataclass(frozen=True, slots=True)
 class PodPlan:
-    """What to claim for the elements; `namespace` is written into those that name none.
+    """The addresses to claim and to write for the elements.
 
-    `namespace` is None where nothing but a claimed address may be written.
+    `namespace` is written into the elements that name none. If it is None, only addresses are
+    written.
     """
 
     networks: Networks
@@ -58,7 +60,7 @@ class PodPlan:
 
 
 def plan(review: PodReview) -> PodPlan | Denied:
-    """Say what the pod not_ready_because, or why it cannot be served."""
+    """Plan the addresses that the pod lacks, or refuse it."""
     if nameless := no_name(review.owner):
         return Denied(nameless, HTTPStatus.BAD_REQUEST)
     if review.networks is None:
@@ -72,11 +74,11 @@ def plan(review: PodReview) -> PodPlan | Denied:
         case Planned():
             namespace = None if review.is_filled else review.owner.namespace
             return PodPlan(networks, planned, namespace, _warnings(networks))
-        case AskedTwice(mac, first, second):
-            one, other = (_named(networks.elements[at]) for at in (first, second))
+        case RequestedTwice(mac, first, second):
+            elements = " and ".join(_named(networks.elements[at]) for at in (first, second))
             return _denied(
                 review,
-                f"{mac} stands twice, in elements {one} and {other}: give each interface its own"
+                f"duplicate address {mac} in elements {elements}: give each interface its own"
                 f" address, or leave out the mac and get one from the pool",
             )
         case Unusable(at, why):

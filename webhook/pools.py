@@ -1,4 +1,4 @@
-"""The pools in force, as the MacPools say (a View for their Follower)."""
+"""Keeps the pools in force, as read from the MacPools (a View for their Follower)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class WatchedPools:
     def policy(self) -> CollisionPolicy:
         """Return the policy for an address that another object has; Reject until it is known.
 
-        `spec.collisionPolicy`: a change is seen with the watch's next event.
+        It is `spec.collisionPolicy`; a change arrives with the watch's next event.
         """
         return CollisionPolicy.REJECT if self._default is None else self._default.policy
 
     def not_ready_because(self) -> list[str]:
-        """Say what is missing before an address may be given out."""
+        """Return the reasons why no address may be given out yet."""
         if self._default is None:
             return ["there is no MacPool default yet: the controller writes it from the ConfigMap"]
         if not self._default.pool.ranges:

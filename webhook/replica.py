@@ -1,7 +1,7 @@
-"""Builds one webhook replica: everything between the API server's client and the handlers.
+"""Builds one webhook replica: all parts between the API server's client and the handlers.
 
-The program (`webhook/__main__.py`) and the tests' simulations build it here, so what is simulated
-is what ships.
+The program (`webhook/__main__.py`) and the simulations both build it here, so that the simulations
+test the program that ships.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a replica needs from outside: the cluster, time and chance.
+    """The inputs of a replica: the cluster, clocks and a random source.
 
     `names` lists the names of all allocations. `connection` is the number of the open watch of
-    them, 0 for none. `boottime_s` never goes back, and goes on while the machine sleeps. `draw`
-    returns a random number 0 <= n < its argument. `not_ready_because` says what is not ready yet.
+    them, 0 for none. `boottime_s` never goes back, and runs while the host sleeps. `draw` returns a
+    random number 0 <= n < its argument. `not_ready_because` returns the reasons, if any.
     """
 
     allocations: AllocationWriter
@@ -70,9 +70,9 @@ def build(
     demand: Demand | None = None,
     stock_type: type[Stock] = Stock,
 ) -> Replica:
-    """Build a replica; `most` is how many addresses it creates ahead at most.
+    """Build a replica; `most` is the maximum number of addresses that it creates in advance.
 
-    A test passes a `demand` of its own, and a Stock that remembers what it handed out.
+    A test passes its own `demand`, and a Stock that remembers the addresses it handed out.
     """
     lifetime_s = STOCK_LIVES_Q * quiet_s
     allocated = AllocatedNames(around.names, around.boottime_s, quiet_s)

@@ -1,7 +1,7 @@
 """Rule 2: may a request take an address that is already allocated? Pure.
 
-Law: the address of an object of another name is never taken over, and every object that is let in
-leaves a write behind: a release that is under way then finds the allocation changed.
+Law: a request never takes over the address of an object of another name. Each admitted object
+leaves a write behind, so that a release in progress finds the allocation changed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class HeldByAnother:
     """Another object has the address."""
 
 
-def new_pending(mac: MacAddress, want: Want, pool: Pool, request: str) -> Allocation:
-    """Return the Pending allocation that locks an address which had none."""
+def new_pending(mac: MacAddress, want: Want, pool: Pool | None, request: str) -> Allocation:
+    """Return the Pending allocation that locks an address without an allocation."""
     is_requested = want.requested is not None
     return lifecycle.claim(mac, want.owner, request, pool, is_requested=is_requested)
 
@@ -32,9 +32,9 @@ def new_pending(mac: MacAddress, want: Want, pool: Pool, request: str) -> Alloca
 def claim_allocated(
     found: Allocation, want: Want, request: str, *, is_ours: bool = False
 ) -> Allocation | HeldByAnother:
-    """Return what to write over `found` so that `want` may have its address, or HeldByAnother.
+    """Return the allocation to write over `found` so that `want` gets its address.
 
-    `is_ours`: this process created it ahead of a request, and has not handed it out.
+    `is_ours`: this process created it in advance, and has not handed it out.
     """
     if found.state is State.STOCK and is_ours:
         return lifecycle.claim_stock(found, want.owner, request)
@@ -44,11 +44,11 @@ def claim_allocated(
     if owner is None:
         return HeldByAnother()
     if want.is_carried or (want.object_uid is not None and owner.uid == want.object_uid):
-        # The object that owns the address adds it again: it stays Bound, for the object exists. Or
-        # another pod of its VMI carries it, maybe shared: a migration must not fail for that.
+        # The owner of the address adds it again: the owner exists, so the address stays Bound. Or
+        # another pod of the same VMI carries it, maybe shared: a migration must not fail for that.
         return lifecycle.confirm(found, request)
     if owner.is_namesake(want.owner) and not found.shared:
-        # The API server stores one object of a name, so the other is gone or ours never comes. If
-        # the other still exists, the controller binds the address to it again (rule 5).
+        # The API server stores one object of each name, so either the former owner is gone, or this
+        # object will not be stored. In the second case the controller binds it again (rule 5).
         return lifecycle.reclaim(found, want.owner, request)
     return HeldByAnother()

@@ -1,4 +1,4 @@
-"""AdmissionReview (admission.k8s.io/v1) on the wire: the parser at the edge, and the answer."""
+"""AdmissionReview (admission.k8s.io/v1) on the wire: reads the request, writes the answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BadReview(ValueError):
-    """The body is no AdmissionReview that could be answered."""
+    """The body is not an AdmissionReview that this webhook can answer."""
 
 
 class _Annotations(msgspec.Struct):
@@ -62,7 +62,7 @@ class _Review(msgspec.Struct, rename="camel"):
 
 
 _POD = _Kind("", "v1", "Pod")
-_MACHINE = _Kind("kubevirt.io", "v1", MACHINE)
+_VM = _Kind("kubevirt.io", "v1", MACHINE)
 _decoder = msgspec.json.Decoder(_Review)
 
 
@@ -70,29 +70,30 @@ def read(body: bytes) -> Review:
     """Read a review of a pod's or a VM's CREATE or UPDATE, or raise BadReview."""
     try:
         review = _decoder.decode(body)
-    except (ValueError, RecursionError) as error:  # ValueError: malformed, or no UTF-8
-        raise BadReview(f"not an AdmissionReview: {error}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: malformed JSON or UTF-8
+        raise BadReview(f"invalid AdmissionReview: {error}") from error
     if (review.api_version, review.kind) != ("admission.k8s.io/v1", "AdmissionReview"):
         raise BadReview(
-            f"this is {review.api_version} {review.kind}: only admission.k8s.io/v1 is spoken here"
+            f"unsupported type {review.api_version} {review.kind}:"
+            f" expected admission.k8s.io/v1 AdmissionReview"
         )
     request = review.request
     if request is None or not request.uid:
-        raise BadReview("the review has no request.uid, so no answer could be matched to it")
-    if request.kind not in {_POD, _MACHINE} or request.operation not in {"CREATE", "UPDATE"}:
+        raise BadReview("invalid AdmissionReview: it has no request.uid")
+    if request.kind not in {_POD, _VM} or request.operation not in {"CREATE", "UPDATE"}:
         raise BadReview(
-            f"this is {request.operation} of {_api_version(request.kind)} {request.kind.kind}:"
-            f" only CREATE and UPDATE of v1 Pod and {KUBEVIRT} {MACHINE} are served here"
+            f"unsupported request {request.operation} of {_api_version(request.kind)}"
+            f" {request.kind.kind}: expected CREATE or UPDATE of v1 Pod or {KUBEVIRT} {MACHINE}"
         )
     if request.object is None or not request.namespace:
-        raise BadReview("the review has no object or no namespace")
+        raise BadReview("invalid AdmissionReview: it has no object or no namespace")
     owner = Owner(
         api_version=_api_version(request.kind),
         kind=request.kind.kind,
         namespace=request.namespace,
         name=request.object.metadata.name or None,
     )
-    of_kind = _pod if request.kind == _POD else _machine
+    of_kind = _pod if request.kind == _POD else _vm
     return of_kind(request, request.object, owner)
 
 
@@ -109,7 +110,7 @@ def _pod(request: _Request, new: _Object, owner: Owner) -> PodReview:
     )
 
 
-def _machine(request: _Request, new: _Object, owner: Owner) -> VmReview:
+def _vm(request: _Request, new: _Object, owner: Owner) -> VmReview:
     old = request.old_object
     return VmReview(
         uid=request.uid,

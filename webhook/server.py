@@ -1,4 +1,4 @@
-"""The HTTPS server: bodies bounded, a review read, its verdict written; nothing decided."""
+"""The HTTPS server: limits bodies, reads reviews and writes verdicts. It decides nothing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 # A review holds object and oldObject: the API server takes requests of up to 3 MiB (--max-request-
 # body), so both with their escapes stay under 8 MiB.
 MOST_BYTES = 8 << 20
-# An admission request that began is answered within its 10 s.
+# The API server waits at most 10 s for the answer to an admission request.
 _SHUTDOWN_S = 10.0
 
 
@@ -32,10 +32,10 @@ def application(
     not_ready_because: Callable[[], Sequence[str]],
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> web.Application:
-    """Build the server; `not_ready_because` is what /readyz says.
+    """Build the server; /readyz answers with `not_ready_because`.
 
-    While it `is_stopping` it serves on, but is not ready, and keeps no connection: who is told so
-    asks another replica next.
+    While it `is_stopping`, it still serves, but it is not ready and closes each connection after an
+    answer, so that the client's next request goes to another replica.
     """
 
     async def mutate(request: web.Request) -> web.Response:

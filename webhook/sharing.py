@@ -1,7 +1,8 @@
-"""An address that a request asks for and another object has: share it, or refuse and say why.
+"""A request asks for an address that another object has: share it, or refuse and say why.
 
-Law: under Warn an address is shared only while its owner exists and the allocation is quiet, and by
-a write: from then on it is released only when the last object that carries it is gone.
+Law: under policy Warn, an address is shared only if its owner exists and the allocation has been
+unchanged for Q. The write marks it as shared: from then on it is released only when the last object
+that carries it is gone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class MacTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Shares or refuses; `policy` returns the collision policy that is in force now."""
+    """Shares or refuses an address; `policy` returns the collision policy in force now."""
 
     objects: Objects
     allocated: AllocatedView
@@ -42,11 +43,11 @@ class Holders:
     async def share_or_refuse(
         self, found: Stored, want: Want, request: str
     ) -> tuple[Allocation, str]:
-        """Return what to write over `found` so that `want` has it, too, and the warning.
+        """Return the allocation to write over `found`, and the warning for `want`.
 
-        Rule 2: the policy is Warn, the owner exists, the address is not reserved for another, and
-        it is quiet. A shared address need not be quiet: its release stays the same.
-        Raises MacTaken, StoreUnavailable.
+        Rule 2: the policy is Warn, the owner exists, the address is not reserved for another
+        object, and the allocation has been unchanged for Q. An address that is shared already need
+        not be unchanged: its release does not change. Raises MacTaken, StoreUnavailable.
         """
         allocation, owner, where = found.allocation, found.allocation.owner, _asks(want, found.mac)
         reserved = allocation.reserved_for
@@ -67,14 +68,14 @@ class Holders:
         ), f"{where}, which {owner} has, too: allowed by policy Warn"
 
     async def _why(self, found: Allocation, want: Want) -> str:
-        """Say which object has it and what helps; only this message needs a read of the owner."""
+        """Return which object has the address, and the remedy. Only this reads the owner."""
         where, owner, remedy = _asks(want, found.mac), found.owner, _REMEDY
         if found.state is State.DECLARED:
             return f"{where}, which is declared for {found.reserved_for} only: {remedy}"
         if found.state is State.STOCK:
             return (
-                f"{where}, which the pool has just given to somebody, or keeps ready for whoever is"
-                f" next: {remedy}, or retry in 7 minutes if it is still Stock then"
+                f"{where}, which the pool has just given to a new object or keeps ready for the"
+                f" next one: {remedy}, or retry in 7 minutes if it is still Stock then"
                 f" (kubectl get macallocation {found.mac.name})"
             )
         if found.state is State.PENDING:
@@ -112,7 +113,7 @@ def _released(where: str, owner: Owner) -> str:
 
 
 def _moves(owner: Owner, asking: Owner) -> bool:
-    """Whether a VM asks for the address that one of its name has in another namespace."""
+    """Return True if a VM asks for the address of a VM of its name in another namespace."""
     (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
     same_kind = kind == other_kind and is_machine(kind)
     return same_kind and name == other and namespace != elsewhere

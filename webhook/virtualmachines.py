@@ -1,6 +1,6 @@
 """VMs: reads the interfaces of a VirtualMachine for the planner, and writes their addresses (pure).
 
-An interface is known by its name. So it keeps its address also when the manifest shows none
+An interface is identified by its name. So it keeps its address even if the manifest shows none
 (`kubectl apply` of the original file, a GitOps re-sync).
 """
 
@@ -15,7 +15,7 @@ from crds.kubevirt import WHERE, BadMachine, interfaces
 from crds.mac import shown
 from crds.networks import MOST_INTERFACES
 from webhook.admission import Allowed, Denied, Operation, VmReview, no_name
-from webhook.planning import NOTHING, AskedTwice, Change, Interface, Planned, Unusable
+from webhook.planning import NOTHING, Change, Interface, Planned, RequestedTwice, Unusable
 from webhook.planning import plan as plan_interfaces
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _LONGEST_NETWORK = 63 + 1 + 253
 
 @dataclass(frozen=True, slots=True)
 class VmPlan:
-    """What to claim for the interfaces of the VM."""
+    """The addresses to claim and to write for the interfaces of the VM."""
 
     planned: Planned = NOTHING
 
@@ -54,23 +54,23 @@ class VmPlan:
 
 
 def plan(review: VmReview) -> VmPlan | Denied:
-    """Say what the VM not_ready_because, or why it cannot be served."""
+    """Plan the addresses that the VM lacks, or refuse it."""
     if nameless := no_name(review.owner):
         return Denied(nameless, HTTPStatus.BAD_REQUEST)
     try:
         new = interfaces(review.spec, review.owner.namespace, MOST_INTERFACES)
-        _names_once(new)
+        _refuse_duplicate_names(new)
         planned = plan_interfaces(_change(review, new))
         if isinstance(planned, Planned):
-            _storable(planned.wants)
+            _refuse_unstorable(planned.wants)
             return VmPlan(planned)
     except (BadMachine, RecursionError) as error:
         return _denied(review, str(error))
     match planned:
-        case AskedTwice(mac, first, second):
+        case RequestedTwice(mac, first, second):
             return _denied(
                 review,
-                f"{mac} stands twice, in interfaces {shown(new[first].name)} and"
+                f"duplicate address {mac} in interfaces {shown(new[first].name)} and"
                 f" {shown(new[second].name)}: give each its own address, or leave out the"
                 f" macAddress of a new one and get one from the pool",
             )
@@ -101,31 +101,31 @@ def _old(review: VmReview) -> Sequence[kubevirt.Interface]:
         return ()
 
 
-def _names_once(new: Sequence[kubevirt.Interface]) -> None:
+def _refuse_duplicate_names(new: Sequence[kubevirt.Interface]) -> None:
     """Raise BadMachine if two interfaces have one name."""
     names: dict[str, int] = {}
     for position, interface in enumerate(new):
         first = names.setdefault(interface.name, position)
         if first != position:
             raise BadMachine(
-                f"{WHERE}: numbers {first + 1} and {position + 1} are both named"
-                f" {shown(interface.name)}: give each interface a name of its own"
+                f"duplicate name {shown(interface.name)} of interfaces {first + 1} and"
+                f" {position + 1} in {WHERE}: give each interface a name of its own"
             )
 
 
-def _storable(wants: Sequence[Want]) -> None:
+def _refuse_unstorable(wants: Sequence[Want]) -> None:
     """Raise BadMachine if a MacAllocation cannot hold the name or the network of an interface."""
     for want in wants:
         name, network = want.owner.interface or "", want.owner.network
         if not _NAME.fullmatch(name):
             raise BadMachine(
-                f"{WHERE}: {shown(name)} is no name of an interface: it has up to 253 letters,"
-                f" digits, '-' and '_'"
+                f"invalid name {shown(name)} of an interface in {WHERE}: a name has 1 to 253"
+                f" letters, digits, '-' and '_'"
             )
         if network is not None and len(network) > _LONGEST_NETWORK:
             raise BadMachine(
-                f"interface {shown(name)}: its networkName is longer than the names of a namespace"
-                f" and a network can be"
+                f"networkName too long in interface {shown(name)}: it has {len(network)} characters"
+                f" with its namespace, and can have up to {_LONGEST_NETWORK}"
             )
 
 

@@ -148,7 +148,7 @@ def test_duplicates_within_a_vm_are_refused(vms: KubeVirtNamespace) -> None:
     twice = vms.refuses("web", Interface("a", "lan", mac), Interface("b", "lan", mac.upper()))
     named = vms.refuses("web", Interface("a", "lan"), Interface("a", "lan"))
 
-    assert f"{mac} stands twice" in twice
+    assert f"duplicate address {mac}" in twice
     assert "give each interface a name of its own" in named
     assert vms.pods.allocation(mac) is None
 

@@ -136,7 +136,7 @@ def test_one_address_twice_in_one_pod_is_refused(pods: PodNamespace) -> None:
 
     said = pods.refuses("samplepod", twice)
 
-    assert "stands twice, in elements 1 (a) and 2 (b)" in said
+    assert f"duplicate address {twice[0]['mac']} in elements 1 (a) and 2 (b)" in said
     assert pods.allocation(OURS + "00:06") is None
 
 

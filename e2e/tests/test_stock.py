@@ -117,7 +117,7 @@ def test_the_stock_of_another_replica_is_refused_to_a_pod_that_asks_for_it(
 
     said = pods.refuses("asking", [{"name": "a", "mac": mac}])
 
-    assert f"asks for {mac}, which the pool has just given to somebody, or keeps ready" in said
+    assert f"asks for {mac}, which the pool has just given to a new object or keeps" in said
     assert "leave out the mac and get one from the pool, or retry in 7 minutes" in said
 
 

@@ -1,4 +1,4 @@
-"""Addresses created ahead of requests.
+"""Stock: addresses that a replica creates before a request needs them.
 
-`demand` says how many, `entries` which may be handed out; `filling` creates them.
+`demand` decides how many, `entries` decides which may be handed out, and `filling` creates them.
 """

@@ -1,9 +1,9 @@
-"""The entries that were created ahead, and which of them may be handed out now.
+"""The addresses in stock, and which of them may be handed out now.
 
-Law: every entry has its own date. It can be handed out for V from *before* its create was sent, by
-two clocks that must agree, and only while the watch connection that was open then is open, and has
-shown it unchanged. So after a cut, a pause or a restore, no old entry is handed out. An entry that
-was handed out never comes back.
+Law: an entry may be handed out for `lifetime_s`, counted from *before* its create was sent, by two
+clocks that must agree. The watch connection that was open then must still be open, and must have
+shown the allocation unchanged. So after an interruption, a pause or a restore, no old entry is
+handed out. Each entry is handed out at most once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Instant(NamedTuple):
-    """A moment by two clocks (s): one runs while the host sleeps, one is the wall clock."""
+    """A moment by two clocks (s): one that runs while the host sleeps, and the wall clock."""
 
     boottime_s: float
     wall_s: float
@@ -30,22 +30,22 @@ class Instant(NamedTuple):
 
 @dataclass(slots=True)
 class _Entry:
-    made: Instant  # before the create was sent
-    connection: int  # that was open then
+    begun: Instant  # before the create was sent
+    connection: int  # the one that was open then
     stored: Stored | None = None  # the result of the create
-    version: str = ""  # as that connection has shown it last
+    version: str = ""  # the last one that the connection has shown
 
     @property
     def is_shown(self) -> bool:
-        """Return True if the watch has shown it as it was created, and nothing newer."""
+        """Return True if the watch has shown it as it was created, and no newer version."""
         return self.stored is not None and self.stored.version == self.version
 
 
 class StockEntries:
-    """The allocations that this process created ahead (a View for the Follower), oldest first.
+    """The allocations that this process created in advance (a View for the Follower), oldest first.
 
-    `connection` returns the number of the watch connection that is open now, 0 for none.
-    `lifetime_s` is STOCK_LIFETIME_S.
+    `connection` returns the number of the watch connection that is open now, 0 for none. An entry
+    is usable for `lifetime_s`.
     """
 
     def __init__(
@@ -60,46 +60,46 @@ class StockEntries:
         return len(self._entries)
 
     def __contains__(self, mac: MacAddress) -> bool:
-        """Return True if it is here, at any age: not handed out, or being created."""
+        """Return True if it is in stock, at any age, or is being created."""
         return mac in self._entries
 
     @property
     def is_open(self) -> bool:
-        """Return True if the watch is open: only then can new entries be handed out later."""
+        """Return True if the watch is open. Otherwise new entries could never be handed out."""
         return self._connection() != 0
 
     def begin(self, mac: MacAddress) -> None:
-        """Its create is about to be sent."""
+        """Note that its create is about to be sent."""
         self._entries[mac] = _Entry(self._clock(), self._connection())
 
-    def made(self, stored: Stored) -> None:
-        """The create has succeeded."""
+    def add(self, stored: Stored) -> None:
+        """Note that its create succeeded."""
         if (entry := self._entries.get(stored.mac)) is not None:
             entry.stored = stored
 
     def forget(self, mac: MacAddress) -> None:
-        """It is not ours, or that is not certain."""
+        """Remove it: another process created it, or the result of the create is unknown."""
         self._entries.pop(mac, None)
 
     def holds(self, found: Stored) -> bool:
-        """Return True if `found`, just read, was created here and not handed out, at any age.
+        """Return True if this process created `found` and has not handed it out, at any age.
 
-        The UID decides: another replica may have created the address again since ours was deleted.
+        The UID decides: another replica may have created the address again after a delete.
         """
         entry = self._entries.get(found.mac)
         return entry is not None and entry.stored is not None and entry.stored.uid == found.uid
 
     def take_out(self, found: Stored) -> bool:
-        """Take `found` out, if it is here; the caller then writes over what was read."""
+        """Take `found` out and return True if it is in stock. The caller then writes over it."""
         if not self.holds(found):
             return False
         del self._entries[found.mac]
         return True
 
     def pop(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
-        """Take out `count` of `pool` that may be handed out; none if there are fewer.
+        """Take out `count` addresses of `pool` that may be handed out; none if there are fewer.
 
-        The caller hands them out without an `await`: they are checked now.
+        The check holds only now: the caller must hand them out without an `await`.
         """
         found = tuple(islice(self._ready(pool), count))
         if len(found) < count:
@@ -109,24 +109,24 @@ class StockEntries:
         return found
 
     def surplus(self, most: int, pool: Pool | None) -> list[Stored]:
-        """Take out what cannot be handed out any more, and what exceeds `most`."""
+        """Take out the entries that can no longer be handed out, and those that exceed `most`."""
         now = self._clock()
         kept = 0
-        out: list[Stored] = []
+        surplus: list[Stored] = []
         for mac, entry in list(self._entries.items()):
             if entry.stored is None and kept < most:
                 kept += 1  # being created
                 continue
-            is_good = self._is_good(entry, now) and pool is not None and mac in pool
-            if is_good and kept < most:
+            is_usable = self._is_usable(entry, now) and pool is not None and mac in pool
+            if is_usable and kept < most:
                 kept += 1
             elif entry.stored is not None:
                 del self._entries[mac]
-                out.append(entry.stored)
-        return out
+                surplus.append(entry.stored)
+        return surplus
 
     def reset(self, _: list[NameAndVersion]) -> None:
-        """See View.reset; a list comes after a cut, and no entry outlives one."""
+        """See View.reset. A list follows an interruption, which made the entries unusable."""
 
     def put(self, item: NameAndVersion) -> None:
         """See View.put."""
@@ -134,8 +134,8 @@ class StockEntries:
         if entry is None:
             return
         if entry.is_shown and str(item.version) != entry.version:
-            self.forget(item.mac)  # another program has written to it
-        else:  # before that, it may be an earlier allocation of the address
+            self.forget(item.mac)  # another client has written to it
+        else:  # until it is shown, this may be an earlier allocation of the address
             entry.version = str(item.version)
 
     def drop(self, item: NameAndVersion) -> None:
@@ -147,15 +147,15 @@ class StockEntries:
         return (
             mac
             for mac, entry in self._entries.items()
-            if entry.is_shown and self._is_good(entry, now) and mac in pool
+            if entry.is_shown and self._is_usable(entry, now) and mac in pool
         )
 
-    def _is_good(self, entry: _Entry, now: Instant) -> bool:
+    def _is_usable(self, entry: _Entry, now: Instant) -> bool:
         """Return True if it may be handed out once it is shown."""
         return entry.connection == self._connection() != 0 and self._is_young(entry, now)
 
     def _is_young(self, entry: _Entry, now: Instant) -> bool:
         return all(
-            0 <= at_s - made_s < self._lifetime_s
-            for made_s, at_s in zip(entry.made, now, strict=True)
+            0 <= now_s - begun_s < self._lifetime_s
+            for begun_s, now_s in zip(entry.begun, now, strict=True)
         )

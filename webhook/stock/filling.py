@@ -1,7 +1,7 @@
-"""Addresses created ahead of a request: filled up in the background, handed out from memory.
+"""Fills the stock in the background, and hands out addresses from memory.
 
-Law: an address that is handed out is named by a MacAllocation that exists already (state Stock),
-and the request waits for no call. Anything else is created inside the request.
+Law: each address that is handed out is named by a MacAllocation that exists already (state Stock),
+and the request waits for no call. Any other address is created inside the request.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The most that a replica keeps ahead: the addresses of a burst of 512 interfaces.
+# The most that a replica keeps in stock: the addresses for a burst of 512 interfaces.
 MOST = 512
 # Concurrent creates when the stock is empty; the fuller it is, the fewer, down to one.
 _CALLS = 4
-# How often it is checked without a request, and how long it pauses after an error.
+# The interval of checks without a request, and the pause after an error.
 _TICK_S = 1.0
-# It is refilled when no request came for this long, or when half of it is gone: the refill must not
+# It is refilled after this time without a request, or when half of it is gone: a refill must not
 # slow down a burst that the stock can serve.
 _IDLE_S = 0.2
-# How long a clean stop waits for creates, and then deletes: both fit into its 10 s of draining.
+# How long a stop waits for creates, and then for deletes. Both fit into its 10 s of draining.
 _ENDING_S, _CLOSING_S = 2.0, 5.0
 
 
@@ -59,7 +59,7 @@ class Stock:
     entries: StockEntries
     demand: Demand
     pools: Callable[[], Pools]
-    draw: Callable[[int], int]  # a number 0 <= n < its argument, by chance
+    draw: Callable[[int], int]  # returns a random number 0 <= n < its argument
     clock: Callable[[], float]
     most: int = MOST
     _creating: set[asyncio.Task[None]] = field(default_factory=set)
@@ -69,7 +69,7 @@ class Stock:
     _idle: asyncio.TimerHandle | None = None
 
     def hand_out(self, count: int, pool: Pool) -> tuple[MacAddress, ...]:
-        """Return `count` addresses, each of them only once; none if there are fewer."""
+        """Return `count` addresses, each only once; none if there are fewer."""
         self._asked_s = self.clock()
         self.demand.note(count, self._asked_s)
         self._due.set()
@@ -78,7 +78,7 @@ class Stock:
     async def run(self) -> None:
         """Keep it filled until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._look_after())
+            tasks.create_task(self._check_regularly())
             while True:
                 await self._due.wait()
                 self._due.clear()
@@ -86,10 +86,10 @@ class Stock:
                     self.fill(tasks.create_task)
                 elif self._idle is None:
                     loop = asyncio.get_running_loop()
-                    self._idle = loop.call_later(_IDLE_S, self._look_again)
+                    self._idle = loop.call_later(_IDLE_S, self._end_idling)
 
     def fill(self, start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]]) -> None:
-        """Start as many creates as are needed now."""
+        """Start the creates that are needed now."""
         for _ in range(self._places()):
             allocation = self.begin()
             if allocation is None:
@@ -100,7 +100,7 @@ class Stock:
             task.add_done_callback(self._created)
 
     async def close(self) -> None:
-        """Stop creating, and delete what was not handed out."""
+        """Stop creating, and delete the entries that were not handed out."""
         self.most = 0
         if self._creating:
             await asyncio.wait(self._creating, timeout=_ENDING_S)
@@ -108,10 +108,10 @@ class Stock:
             async with asyncio.timeout(_CLOSING_S):
                 await self.tidy()
         except TimeoutError:
-            _log.info("no time was left to delete what was created ahead: the controller does it")
+            _log.info("no time left to delete the stock: the controller releases it")
 
     def begin(self) -> Allocation | None:
-        """Choose one more address, and note the time; None if none is found."""
+        """Choose one more address, and note the time; None if no address is found."""
         pool = self.pools().default
         if pool is None or not pool.size:
             return None
@@ -122,19 +122,19 @@ class Stock:
         return None
 
     async def create(self, allocation: Allocation) -> None:
-        """Create what was begun."""
+        """Create the allocation that `begin` chose."""
         try:
-            self.entries.made(await self.allocations.create(allocation))
+            self.entries.add(await self.allocations.create(allocation))
         except AlreadyAllocated:
             self.entries.forget(allocation.mac)
-        except Exception as error:  # noqa: BLE001 # admission goes on without a stock
-            # The API server may have created it: then the controller releases it.
+        except Exception as error:  # noqa: BLE001 # admission works without a stock
+            # The API server may have created it all the same: then the controller releases it.
             self.entries.forget(allocation.mac)
             self._not_before_s = self.clock() + _TICK_S
-            _complain("nothing is created ahead for a moment", error)
+            _log_failure("the stock is not filled for a moment", error)
 
     async def tidy(self) -> None:
-        """Delete what cannot be handed out any more, and what exceeds the demand."""
+        """Delete the entries that can no longer be handed out, and those that exceed the demand."""
         surplus = self.entries.surplus(self._ahead(), self.pools().default)
         for at in range(0, len(surplus), _CALLS):
             await asyncio.gather(*map(self._delete, surplus[at : at + _CALLS]))
@@ -143,11 +143,11 @@ class Stock:
         try:
             await self.allocations.delete(stored)
         except Changed:
-            _log.info("%s was changed by another program, and stays", stored.mac)
-        except Exception as error:  # noqa: BLE001 # the same
-            _complain(f"left for the controller to collect: {stored.mac}", error)
+            _log.info("%s was changed by another client, and stays", stored.mac)
+        except Exception as error:  # noqa: BLE001 # the controller deletes it
+            _log_failure(f"left for the controller to release: {stored.mac}", error)
 
-    async def _look_after(self) -> None:
+    async def _check_regularly(self) -> None:
         while True:
             await asyncio.sleep(_TICK_S)
             await self.tidy()
@@ -157,7 +157,7 @@ class Stock:
         self._creating.discard(task)
         self._due.set()
 
-    def _look_again(self) -> None:
+    def _end_idling(self) -> None:
         self._idle = None
         self._due.set()
 
@@ -182,23 +182,23 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFromStock:
-    """Hands out what was created ahead; `behind` claims anything else."""
+    """Hands out addresses in stock; `fallback` claims any others."""
 
     stock: Stock
-    behind: Claims
+    fallback: Claims
 
     async def take(
-        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = DEADLINE_S
+        self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = DEADLINE_S
     ) -> Grant:
         """See Claims.take."""
-        if all(want.requested is None for want in wants) and (
-            macs := self.stock.hand_out(len(wants), pool)
-        ):
+        pool = pools.of(wants[0].owner.namespace) if wants else None
+        is_any = pool is not None and all(want.requested is None for want in wants)
+        if pool is not None and is_any and (macs := self.stock.hand_out(len(wants), pool)):
             return Grant(macs)
-        return await self.behind.take(wants, pool, request, within_s)
+        return await self.fallback.take(wants, pools, request, within_s)
 
 
-def _complain(what: str, error: Exception) -> None:
+def _log_failure(what: str, error: Exception) -> None:
     """Log an error, with its traceback if it is not an expected one."""
-    foreseen = isinstance(error, StoreUnavailable)
-    _log.info("%s: %s", what, error if foreseen else repr(error), exc_info=not foreseen)
+    is_expected = isinstance(error, StoreUnavailable)
+    _log.info("%s: %s", what, error if is_expected else repr(error), exc_info=not is_expected)

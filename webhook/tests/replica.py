@@ -63,7 +63,7 @@ class Replica:
     async def take(
         self, *wants: Want, of: Pool | None = None, request: str = "r-1"
     ) -> tuple[MacAddress, ...]:
-        return (await self.claims.take(wants, of or pool(), request)).macs
+        return (await self.claims.take(wants, only(of or pool()), request)).macs
 
     async def response(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The `response` of the AdmissionReview that answers `asked`."""

@@ -115,7 +115,7 @@ def test_an_address_twice_in_one_pod_is_denied(second: str) -> None:
         created(f'[{{"name":"a","mac":"02:00:00:00:00:01"}},{{"name":"b","mac":"{second}"}}]')
     )
 
-    assert "02:00:00:00:00:01 stands twice, in elements 1 (a) and 2 (b)" in message
+    assert "duplicate address 02:00:00:00:00:01 in elements 1 (a) and 2 (b)" in message
     assert "give each interface its own address, or leave out the mac" in message
 
 
@@ -157,9 +157,9 @@ def test_as_many_interfaces_as_can_be_served_in_time_are_taken() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[", "at character 2 an element such as"),
+        ("[", "expected an element such as"),
         ("[{}]", "element 1 has no name"),
-        ('{"name":"a"}', "a list of networks should stand"),
+        ('{"name":"a"}', "expected a list of networks at character 1"),
         ('[{"name":"a","mac":42}]', "element 1: its mac is not a string"),
     ],
 )
@@ -207,7 +207,7 @@ def test_the_patch_changes_the_annotation_and_nothing_else(
 def test_a_pod_that_can_never_be_stored_is_denied(name: str, networks: str | None) -> None:
     message = denied(created(networks, replace(OWNER, name=name)))
 
-    assert message.startswith(f"Pod: its name {name[:64]!r}"[:60])
+    assert message.startswith(f"invalid name {name[:64]!r}"[:60])
     assert "a name has up to 253 lower-case letters, digits, '-' and '.'" in message
     assert message.isprintable()
     assert len(message) < 300
@@ -217,7 +217,7 @@ def test_a_pod_that_can_never_be_stored_is_denied(name: str, networks: str | Non
 def test_a_namespace_that_cannot_be_is_denied(namespace: str) -> None:
     message = denied(created('[{"name":"a"}]', replace(OWNER, namespace=namespace)))
 
-    assert message.startswith(f"Pod: its namespace {namespace!r} cannot exist: ")
+    assert message.startswith(f"invalid namespace {namespace!r} of a Pod: ")
 
 
 def test_a_name_that_is_generated_later_is_no_wrong_name() -> None:

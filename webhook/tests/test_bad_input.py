@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 REVIEW = request(pod(GOOD))
 WHOLE = body(REVIEW)
-NO_REVIEW = "not an AdmissionReview: "
-NO_UID = "the review has no request.uid, so no answer could be matched to it"
-NO_OBJECT = "the review has no object or no namespace"
-ONLY_PODS = "only CREATE and UPDATE of v1 Pod and kubevirt.io/v1 VirtualMachine are served here"
+NO_REVIEW = "invalid AdmissionReview: "
+NO_UID = "invalid AdmissionReview: it has no request.uid"
+NO_OBJECT = "invalid AdmissionReview: it has no object or no namespace"
+ONLY_PODS = "expected CREATE or UPDATE of v1 Pod or kubevirt.io/v1 VirtualMachine"
 
 
 def with_request(**changes: Any) -> bytes:  # noqa: ANN401 # any JSON
@@ -60,11 +60,17 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
     "deep objects": (with_request(x="@").replace(b'"@"', b'{"a":' * 200_000), NO_REVIEW),
     "old version": (
         body({**REVIEW, "apiVersion": "admission.k8s.io/v1beta1"}),
-        "this is admission.k8s.io/v1beta1 AdmissionReview: only admission.k8s.io/v1 is spoken here",
+        "unsupported type admission.k8s.io/v1beta1 AdmissionReview: expected admission.k8s.io/v1",
     ),
-    "future version": (body({**REVIEW, "apiVersion": "admission.k8s.io/v2"}), "this is admission"),
-    "other kind": (body({**REVIEW, "kind": "Pod"}), "this is admission.k8s.io/v1 Pod: only"),
-    "a pod itself": (body(pod(GOOD)), "this is v1 Pod: only admission.k8s.io/v1 is spoken here"),
+    "future version": (
+        body({**REVIEW, "apiVersion": "admission.k8s.io/v2"}),
+        "unsupported type admission",
+    ),
+    "other kind": (
+        body({**REVIEW, "kind": "Pod"}),
+        "unsupported type admission.k8s.io/v1 Pod: expected",
+    ),
+    "a pod itself": (body(pod(GOOD)), "unsupported type v1 Pod: expected admission.k8s.io/v1"),
     "no request": (body({**REVIEW, "request": None}), NO_UID),
     "only a response": (
         body({"apiVersion": REVIEW["apiVersion"], "kind": REVIEW["kind"], "response": {}}),
@@ -85,16 +91,22 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
     "null namespace": (with_request(namespace=None), "got `null` - at `$.request.namespace`"),
     "dryRun is a word": (with_request(dryRun="yes"), "got `str` - at `$.request.dryRun`"),
     "kind is a word": (with_request(kind="Pod"), "got `str` - at `$.request.kind`"),
-    "a deletion": (with_request(operation="DELETE"), f"this is DELETE of v1 Pod: {ONLY_PODS}"),
-    "a connection": (with_request(operation="CONNECT"), f"this is CONNECT of v1 Pod: {ONLY_PODS}"),
-    "no operation": (with_request(operation=""), f"this is  of v1 Pod: {ONLY_PODS}"),
+    "a deletion": (
+        with_request(operation="DELETE"),
+        f"unsupported request DELETE of v1 Pod: {ONLY_PODS}",
+    ),
+    "a connection": (
+        with_request(operation="CONNECT"),
+        f"unsupported request CONNECT of v1 Pod: {ONLY_PODS}",
+    ),
+    "no operation": (with_request(operation=""), f"unsupported request  of v1 Pod: {ONLY_PODS}"),
     "a Deployment": (
         with_request(kind=kind("apps", "v1", "Deployment")),
-        f"this is CREATE of apps/v1 Deployment: {ONLY_PODS}",
+        f"unsupported request CREATE of apps/v1 Deployment: {ONLY_PODS}",
     ),
     "a pod of another group": (
         with_request(kind=kind("example.com", "v1", "Pod")),
-        f"this is CREATE of example.com/v1 Pod: {ONLY_PODS}",
+        f"unsupported request CREATE of example.com/v1 Pod: {ONLY_PODS}",
     ),
     "annotations are a list": (with_annotations([]), "at `$.request.object.metadata.annotations`"),
     "annotation is a list": (with_annotations({ANNOTATION: [{"name": "a"}]}), "got `array`"),

@@ -9,6 +9,7 @@ import pytest
 from crds.allocation import State
 from crds.mac import MacRange
 from crds.pool import Pool
+from crds.pools import only
 from crds.resources import NameAndVersion
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
@@ -263,7 +264,7 @@ async def test_a_claim_cut_off_by_the_deadline_deletes_what_it_created(
     cluster.gate = Hold(lambda call: call.what == str(mac(1)))
 
     with pytest.raises(TimeoutError):
-        await Replica(cluster).claims.take((want(), want(), want()), pool(), "r-1", 0.0)
+        await Replica(cluster).claims.take((want(), want(), want()), only(pool()), "r-1", 0.0)
 
     assert cluster.allocated == {}
     assert sorted(verbs(cluster)) == ["create"] * 3 + ["delete"] * 2
@@ -276,7 +277,7 @@ async def test_a_create_under_way_at_the_deadline_is_undone_when_it_ends_in_time
     cluster = FakeCluster()
     cluster.answer = hold = Hold(lambda call: call.verb == "create" and call.what == str(mac(1)))
     replica = Replica(cluster)
-    taking = asyncio.ensure_future(replica.claims.take((want(), want()), pool(), "r-1", 0.0))
+    taking = asyncio.ensure_future(replica.claims.take((want(), want()), only(pool()), "r-1", 0.0))
     await hold.arrived.wait()
     assert set(cluster.allocated) == {mac(0), mac(1)}
 

@@ -205,7 +205,7 @@ async def test_an_address_that_changes_hands_again_and_again_is_refused_in_the_e
 
     message = await refused(cluster)
 
-    assert message == "02:00:00:00:00:01 is being claimed and released by others right now: retry"
+    assert message == "02:00:00:00:00:01 is being claimed and released by other requests: retry"
     assert [call.verb for call in cluster.calls].count("replace") == 5
 
 

@@ -31,7 +31,7 @@ from webhook.tests.vms import VM, machine, made_by, nic, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crds.pool import Pool
+    from crds.pools import Pools
     from webhook.admission import Want
     from webhook.claims import Claims, Grant
 
@@ -219,10 +219,10 @@ class Recorded:
         self._real = real
 
     async def take(
-        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = 0.0
+        self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = 0.0
     ) -> Grant:
         self.within_s.append(within_s)
-        return await self._real.take(wants, pool, request, within_s)
+        return await self._real.take(wants, pools, request, within_s)
 
 
 async def test_the_claims_have_the_time_that_the_read_has_left(

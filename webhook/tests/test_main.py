@@ -170,4 +170,7 @@ def test_a_stock_that_is_no_number_is_refused(
     with pytest.raises(SystemExit):
         read_arguments([f"--stock={text}"])
 
-    assert f"argument --stock: {text!r} is no number of addresses" in capsys.readouterr().err
+    assert (
+        f"argument --stock: invalid number of addresses {text!r}: expected"
+        in capsys.readouterr().err
+    )

@@ -186,10 +186,10 @@ def test_a_pod_and_a_vm_get_the_same_answer(
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (None, {"front": A, "back": A}, f"{A} stands twice"),
-        ({"front": A}, {"front": A, "back": A}, f"{A} stands twice"),
-        ({"front": A, "back": A}, {"front": B, "back": B}, f"{B} stands twice"),
-        ({"front": A, "back": B}, {"front": C, "back": C}, f"{C} stands twice"),
+        (None, {"front": A, "back": A}, f"duplicate address {A}"),
+        ({"front": A}, {"front": A, "back": A}, f"duplicate address {A}"),
+        ({"front": A, "back": A}, {"front": B, "back": B}, f"duplicate address {B}"),
+        ({"front": A, "back": B}, {"front": C, "back": C}, f"duplicate address {C}"),
         (None, {"front": "nonsense"}, "'nonsense' is not a MAC address"),
         ({"front": A}, {"front": "nonsense"}, "'nonsense' is not a MAC address"),
         ({"front": "nonsense"}, {"back": "nonsense"}, "'nonsense' is not a MAC address"),
@@ -235,7 +235,7 @@ def test_each_address_is_once_in_the_object_and_none_is_lost(
     result = answer(kind, new, old)
 
     if isinstance(result, Denied):
-        assert "stands twice" in result.message
+        assert "duplicate address" in result.message
         assert len({*asked.values()}) < len(asked)
         return
     has = read(result.stored)

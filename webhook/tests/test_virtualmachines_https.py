@@ -201,7 +201,7 @@ async def test_another_kind_version_or_operation_is_answered_400(
     answer = await post(program, reviewed(NEW, **changes))
 
     assert answer.status == 400
-    assert "only CREATE and UPDATE of v1 Pod and kubevirt.io/v1 VirtualMachine" in answer.text
+    assert "expected CREATE or UPDATE of v1 Pod or kubevirt.io/v1 VirtualMachine" in answer.text
     assert program.cluster.calls == []
 
 

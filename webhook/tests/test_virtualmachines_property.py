@@ -89,13 +89,13 @@ def test_what_is_stored_has_all_it_needs_once_and_nothing_else_is_changed(
     planned = made(new, old)
 
     if isinstance(planned, Denied):
-        assert "stands twice" in planned.message
+        assert "duplicate address" in planned.message
         assert has_twice(new)
         return
     given_out = [want.requested or mac(0xA0 + n) for n, want in enumerate(planned.wants)]
     stored = as_stored(new, planned.write_macs(given_out))
 
-    # All is served, and nothing stands twice.
+    # Each interface is served, and no address is written twice.
     asked, had, has = of_names(new), of_names(old), of_names(stored)
     taken_from = {name for name, address in had.items() if address in asked.values()}
     for one in nics_of(stored):

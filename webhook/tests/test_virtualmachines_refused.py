@@ -41,8 +41,9 @@ def test_an_address_twice_in_one_vm_is_refused(other: str, old: dict[str, Any] |
     message = refusal(machine(nic("default", **NAT), nic("a", ONE), nic("b", other)), old)
 
     assert message == (
-        "VirtualMachine shop/web: 02:00:00:00:00:01 stands twice, in interfaces 'a' and 'b': give"
-        " each its own address, or leave out the macAddress of a new one and get one from the pool"
+        "VirtualMachine shop/web: duplicate address 02:00:00:00:00:01 in interfaces 'a' and 'b':"
+        " give each its own address, or leave out the macAddress of a new one and get one from"
+        " the pool"
     )
 
 
@@ -50,7 +51,7 @@ def test_a_name_twice_in_one_vm_is_refused() -> None:
     message = refusal(machine(nic("a", ONE), nic("default", **NAT), nic("a")))
 
     assert message == (
-        f"VirtualMachine shop/web: {WHERE}: numbers 1 and 3 are both named 'a': give each"
+        f"VirtualMachine shop/web: duplicate name 'a' of interfaces 1 and 3 in {WHERE}: give each"
         f" interface a name of its own"
     )
 
@@ -152,9 +153,9 @@ def test_a_name_that_kubevirt_refuses_is_refused_before_it_is_written(
 ) -> None:
     message = refusal(machine(nic(name, address)))
 
-    assert message.startswith(f"VirtualMachine shop/web: {WHERE}: '")
+    assert message.startswith("VirtualMachine shop/web: invalid name '")
     assert message.endswith(
-        "is no name of an interface: it has up to 253 letters, digits, '-' and '_'"
+        f" of an interface in {WHERE}: a name has 1 to 253 letters, digits, '-' and '_'"
     )
 
 
@@ -170,8 +171,8 @@ def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
     message = refusal(machine(nic("a"), networks=[on("a", "n" * 64 + "/" + "d" * 253)]))
 
     assert message == (
-        "VirtualMachine shop/web: interface 'a': its networkName is longer than the names of a"
-        " namespace and a network can be"
+        "VirtualMachine shop/web: networkName too long in interface 'a': it has 318 characters with"
+        " its namespace, and can have up to 317"
     )
 
 
@@ -185,7 +186,9 @@ def test_more_interfaces_than_can_be_served_in_time_are_refused(
 ) -> None:
     message = refusal(machine(*(nic(f"n{number}") for number in range(129))), old)
 
-    assert message == f"VirtualMachine shop/web: {WHERE} has 129: one VM can have up to 128"
+    assert message == (
+        f"VirtualMachine shop/web: too many interfaces in {WHERE}: found 129, expected up to 128"
+    )
 
 
 def test_a_million_interfaces_are_counted_and_not_looked_at(
@@ -205,7 +208,7 @@ def test_a_million_interfaces_are_counted_and_not_looked_at(
     planned = virtualmachines.plan(VmReview("r-1", False, VM, spec))  # noqa: FBT003
 
     assert isinstance(planned, Denied)
-    assert "has 1000000: one VM can have up to 128" in planned.message
+    assert "found 1000000, expected up to 128" in planned.message
     assert looked_at == []
     assert len(answered(machine(nic("a"), nic("b")))[1]) == len(looked_at) == 2
 
@@ -214,7 +217,7 @@ def test_a_million_interfaces_are_counted_and_not_looked_at(
 def test_a_vm_that_can_never_be_stored_is_refused(name: str) -> None:
     message = refusal(machine(nic("a"), name=name))
 
-    assert message.startswith(f"VirtualMachine: its name {name[:40]!r}"[:40])
+    assert message.startswith(f"invalid name {name[:40]!r}"[:40])
 
 
 def test_a_refusal_of_an_update_names_the_vm_and_its_old_uid_is_no_part_of_it() -> None:

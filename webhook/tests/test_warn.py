@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from crds.allocation import INSTANCE, MACHINE, QUIET_S, Allocation, Reservation, State
 from crds.pool import CollisionPolicy
+from crds.pools import only
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
@@ -50,7 +51,7 @@ def warning(cluster: FakeCluster) -> Replica:
 
 
 async def take(replica: Replica, *wants: Want, request: str = "r-9") -> Grant:
-    return await replica.claims.take(wants or (want(asks=1),), pool(), request)
+    return await replica.claims.take(wants or (want(asks=1),), only(pool()), request)
 
 
 async def refused(replica: Replica, *wants: Want) -> str:
@@ -286,7 +287,7 @@ async def test_a_dry_run_warns_and_writes_nothing() -> None:
     cluster = FakeCluster()
     before = await held(cluster)
 
-    grant = await warning(cluster).dry_claims.take((want(asks=1),), pool(), "r-9")
+    grant = await warning(cluster).dry_claims.take((want(asks=1),), only(pool()), "r-9")
 
     assert grant == Grant((mac(1),), (WARNING,))
     assert cluster.allocated == {mac(1): before}

@@ -51,7 +51,7 @@ class EntriesScene:
         """These are created, and shown."""
         for last in lasts:
             self.entries.begin(mac(last))
-            self.entries.made(made(last))
+            self.entries.add(made(last))
             self.entries.put(shown(last))
 
     def pass_time(self, boottime_s: float, wall_s: float | None = None) -> None:

@@ -36,7 +36,7 @@ def test_what_is_only_being_created_is_not_handed_out() -> None:
 def test_what_no_watch_has_shown_is_not_handed_out() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
 
     assert scene.pop() == ()
 
@@ -72,7 +72,7 @@ def test_its_age_counts_from_before_the_create() -> None:
     scene.entries.begin(mac(1))
     scene.pass_time(STOCK_LIFETIME_S)
 
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
     scene.entries.put(shown(1))
 
     assert scene.pop() == ()
@@ -101,7 +101,7 @@ def test_an_event_on_a_later_connection_does_not_bring_it_back() -> None:
 def test_what_was_not_shown_yet_is_not_vouched_for_by_a_later_connection() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
     scene.connection = 2
 
     scene.entries.put(shown(1))  # after a restore it may be another's, of the same version
@@ -144,7 +144,7 @@ def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -
     scene.entries.begin(mac(1))
     scene.entries.put(shown(1, version=6))  # of one that had the address before
 
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
 
     assert scene.pop() == ()
 
@@ -152,7 +152,7 @@ def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -
 def test_an_event_of_what_had_the_address_before_does_no_harm() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
     scene.entries.put(shown(1, version=6))
     assert scene.pop() == ()
 
@@ -174,7 +174,7 @@ def test_what_others_create_is_not_kept() -> None:
     scene = EntriesScene()
 
     scene.entries.put(shown(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
 
     assert len(scene.entries) == 0
 
@@ -211,7 +211,7 @@ def test_what_is_being_created_is_not_taken_by_name() -> None:
     scene.entries.begin(mac(1))
 
     assert not scene.entries.take_out(made(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
     scene.entries.put(shown(1))
     assert scene.pop() == (mac(1),)
 
@@ -258,7 +258,7 @@ def test_of_more_than_is_wanted_the_newest_are_surplus() -> None:
 def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
-    scene.entries.made(made(1))
+    scene.entries.add(made(1))
 
     assert scene.surplus() == []
     scene.pass_time(STOCK_LIFETIME_S)

@@ -305,7 +305,7 @@ async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> N
     await scene.create(3)
     await scene.cluster.allocations.replace(scene.cluster.allocated[mac(2)], bound(2))
     scene.entries.begin(mac(2))
-    scene.entries.made(made(2))  # as if it had not heard of that
+    scene.entries.add(made(2))  # as if it had not heard of that
     scene.cluster.gate = Fail(calls_to("delete"))
 
     await scene.stock.tidy()

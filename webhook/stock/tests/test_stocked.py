@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crds.pools import only
 from webhook.claims import Grant
 from webhook.stock.filling import ClaimFromStock
 from webhook.stock.tests.stocks import WIDE, Stocking
@@ -15,7 +16,7 @@ from webhook.tests.reviews import mac
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crds.pool import Pool
+    from crds.pools import Pools
     from webhook.admission import Want
 
 
@@ -23,12 +24,12 @@ class Behind:
     """Claims that remember what came to them."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Sequence[Want], Pool, str, float]] = []
+        self.asked: list[tuple[Sequence[Want], Pools, str, float]] = []
 
     async def take(
-        self, wants: Sequence[Want], pool: Pool, request: str, within_s: float = 9.0
+        self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = 9.0
     ) -> Grant:
-        self.asked.append((wants, pool, request, within_s))
+        self.asked.append((wants, pools, request, within_s))
         return Grant((mac(0xFF),), ("from behind",))
 
 
@@ -42,10 +43,10 @@ async def test_what_the_stock_cannot_give_is_claimed_behind_it(asks: tuple[int |
     await scene.create(2)
     wants = [want(asks=one) for one in asks]
 
-    grant = await ClaimFromStock(scene.stock, behind).take(wants, WIDE, "r-1", 4.5)
+    grant = await ClaimFromStock(scene.stock, behind).take(wants, only(WIDE), "r-1", 4.5)
 
     assert grant == Grant((mac(0xFF),), ("from behind",))
-    assert behind.asked == [(wants, WIDE, "r-1", 4.5)]
+    assert behind.asked == [(wants, only(WIDE), "r-1", 4.5)]
     assert len(scene.entries) == 2
 
 
@@ -54,7 +55,7 @@ async def test_what_the_stock_can_give_needs_no_call() -> None:
     await scene.create(2)
     calls = len(scene.cluster.calls)
 
-    grant = await ClaimFromStock(scene.stock, behind).take([want(), want()], WIDE, "r-1")
+    grant = await ClaimFromStock(scene.stock, behind).take([want(), want()], only(WIDE), "r-1")
 
     assert grant == Grant((mac(1), mac(2)))
     assert not behind.asked
