@@ -84,7 +84,7 @@ def test_it_is_nobody_s_until_then_and_goes_when_nobody_comes(shop: Shop) -> Non
 
     said = refusal(lambda: shop.client.delete("mac", name_of(mac)))
 
-    assert f"{mac} is Stock, and an allocation goes only after its owner" in said
+    assert f"{mac} is Stock, and an allocation can be deleted only after its owner" in said
     assert "or frees it by itself within minutes" in said
     without_stock(shop.kubectl, "no stock without demand")
 
