@@ -7,7 +7,7 @@ RUN python3 -m venv --copies /opt/kubemacpool
 COPY requirements.txt /tmp/requirements.txt
 RUN /opt/kubemacpool/bin/pip install --no-cache-dir --no-compile --require-hashes -r /tmp/requirements.txt \
  && /opt/kubemacpool/bin/python -m pip uninstall --quiet --yes setuptools pip
-# Compiled here, because the file system is read-only at run time.
+# Compiled here, because the file system of the container is read-only.
 RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/kubemacpool/lib
 COPY kube /app/kube
 COPY crds/*.py /app/crds/
@@ -17,7 +17,7 @@ RUN python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
 USER 0
-# An intruder finds no tool to install software with.
+# An intruder finds no tool to install packages.
 RUN rm -rf /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/lib/python3*/site-packages/pip* \
       /usr/local/lib/python3*/ensurepip /usr/lib/python3*/ensurepip /usr/share/python-wheels
 COPY --from=build /opt/kubemacpool /opt/kubemacpool

@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).parents[2]
 SHOWN = (
     '"mac": "02-00-00-00-00-2A","namespace":"shop"',  # left as it was written
     "belongs to Pod shop/manual (interface net1)",
-    "an allocation goes only after its owner",
+    "an allocation can be deleted only after its owner",
     "declared for Pod shop/gateway only",
     "macallocation.kubemacpool.io/02-00-00-00-00-01 unchanged",
     "export KUBECONFIG=",

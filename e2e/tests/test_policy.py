@@ -90,7 +90,7 @@ def test_the_spec_of_a_bound_address_is_not_changed_by_hand(
 ) -> None:
     said = patch_fails(client, bound, {"spec": change})
 
-    assert f"{mac} is {HOLDER}, and its spec cannot be changed meanwhile" in said
+    assert f"{mac} is {HOLDER}, and until it is free its spec cannot be changed" in said
 
 
 def test_a_declared_address_is_not_given_away_by_hand(

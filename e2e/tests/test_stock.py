@@ -84,7 +84,7 @@ def test_it_has_no_owner_until_then_and_goes_when_no_pod_comes(pods: PodNamespac
 
     said = refusal(lambda: pods.client.delete("mac", name_of(mac)))
 
-    assert f"{mac} is Stock, and an allocation goes only after its owner" in said
+    assert f"{mac} is Stock, and an allocation can be deleted only after its owner" in said
     assert "or frees it by itself within minutes" in said
     without_stock(pods.kubectl, "no stock without demand")
 

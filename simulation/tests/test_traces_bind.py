@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulation.simulation import Simulation
 
 
-def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
+def test_a_late_view_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
     sim = two_controllers
     late = sim.controllers[1]
     dead = sim.old_pod(None, FIRST)
@@ -32,7 +32,7 @@ def test_a_view_that_is_late_binds_no_address_to_a_dead_pod(two_controllers: Sim
     sim.settle(FIRST, controller=1)
 
 
-def test_an_address_under_way_is_bound_to_no_other_name(sim: Simulation) -> None:
+def test_an_address_in_an_answer_is_bound_to_no_other_name(sim: Simulation) -> None:
     request = sim.answer(sim.ask("web-0", FIRST))
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
     sim.deliver()
@@ -46,7 +46,7 @@ def test_an_address_under_way_is_bound_to_no_other_name(sim: Simulation) -> None
     sim.settle(FIRST)  # the view does not show the new pod yet
 
 
-def test_a_bound_address_goes_on_to_the_pod_of_its_name(sim: Simulation) -> None:
+def test_a_bound_address_passes_to_the_new_pod_of_its_name(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
     sim.calm()  # it is bound to the former one
@@ -58,7 +58,7 @@ def test_a_bound_address_goes_on_to_the_pod_of_its_name(sim: Simulation) -> None
     assert owner(sim, FIRST).uid == pod.uid
 
 
-def test_a_bound_address_goes_on_to_a_namesake_that_the_view_does_not_show(sim: Simulation) -> None:
+def test_a_bound_address_passes_to_a_namesake_that_the_view_lacks(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
     sim.calm()
@@ -81,9 +81,7 @@ def test_an_old_owner_that_lives_on_is_bound_again(sim: Simulation) -> None:
     assert owner(sim, FIRST).uid == pod.uid
 
 
-def test_a_declared_address_that_is_carried_is_bound_and_declared_again_after(
-    sim: Simulation,
-) -> None:
+def test_a_declared_address_is_bound_while_a_pod_carries_it(sim: Simulation) -> None:
     sim.declare(Allocation(mac=OUTSIDE))
     pod = sim.bypass("alien", OUTSIDE)
 
@@ -120,7 +118,7 @@ def test_an_address_in_use_is_adopted_and_not_given_out(sim: Simulation) -> None
     assert owner(sim, FIRST).uid == alien.uid
 
 
-def test_what_was_adopted_of_a_pod_that_was_gone_already_is_released(sim: Simulation) -> None:
+def test_an_address_adopted_from_a_deleted_pod_is_released(sim: Simulation) -> None:
     alien = sim.bypass("alien", OUTSIDE)
     sim.deliver()
     sim.delete(alien)
@@ -131,7 +129,7 @@ def test_what_was_adopted_of_a_pod_that_was_gone_already_is_released(sim: Simula
     assert sim.allocation(OUTSIDE) is None
 
 
-def test_who_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None:
+def test_a_request_that_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None:
     alien = sim.bypass("alien", FIRST)
     sim.deliver()
     sim.settle(FIRST, 0)  # it will be adopted
@@ -144,7 +142,7 @@ def test_who_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None
     assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
 
 
-def test_a_conflict_is_recorded_and_forgotten_when_it_is_over(sim: Simulation) -> None:
+def test_a_conflict_is_recorded_and_removed_when_it_is_over(sim: Simulation) -> None:
     sim.old_pod("web-0", FIRST)
     alien = sim.bypass("alien", FIRST)
     sim.calm()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from simulation.simulation import Simulation
 
 
-def test_no_answer_leaves_before_its_address_is_locked(sim: Simulation) -> None:
+def test_no_answer_is_sent_before_its_address_is_allocated(sim: Simulation) -> None:
     request = sim.ask("web-0")
 
     assert request.verdict is None
@@ -77,7 +77,7 @@ def test_a_reserved_address_waits_for_its_own_object(sim: Simulation) -> None:
     assert sim.pod("web-0", OUTSIDE).carries(OUTSIDE)
 
 
-def test_a_pod_created_again_at_once_has_its_own_address(sim: Simulation) -> None:
+def test_a_pod_that_is_created_again_at_once_keeps_its_address(sim: Simulation) -> None:
     former = sim.old_pod("web-0", OUTSIDE)
     sim.delete(former)  # and nobody has heard of it
 
@@ -86,9 +86,7 @@ def test_a_pod_created_again_at_once_has_its_own_address(sim: Simulation) -> Non
     assert again.carries(OUTSIDE)
 
 
-def test_a_pod_whose_former_self_is_still_there_needs_no_proof_that_it_is_gone(
-    sim: Simulation,
-) -> None:
+def test_a_create_whose_namesake_still_exists_is_allowed_without_a_read(sim: Simulation) -> None:
     sim.old_pod("web-0", OUTSIDE)
 
     again = sim.answer(sim.ask("web-0", OUTSIDE))
@@ -97,7 +95,7 @@ def test_a_pod_whose_former_self_is_still_there_needs_no_proof_that_it_is_gone(
     assert sim.store(again) is None  # the API server has one already: nothing comes of it
 
 
-def test_a_namesakes_write_stops_a_release_under_way(sim: Simulation) -> None:
+def test_the_write_of_a_namesake_stops_a_release_in_progress(sim: Simulation) -> None:
     former = sim.old_pod("web-0", FIRST)
     sim.delete(former)
     sim.deliver()
@@ -109,7 +107,7 @@ def test_a_namesakes_write_stops_a_release_under_way(sim: Simulation) -> None:
     assert sim.store(again)
 
 
-def test_a_namesake_that_loses_the_race_against_a_release_locks_anew(sim: Simulation) -> None:
+def test_a_namesake_that_loses_to_a_release_claims_again(sim: Simulation) -> None:
     sim.answer(sim.ask("web-0", FIRST))  # and nothing comes of it
     sim.calm()
     sim.pass_time(61)
@@ -150,7 +148,7 @@ def test_two_pods_of_one_deployment_never_share_a_fixed_address(sim: Simulation)
     assert other.is_denied
 
 
-def test_a_shared_address_is_not_for_its_owners_namesake(sim: Simulation) -> None:
+def test_a_shared_address_is_refused_to_a_namesake_of_its_owner(sim: Simulation) -> None:
     sim.answer(sim.ask("web-0", OUTSIDE))  # nothing comes of it, but two others carry its address
     first = sim.bypass("web-1", OUTSIDE, NAMESPACE)
     second = sim.bypass("web-2", OUTSIDE)
@@ -163,7 +161,7 @@ def test_a_shared_address_is_not_for_its_owners_namesake(sim: Simulation) -> Non
     assert second.carries(OUTSIDE)
 
 
-def test_an_update_that_adds_its_own_address_again_leaves_a_write(sim: Simulation) -> None:
+def test_an_update_that_adds_its_own_address_again_writes(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
 
@@ -175,7 +173,7 @@ def test_an_update_that_adds_its_own_address_again_leaves_a_write(sim: Simulatio
     assert sim.store(update)
 
 
-def test_an_update_that_is_refused_in_the_end_takes_nothing_from_its_pod(sim: Simulation) -> None:
+def test_an_update_refused_later_takes_nothing_from_its_pod(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
 
@@ -185,7 +183,7 @@ def test_an_update_that_is_refused_in_the_end_takes_nothing_from_its_pod(sim: Si
     assert sim.stored_state(FIRST) is State.BOUND
 
 
-def test_what_the_old_object_carries_is_left_alone(sim: Simulation) -> None:
+def test_an_update_ignores_addresses_of_the_old_object(sim: Simulation) -> None:
     sim.pod("web-0", FIRST)
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
     sim.quiet()
@@ -195,7 +193,7 @@ def test_what_the_old_object_carries_is_left_alone(sim: Simulation) -> None:
     assert update.is_allowed
 
 
-def test_an_address_moves_to_another_interface_of_its_pod(sim: Simulation) -> None:
+def test_a_pod_can_move_an_address_to_another_interface(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST, OUTSIDE)
 
     update = sim.answer(sim.ask_change(pod, networks(None, FIRST)))
@@ -224,7 +222,7 @@ def test_a_denied_request_deletes_nothing_that_was_there_before(sim: Simulation)
     assert denied.is_denied
 
 
-def test_a_denied_request_leaves_what_a_second_one_has_taken_over(sim: Simulation) -> None:
+def test_a_denied_request_keeps_what_a_second_request_took_over(sim: Simulation) -> None:
     sim.pod("web-1", OUTSIDE)
     first = sim.ask("web-0", FIRST, OUTSIDE)
     sim.answer(first, 1)  # FIRST is created

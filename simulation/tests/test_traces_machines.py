@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulation.simulation import Simulation
 
 
-def test_a_machine_that_is_stopped_keeps_its_address(sim: Simulation) -> None:
+def test_a_stopped_vm_keeps_its_address(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
 
     delete(sim, INSTANCE)
@@ -27,9 +27,7 @@ def test_a_machine_that_is_stopped_keeps_its_address(sim: Simulation) -> None:
     assert sim.start(vm).carries(FIRST)
 
 
-def test_a_machine_that_is_deleted_frees_its_address_when_the_last_of_it_is_gone(
-    sim: Simulation,
-) -> None:
+def test_a_deleted_vm_frees_its_address_when_its_last_object_is_gone(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
     delete(sim)
 
@@ -44,7 +42,7 @@ def test_a_machine_that_is_deleted_frees_its_address_when_the_last_of_it_is_gone
     assert sim.allocation(FIRST) is None
 
 
-def test_an_address_stays_while_the_vmi_of_a_vm_that_is_gone_still_runs(sim: Simulation) -> None:
+def test_an_address_is_kept_while_the_vmi_of_a_deleted_vm_runs(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
     sim.vanish(MACHINE, DB)
 
@@ -58,9 +56,7 @@ def test_an_address_stays_while_the_vmi_of_a_vm_that_is_gone_still_runs(sim: Sim
     assert sim.allocation(FIRST) is None
 
 
-def test_an_address_stays_while_a_launcher_of_a_vmi_that_is_gone_still_ends(
-    sim: Simulation,
-) -> None:
+def test_an_address_is_kept_while_a_launcher_of_a_deleted_vmi_ends(sim: Simulation) -> None:
     _, vmi, pod = running(sim, FIRST)
     sim.vanish(MACHINE, DB)
     sim.vanish(INSTANCE, DB)
@@ -73,7 +69,7 @@ def test_an_address_stays_while_a_launcher_of_a_vmi_that_is_gone_still_ends(
     assert sim.allocation(FIRST) is None
 
 
-def test_an_orphan_owns_its_address_until_a_vm_of_its_name_takes_it_in(sim: Simulation) -> None:
+def test_an_orphan_owns_its_address_until_a_vm_adopts_it(sim: Simulation) -> None:
     _, vmi, _ = running(sim, FIRST)
     delete(sim, orphan=True)
     ends(sim, 2)
@@ -90,7 +86,7 @@ def test_an_orphan_owns_its_address_until_a_vm_of_its_name_takes_it_in(sim: Simu
     assert owner(sim).uid == again.uid
 
 
-def test_a_vm_that_takes_in_an_orphan_with_another_address_owns_both(sim: Simulation) -> None:
+def test_a_vm_that_adopts_an_orphan_with_another_address_owns_both(sim: Simulation) -> None:
     running(sim, FIRST)
     delete(sim, orphan=True)
     ends(sim, 2)
@@ -120,7 +116,7 @@ def test_a_vm_that_is_deleted_and_created_again_at_once_keeps_its_address(sim: S
     assert owner(sim).uid == again.uid
 
 
-def test_a_vm_created_again_is_not_late_for_a_release_under_way(sim: Simulation) -> None:
+def test_a_vm_created_again_stops_a_release_in_progress(sim: Simulation) -> None:
     running(sim, FIRST)
     delete(sim)
     ends(sim, 4)
@@ -166,7 +162,7 @@ def test_both_launchers_of_a_bare_vmi_get_one_address(sim: Simulation) -> None:
     assert sim.allocation(FIRST) is None
 
 
-def test_a_generated_name_is_the_owner_s_once_it_is_there(sim: Simulation) -> None:
+def test_the_owner_gets_the_generated_name_once_the_vm_is_stored(sim: Simulation) -> None:
     request = sim.answer(sim.ask_machine(None, FIRST))
     allocation = sim.allocation(FIRST)
     assert allocation is not None
@@ -181,7 +177,7 @@ def test_a_generated_name_is_the_owner_s_once_it_is_there(sim: Simulation) -> No
     assert sim.answer(sim.ask_machine(None, FIRST)).is_denied
 
 
-def test_a_pod_of_a_vm_s_name_is_another(sim: Simulation) -> None:
+def test_a_pod_with_the_name_of_a_vm_is_another_owner(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
 
     assert sim.answer(sim.ask("db", FIRST)).is_denied
@@ -190,7 +186,7 @@ def test_a_pod_of_a_vm_s_name_is_another(sim: Simulation) -> None:
     assert owner(sim).uid == vm.uid
 
 
-def test_a_create_that_is_refused_downstream_leaks_nothing(sim: Simulation) -> None:
+def test_a_create_refused_later_leaks_nothing(sim: Simulation) -> None:
     request = sim.answer(sim.ask_machine("db", FIRST, None))
     assert request.is_allowed
 

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 KEPT = Nic("net-0", FIRST)
 
 
-def test_an_interface_that_a_vm_lost_is_in_use_until_kubevirt_has_taken_it_away(
-    sim: Simulation,
-) -> None:
+def test_a_removed_interface_is_in_use_until_kubevirt_unplugs_it(sim: Simulation) -> None:
     vm, _, pod = running(sim, FIRST, SECOND)
     edit(sim, vm, KEPT)
     sim.quiet()
@@ -42,7 +40,7 @@ def test_an_interface_that_a_vm_lost_is_in_use_until_kubevirt_has_taken_it_away(
     assert owner(sim).uid == vm.uid
 
 
-def test_an_interface_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) -> None:
+def test_the_address_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) -> None:
     vm = sim.machine("db", FIRST, SECOND)
     sim.quiet()
 
@@ -60,9 +58,7 @@ def test_an_interface_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) ->
     assert sim.allocation(SECOND) is None
 
 
-def test_what_kubevirt_starts_from_a_copy_of_before_an_edit_has_its_address(
-    sim: Simulation,
-) -> None:
+def test_a_vmi_started_from_an_outdated_vm_keeps_the_address(sim: Simulation) -> None:
     vm = sim.machine("db", FIRST, SECOND)
     sim.quiet()
     edit(sim, vm, KEPT)
@@ -78,7 +74,7 @@ def test_what_kubevirt_starts_from_a_copy_of_before_an_edit_has_its_address(
 
 
 @pytest.mark.parametrize("name", ["db", None])
-def test_a_copy_of_before_an_edit_has_the_address_of_a_vm_that_was_never_seen_with_it(
+def test_an_outdated_vm_never_seen_with_its_address_keeps_it(
     sim: Simulation, name: str | None
 ) -> None:
     vm = sim.machine(name, FIRST, SECOND)
@@ -98,9 +94,7 @@ def test_a_copy_of_before_an_edit_has_the_address_of_a_vm_that_was_never_seen_wi
     assert owner(sim, SECOND).uid == vm.uid
 
 
-def test_what_kubevirt_plugs_in_from_a_copy_of_before_an_edit_has_its_address(
-    sim: Simulation,
-) -> None:
+def test_an_interface_plugged_in_from_an_outdated_vm_keeps_the_address(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
     sim.store(ask_for_more(sim, vm, Nic("net-1", SECOND)))
     sim.quiet()
@@ -116,7 +110,7 @@ def test_what_kubevirt_plugs_in_from_a_copy_of_before_an_edit_has_its_address(
     assert owner(sim, SECOND).uid == vm.uid
 
 
-def test_a_migration_from_a_copy_of_before_an_unplug_has_its_address(sim: Simulation) -> None:
+def test_a_migration_from_an_outdated_vmi_keeps_the_address(sim: Simulation) -> None:
     vm, vmi, pod = running(sim, FIRST, SECOND)
     sim.kubevirt.look(INSTANCE, DB)
     edit(sim, vm, KEPT)
@@ -136,7 +130,7 @@ def test_a_migration_from_a_copy_of_before_an_unplug_has_its_address(sim: Simula
     assert vmi.carries(SECOND)
 
 
-def test_an_address_that_a_vm_takes_back_while_it_is_looked_for_stays(sim: Simulation) -> None:
+def test_an_address_that_a_vm_takes_back_during_the_lookup_is_kept(sim: Simulation) -> None:
     vm = sim.machine("db", FIRST, SECOND)
     sim.quiet()
     edited = edit(sim, vm, KEPT)
@@ -164,9 +158,7 @@ def test_a_vm_may_give_an_address_of_its_vmi_to_another_interface(sim: Simulatio
     assert owner(sim).uid == vm.uid
 
 
-def test_an_update_that_is_refused_downstream_leaks_nothing_and_takes_nothing(
-    sim: Simulation,
-) -> None:
+def test_an_update_refused_later_leaks_nothing_and_takes_nothing(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
     before = sim.allocation(FIRST)
     request = ask_for_more(sim, vm, Nic("net-1"), Nic("net-2", OUTSIDE))
@@ -180,9 +172,7 @@ def test_an_update_that_is_refused_downstream_leaks_nothing_and_takes_nothing(
     assert sim.allocation(FIRST) == before
 
 
-def test_an_update_that_changes_an_address_and_is_refused_leaves_the_old_one(
-    sim: Simulation,
-) -> None:
+def test_a_change_of_address_refused_later_keeps_the_old_one(sim: Simulation) -> None:
     vm = sim.machine("db", FIRST)
     sim.quiet()
     request = sim.answer(sim.ask_machine_update(vm, [Nic("net-0", SECOND)]))
@@ -194,9 +184,7 @@ def test_an_update_that_changes_an_address_and_is_refused_leaves_the_old_one(
     assert sim.allocation(SECOND) is None
 
 
-def test_the_address_that_a_running_vm_had_before_an_edit_is_free_when_it_has_restarted(
-    sim: Simulation,
-) -> None:
+def test_a_replaced_address_is_free_once_the_vm_has_restarted(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
     edit(sim, vm, Nic("net-0", SECOND))
     sim.quiet()

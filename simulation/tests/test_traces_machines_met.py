@@ -40,9 +40,7 @@ def ends_there(sim: Simulation, key: Key = THERE) -> None:
 
 
 @pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
-def test_the_vm_owns_what_was_adopted_whichever_of_it_was_seen_first(
-    sim: Simulation, order: tuple[int, ...]
-) -> None:
+def test_the_vm_owns_what_was_adopted_in_any_order(sim: Simulation, order: tuple[int, ...]) -> None:
     vm, _, _ = running_there(sim)
 
     for at in order:
@@ -58,9 +56,7 @@ def test_the_vm_owns_what_was_adopted_whichever_of_it_was_seen_first(
 
 
 @pytest.mark.parametrize("late", range(3))
-def test_the_root_owns_what_was_adopted_though_a_part_of_it_is_never_seen(
-    sim: Simulation, late: int
-) -> None:
+def test_the_root_owns_what_was_adopted_if_a_kind_is_late(sim: Simulation, late: int) -> None:
     running_there(sim)
     sim.late.append(sim.controllers[0].carrier_watches[late])
 
@@ -69,7 +65,7 @@ def test_the_root_owns_what_was_adopted_though_a_part_of_it_is_never_seen(
     assert owner(sim).root == (MACHINE, *THERE)
 
 
-def test_a_bare_vmi_with_an_address_of_its_own_is_adopted_and_released(sim: Simulation) -> None:
+def test_the_address_of_a_bare_vmi_is_adopted_and_released(sim: Simulation) -> None:
     vmi = sim.bypass_machine(instance("bare", Nic("net-0", FIRST), namespace="other"))
     sim.calm()
     assert (owner(sim).kind, owner(sim).uid) == (INSTANCE, vmi.uid)
@@ -82,9 +78,7 @@ def test_a_bare_vmi_with_an_address_of_its_own_is_adopted_and_released(sim: Simu
     assert sim.allocation(FIRST) is None
 
 
-def test_a_machine_in_conflict_is_one_however_many_of_it_carry_the_address(
-    sim: Simulation,
-) -> None:
+def test_a_vm_in_conflict_counts_once_with_its_vmi_and_launcher(sim: Simulation) -> None:
     mine, _, _ = running(sim, FIRST)
 
     alien, _, _ = running_there(sim)
@@ -97,7 +91,7 @@ def test_a_machine_in_conflict_is_one_however_many_of_it_carry_the_address(
     assert not sim.cluster.allocated[FIRST].conflicts
 
 
-def test_an_address_goes_on_to_the_machine_that_was_in_conflict(sim: Simulation) -> None:
+def test_an_address_passes_to_the_vm_that_was_in_conflict(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     alien, _, _ = running_there(sim)
     sim.calm()
@@ -109,9 +103,7 @@ def test_an_address_goes_on_to_the_machine_that_was_in_conflict(sim: Simulation)
     assert not sim.cluster.allocated[FIRST].conflicts
 
 
-def test_a_vm_of_the_same_name_in_another_namespace_is_no_conflict_until_both_run(
-    sim: Simulation,
-) -> None:
+def test_two_vms_of_one_name_conflict_only_if_both_run(sim: Simulation) -> None:
     running(sim, FIRST)
     vm = sim.bypass_machine(machine("db", Nic("net-0", FIRST), namespace="other"))
     sim.quiet()
@@ -124,9 +116,7 @@ def test_a_vm_of_the_same_name_in_another_namespace_is_no_conflict_until_both_ru
 
 
 @pytest.mark.parametrize("first", [DB, THERE], ids=str)
-def test_an_address_that_two_machines_share_goes_with_the_last_of_them(
-    warning: Simulation, first: Key
-) -> None:
+def test_a_shared_address_is_released_after_its_last_vm(warning: Simulation, first: Key) -> None:
     sim = warning
     there, _, _ = running_there(sim)
     sim.quiet()
@@ -146,7 +136,7 @@ def test_an_address_that_two_machines_share_goes_with_the_last_of_them(
     assert sim.allocation(FIRST) is None
 
 
-def test_what_two_share_goes_on_to_one_that_the_view_does_not_show(warning: Simulation) -> None:
+def test_a_shared_address_passes_to_a_vm_that_the_view_does_not_show(warning: Simulation) -> None:
     sim = warning
     pod = sim.old_pod("web-0", OUTSIDE)
     vm = sim.machine("db", OUTSIDE)
@@ -159,7 +149,7 @@ def test_what_two_share_goes_on_to_one_that_the_view_does_not_show(warning: Simu
     assert owner(sim, OUTSIDE).uid == vm.uid
 
 
-def test_under_warn_what_changes_hands_just_now_is_shared_with_nobody(warning: Simulation) -> None:
+def test_an_address_bound_less_than_q_ago_is_not_shared(warning: Simulation) -> None:
     sim = warning
     request = sim.answer(sim.ask_machine("db", OUTSIDE))
     assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied

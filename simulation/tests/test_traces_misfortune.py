@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from simulation.simulation import Simulation
 
 
-def test_an_address_that_the_api_server_asked_for_twice_is_used_once(sim: Simulation) -> None:
+def test_of_two_calls_for_one_request_one_address_is_used(sim: Simulation) -> None:
     first = sim.answer(sim.ask("web-0", None))
     second = sim.answer(sim.ask_again(first, replica=1))
 
@@ -24,7 +24,7 @@ def test_an_address_that_the_api_server_asked_for_twice_is_used_once(sim: Simula
     assert set(sim.cluster.allocated) == {SECOND}
 
 
-def test_a_requested_address_may_be_asked_for_twice(sim: Simulation) -> None:
+def test_a_requested_address_is_allowed_in_a_second_call(sim: Simulation) -> None:
     first = sim.answer(sim.ask("web-0", OUTSIDE))
 
     second = sim.answer(sim.ask_again(first, replica=1))
@@ -32,7 +32,7 @@ def test_a_requested_address_may_be_asked_for_twice(sim: Simulation) -> None:
     assert sim.store(second)
 
 
-def test_an_interface_that_was_asked_for_twice_gets_one_address(sim: Simulation) -> None:
+def test_of_two_calls_for_one_update_one_address_is_used(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", OUTSIDE)
     first = sim.answer(sim.ask_update(pod, None))
 
@@ -73,7 +73,7 @@ def test_a_killed_webhook_takes_no_address_with_it(sim: Simulation) -> None:
     assert not sim.cluster.allocated
 
 
-def test_an_answer_of_a_webhook_killed_since_is_good(sim: Simulation) -> None:
+def test_the_answer_of_a_webhook_that_was_killed_later_is_valid(sim: Simulation) -> None:
     request = sim.answer(sim.ask("web-0", None))
 
     sim.crash_replica(0)
@@ -83,9 +83,7 @@ def test_an_answer_of_a_webhook_killed_since_is_good(sim: Simulation) -> None:
 
 
 @pytest.mark.parametrize("calls", range(3))
-def test_a_controller_killed_between_two_calls_has_lost_nothing(
-    sim: Simulation, calls: int
-) -> None:
+def test_a_controller_killed_between_two_calls_loses_nothing(sim: Simulation, calls: int) -> None:
     pod = sim.pod("web-0", FIRST)
     sim.deliver()
     sim.settle(FIRST, calls)  # binding
@@ -110,9 +108,7 @@ def test_a_controller_whose_write_failed_tries_again(sim: Simulation, *, after: 
     sim.fail(sim.next("controller", "replace"), after=after)
 
 
-def test_of_two_controllers_one_deletes_and_the_other_harms_nobody(
-    two_controllers: Simulation,
-) -> None:
+def test_a_second_controller_deletes_no_new_allocation(two_controllers: Simulation) -> None:
     sim = two_controllers
     sim.delete(sim.old_pod("web-0", FIRST))
     sim.deliver()
@@ -126,7 +122,7 @@ def test_of_two_controllers_one_deletes_and_the_other_harms_nobody(
     assert sim.store(other)
 
 
-def test_a_late_write_of_a_request_that_is_over_is_undone(sim: Simulation) -> None:
+def test_the_late_write_of_a_request_that_is_over_is_undone(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     late = sim.ask("web-0", FIRST)
     sim.answer(late, 2)

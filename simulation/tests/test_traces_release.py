@@ -40,7 +40,7 @@ def test_a_shorter_life_frees_its_address_q_after_it_was_bound(sim: Simulation) 
     assert sim.allocation(FIRST) is None
 
 
-def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulation) -> None:
+def test_an_answer_in_progress_stops_the_release_of_the_former_pod(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
     sim.calm()  # bound to the former one, which lives
@@ -51,7 +51,7 @@ def test_an_answer_under_way_outlives_the_release_of_the_former_pod(sim: Simulat
     assert sim.store(again)
 
 
-def test_an_allocation_that_was_just_written_is_not_quiet(sim: Simulation) -> None:
+def test_an_allocation_written_less_than_q_ago_is_not_released(sim: Simulation) -> None:
     former = sim.old_pod("web-0", FIRST)
     sim.delete(former)
     again = sim.answer(sim.ask("web-0", FIRST))
@@ -61,7 +61,7 @@ def test_an_allocation_that_was_just_written_is_not_quiet(sim: Simulation) -> No
     assert sim.store(again)
 
 
-def test_an_address_under_way_is_not_collected(sim: Simulation) -> None:
+def test_an_address_in_an_answer_is_not_released(sim: Simulation) -> None:
     for name in ("web-0", None):
         request = sim.answer(sim.ask(name, None))
 
@@ -84,7 +84,9 @@ def test_a_pod_that_the_view_does_not_show_keeps_its_address(
 
 
 @pytest.mark.parametrize("name", ["web-0", None])
-def test_an_address_that_nobody_came_for_is_free_after_q(sim: Simulation, name: str | None) -> None:
+def test_the_address_of_an_object_that_never_came_is_free_after_q(
+    sim: Simulation, name: str | None
+) -> None:
     sim.answer(sim.ask(name, FIRST)).is_over = True
 
     sim.quiet()
@@ -105,7 +107,7 @@ def test_a_release_is_proved_by_a_live_read(two_controllers: Simulation) -> None
     sim.settle(FIRST, controller=1)  # it has not heard of the pod
 
 
-def test_a_namesake_of_another_uid_is_not_gone(sim: Simulation) -> None:
+def test_a_namesake_with_another_uid_keeps_the_address(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
     sim.calm()  # bound to the former one
@@ -120,7 +122,7 @@ def test_a_namesake_of_another_uid_is_not_gone(sim: Simulation) -> None:
     sim.settle(FIRST)
 
 
-def test_a_decision_older_than_its_bound_is_taken_anew(sim: Simulation) -> None:
+def test_a_decision_older_than_its_bound_is_made_again(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.delete(pod)
     sim.deliver()
@@ -132,7 +134,7 @@ def test_a_decision_older_than_its_bound_is_taken_anew(sim: Simulation) -> None:
     assert not sim.calls.parked
 
 
-def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulation) -> None:
+def test_a_running_pod_keeps_an_address_that_its_annotation_lost(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
     sim.quiet()
@@ -144,7 +146,7 @@ def test_a_running_pod_keeps_what_its_annotation_lost_until_it_goes(sim: Simulat
     assert sim.allocation(FIRST) is None
 
 
-def test_a_running_pod_keeps_it_through_a_refused_create_of_its_name(sim: Simulation) -> None:
+def test_a_refused_create_takes_nothing_from_the_running_namesake(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
 
@@ -178,7 +180,7 @@ def test_a_declared_address_is_declared_again_when_its_user_goes(sim: Simulation
     assert sim.allocation(OUTSIDE) == declared
 
 
-def test_a_declared_address_that_nobody_came_for_is_declared_again(sim: Simulation) -> None:
+def test_a_declared_address_whose_pod_never_came_is_declared_again(sim: Simulation) -> None:
     sim.declare(Allocation(mac=OUTSIDE))
 
     sim.answer(sim.ask("web-0", OUTSIDE)).is_over = True
@@ -187,7 +189,7 @@ def test_a_declared_address_that_nobody_came_for_is_declared_again(sim: Simulati
     assert sim.allocation(OUTSIDE) == Allocation(mac=OUTSIDE)
 
 
-def test_an_address_of_several_goes_on_to_those_who_remain(sim: Simulation) -> None:
+def test_an_address_of_several_pods_passes_to_those_that_remain(sim: Simulation) -> None:
     sim.answer(sim.ask(None, OUTSIDE)).is_over = True  # nothing comes of it
     carriers = [sim.bypass(f"alien-{n}", OUTSIDE) for n in range(2)]
 
@@ -204,7 +206,7 @@ def test_an_address_of_several_goes_on_to_those_who_remain(sim: Simulation) -> N
     assert sim.allocation(OUTSIDE) is None
 
 
-def test_an_address_promised_to_who_never_came_goes_to_who_carries_it(sim: Simulation) -> None:
+def test_an_address_whose_pod_never_came_passes_to_its_carrier(sim: Simulation) -> None:
     sim.answer(sim.ask("web-0", OUTSIDE)).is_over = True
     alien = sim.bypass("alien", OUTSIDE)
 
@@ -214,9 +216,7 @@ def test_an_address_promised_to_who_never_came_goes_to_who_carries_it(sim: Simul
     assert owner(sim, OUTSIDE).uid == alien.uid
 
 
-def test_an_address_bound_to_a_stranger_of_the_namespace_goes_on_to_its_pod(
-    sim: Simulation,
-) -> None:
+def test_an_address_bound_to_a_stranger_passes_to_its_pod(sim: Simulation) -> None:
     request = sim.answer(sim.ask(None, FIRST))  # its name is not generated yet
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
     sim.calm()  # so it fits the stranger

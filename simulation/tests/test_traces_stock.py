@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
 
 
-def test_what_was_created_ahead_is_handed_out_without_a_call(sim: Simulation) -> None:
+def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
     assert sim.stocked() == (FIRST,)
 
     request = sim.ask("web-0")
@@ -38,7 +38,7 @@ def test_what_was_created_ahead_is_handed_out_without_a_call(sim: Simulation) ->
     assert sim.stored_state(FIRST) is State.BOUND
 
 
-def test_who_sleeps_past_v_hands_out_nothing_that_another_has_by_then(sim: Simulation) -> None:
+def test_a_replica_that_slept_past_v_hands_out_nothing(sim: Simulation) -> None:
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps, and its connection stays open
     sim.calm()
@@ -88,7 +88,7 @@ def test_nothing_is_handed_out_while_two_clocks_disagree(
 
 
 @pytest.mark.parametrize("relisted", [False, True])
-def test_what_a_restored_store_does_not_know_is_not_handed_out(
+def test_stock_that_a_restored_etcd_lacks_is_not_handed_out(
     sim: Simulation, *, relisted: bool
 ) -> None:
     before = _snapshot(sim)
@@ -104,7 +104,7 @@ def test_what_a_restored_store_does_not_know_is_not_handed_out(
     _list_anew(sim)
 
 
-def test_what_had_not_been_shown_before_a_restore_is_not_ones_own_after(sim: Simulation) -> None:
+def test_stock_first_seen_after_a_restore_is_not_handed_out(sim: Simulation) -> None:
     before = _snapshot(sim)
     sim.replicas[0].demand.keep = 1
     sim.create_ahead()
@@ -117,7 +117,7 @@ def test_what_had_not_been_shown_before_a_restore_is_not_ones_own_after(sim: Sim
     assert sim.pod("web-0").carries(SECOND)
 
 
-def test_nothing_is_handed_out_while_its_watch_is_cut_nor_after(sim: Simulation) -> None:
+def test_nothing_is_handed_out_during_or_after_a_cut_of_the_watch(sim: Simulation) -> None:
     sim.stocked()
     watch = sim.replicas[0].watch
 
@@ -130,9 +130,7 @@ def test_nothing_is_handed_out_while_its_watch_is_cut_nor_after(sim: Simulation)
     assert sim.pod("web-0").carries(SECOND)
 
 
-def test_what_was_created_before_a_cut_and_shown_after_it_is_not_handed_out(
-    sim: Simulation,
-) -> None:
+def test_stock_created_before_a_cut_is_not_handed_out(sim: Simulation) -> None:
     sim.replicas[0].demand.keep = 1
     sim.create_ahead()
     watch = sim.replicas[0].watch
@@ -144,9 +142,7 @@ def test_what_was_created_before_a_cut_and_shown_after_it_is_not_handed_out(
     assert sim.pod("web-0").carries(SECOND)
 
 
-def test_an_answer_that_is_lost_leaves_an_address_to_nobody_until_it_expires(
-    sim: Simulation,
-) -> None:
+def test_stock_whose_answer_was_lost_expires_unused(sim: Simulation) -> None:
     sim.replicas[0].demand.keep = 1
     sim.create_ahead(most=0)
 
@@ -171,7 +167,7 @@ def test_a_create_that_did_not_happen_leaves_nothing(sim: Simulation) -> None:
     assert not sim.replicas[0].ready()
 
 
-def test_of_two_replicas_that_create_one_address_ahead_one_has_it(sim: Simulation) -> None:
+def test_of_two_replicas_that_create_one_address_one_keeps_it(sim: Simulation) -> None:
     for number in range(2):
         sim.replicas[number].demand.keep = 1
         sim.create_ahead(number, 0)
@@ -187,7 +183,7 @@ def test_of_two_replicas_that_create_one_address_ahead_one_has_it(sim: Simulatio
 @pytest.mark.parametrize(
     "is_first", [False, True], ids=["answer, then watch", "watch, then answer"]
 )
-def test_it_is_handed_out_when_both_watch_and_answer_have_come(
+def test_stock_is_ready_once_both_watch_and_answer_arrived(
     sim: Simulation, *, is_first: bool
 ) -> None:
     one = sim.replicas[0]
@@ -207,7 +203,7 @@ def test_it_is_handed_out_when_both_watch_and_answer_have_come(
 
 
 @pytest.mark.parametrize("when", ["before the answer", "before the watch", "after both"])
-def test_what_somebody_wrote_to_is_never_handed_out(sim: Simulation, when: str) -> None:
+def test_stock_that_another_client_changed_is_never_handed_out(sim: Simulation, when: str) -> None:
     one = sim.replicas[0]
     one.demand.keep = 1
     sim.create_ahead(most=0)
@@ -223,7 +219,7 @@ def test_what_somebody_wrote_to_is_never_handed_out(sim: Simulation, when: str) 
     assert sim.pod("web-0").carries(SECOND)
 
 
-def test_what_the_controller_has_bound_to_a_stranger_is_forgotten(sim: Simulation) -> None:
+def test_stock_bound_to_a_stranger_is_forgotten(sim: Simulation) -> None:
     sim.stocked()
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)
@@ -236,7 +232,7 @@ def test_what_the_controller_has_bound_to_a_stranger_is_forgotten(sim: Simulatio
     assert owner(sim, FIRST).uid == stranger.uid
 
 
-def test_what_lies_outside_a_range_that_has_shrunk_is_not_handed_out(sim: Simulation) -> None:
+def test_stock_outside_a_smaller_range_is_not_handed_out(sim: Simulation) -> None:
     sim.stocked()
 
     sim.replicas[0].pool = Pool("default", (MacRange(SECOND, SECOND),))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simulation.simulation import Simulation
 
 
-def test_ones_own_stock_is_given_to_who_asks_for_it_by_name(sim: Simulation) -> None:
+def test_a_replica_gives_its_own_stock_to_a_request_by_name(sim: Simulation) -> None:
     sim.stocked()
 
     request = sim.answer(sim.ask("web-0", FIRST))
@@ -34,9 +34,7 @@ def test_ones_own_stock_is_given_to_who_asks_for_it_by_name(sim: Simulation) -> 
     assert sim.store(request)
 
 
-def test_ones_own_stock_is_given_by_name_even_when_it_is_too_old_to_be_handed_out(
-    sim: Simulation,
-) -> None:
+def test_a_replica_gives_even_old_stock_to_a_request_by_name(sim: Simulation) -> None:
     sim.stocked()
     sim.pass_time(STOCK_LIFETIME_S)
 
@@ -45,9 +43,7 @@ def test_ones_own_stock_is_given_by_name_even_when_it_is_too_old_to_be_handed_ou
     assert sim.store(request)
 
 
-def test_another_replicas_stock_is_refused_and_the_message_says_what_helps(
-    sim: Simulation,
-) -> None:
+def test_a_request_for_stock_of_another_replica_is_refused(sim: Simulation) -> None:
     sim.stocked()
 
     request = sim.answer(sim.ask("web-0", FIRST, replica=1))
@@ -59,9 +55,7 @@ def test_another_replicas_stock_is_refused_and_the_message_says_what_helps(
 
 
 @pytest.mark.parametrize("name", ["web-0", "web-1"])
-def test_what_was_handed_out_is_refused_to_who_asks_for_it_by_name(
-    sim: Simulation, name: str
-) -> None:
+def test_handed_out_stock_is_refused_to_a_request_by_name(sim: Simulation, name: str) -> None:
     sim.stocked()
     first = sim.answer(sim.ask("web-0"))
 
@@ -71,7 +65,7 @@ def test_what_was_handed_out_is_refused_to_who_asks_for_it_by_name(
     assert sim.store(first)
 
 
-def test_who_asks_for_it_by_name_and_loses_it_to_a_writer_is_refused(sim: Simulation) -> None:
+def test_a_request_by_name_that_loses_a_write_race_is_refused(sim: Simulation) -> None:
     sim.stocked()
     request = sim.ask("web-0", FIRST)
     sim.answer(request, 2)  # it has read what is its own stock
@@ -84,7 +78,7 @@ def test_who_asks_for_it_by_name_and_loses_it_to_a_writer_is_refused(sim: Simula
     assert sim.pod("web-1").carries(SECOND)
 
 
-def test_who_asks_for_it_by_name_while_it_is_collected_locks_it_anew(sim: Simulation) -> None:
+def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
     sim.pass_time(STOCK_LIFETIME_S + 120)
@@ -98,7 +92,7 @@ def test_who_asks_for_it_by_name_while_it_is_collected_locks_it_anew(sim: Simula
     assert sim.store(request)
 
 
-def test_who_asks_for_it_by_name_stops_its_collection(sim: Simulation) -> None:
+def test_a_request_by_name_stops_the_release_of_stock(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
     sim.pass_time(STOCK_LIFETIME_S + 120)
@@ -110,9 +104,7 @@ def test_who_asks_for_it_by_name_stops_its_collection(sim: Simulation) -> None:
     assert sim.store(request)
 
 
-def test_what_another_created_since_ones_own_was_collected_is_not_ones_own(
-    sim: Simulation,
-) -> None:
+def test_stock_created_again_belongs_to_the_new_creator(sim: Simulation) -> None:
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps
     sim.calm()
@@ -141,7 +133,7 @@ def test_a_dry_run_takes_nothing_out_of_the_stock(sim: Simulation) -> None:
     assert sim.pod("web-0").carries(FIRST)
 
 
-def test_two_interfaces_get_two_of_the_stock_without_a_call(sim: Simulation) -> None:
+def test_two_interfaces_get_stock_without_a_call(sim: Simulation) -> None:
     assert sim.stocked(keep=2) == (FIRST, SECOND)
 
     pod = sim.stored(sim.ask("web-0", None, None))
@@ -149,7 +141,7 @@ def test_two_interfaces_get_two_of_the_stock_without_a_call(sim: Simulation) -> 
     assert {one.mac for one in pod.attachments} == {FIRST, SECOND}
 
 
-def test_who_needs_more_than_there_is_takes_none_of_it(wide: Simulation) -> None:
+def test_a_request_larger_than_the_stock_takes_none_of_it(wide: Simulation) -> None:
     wide.stocked()
 
     pod = wide.pod("web-0", None, None)
@@ -158,7 +150,7 @@ def test_who_needs_more_than_there_is_takes_none_of_it(wide: Simulation) -> None
     assert wide.replicas[0].ready() == {FIRST}
 
 
-def test_who_wants_one_by_name_and_any_other_gets_none_of_the_stock(wide: Simulation) -> None:
+def test_a_request_by_name_and_for_any_takes_no_stock(wide: Simulation) -> None:
     wide.stocked()
 
     pod = wide.pod("web-0", OUTSIDE, None)
@@ -167,7 +159,7 @@ def test_who_wants_one_by_name_and_any_other_gets_none_of_the_stock(wide: Simula
     assert wide.replicas[0].ready() == {FIRST}
 
 
-def test_an_update_gets_from_stock_what_it_adds(sim: Simulation) -> None:
+def test_an_interface_added_by_an_update_gets_stock(sim: Simulation) -> None:
     pod = sim.pod("web-0", OUTSIDE)
     sim.stocked()
 
@@ -176,7 +168,7 @@ def test_an_update_gets_from_stock_what_it_adds(sim: Simulation) -> None:
     assert now.carries(FIRST)
 
 
-def test_what_is_asked_twice_takes_two_of_the_stock_and_one_is_collected(sim: Simulation) -> None:
+def test_a_second_call_takes_more_stock_and_the_first_is_released(sim: Simulation) -> None:
     sim.stocked(keep=2)
     first = sim.ask("web-0")
 
@@ -188,7 +180,7 @@ def test_what_is_asked_twice_takes_two_of_the_stock_and_one_is_collected(sim: Si
     assert set(sim.cluster.allocated) == {SECOND}
 
 
-def test_the_launcher_of_a_vm_passes_before_its_address_is_bound(sim: Simulation) -> None:
+def test_the_launcher_of_a_vm_is_allowed_before_its_address_is_bound(sim: Simulation) -> None:
     sim.stocked()
     vm = sim.stored(sim.ask_machine("db"))
 
@@ -200,7 +192,7 @@ def test_the_launcher_of_a_vm_passes_before_its_address_is_bound(sim: Simulation
     assert owner(sim).uid == vm.uid
 
 
-def test_a_running_vm_gets_from_stock_what_an_edit_adds(sim: Simulation) -> None:
+def test_an_interface_added_to_a_running_vm_gets_stock(sim: Simulation) -> None:
     vm, _, _ = running(sim, OUTSIDE)
     sim.stocked()
 
@@ -213,5 +205,6 @@ def test_a_running_vm_gets_from_stock_what_an_edit_adds(sim: Simulation) -> None
 
 
 def _why(request: Request) -> str:
-    assert isinstance(request.verdict, Denied)
-    return request.verdict.message
+    verdict = request.verdict
+    assert isinstance(verdict, Denied)
+    return verdict.message

@@ -26,9 +26,7 @@ def _handed_out(sim: Simulation) -> Request:
     return request
 
 
-def test_what_was_handed_out_and_refused_downstream_is_collected_and_not_handed_out_again(
-    sim: Simulation,
-) -> None:
+def test_handed_out_stock_refused_later_is_released_not_reused(sim: Simulation) -> None:
     _handed_out(sim).is_over = True
     sim.replicas[0].watch.relist()
 
@@ -43,9 +41,7 @@ def test_what_was_handed_out_and_refused_downstream_is_collected_and_not_handed_
     assert sim.allocation(FIRST) is None
 
 
-def test_a_killed_replica_leaves_stock_that_is_collected_and_not_before_its_time(
-    sim: Simulation,
-) -> None:
+def test_the_stock_of_a_killed_replica_is_released_in_time(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
 
@@ -59,7 +55,7 @@ def test_a_killed_replica_leaves_stock_that_is_collected_and_not_before_its_time
     assert sim.allocation(FIRST) is None
 
 
-def test_what_a_replica_created_in_its_last_moment_is_collected(sim: Simulation) -> None:
+def test_stock_created_just_before_a_kill_is_released(sim: Simulation) -> None:
     sim.replicas[0].demand.keep = 1
     sim.create_ahead(most=0)
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
@@ -71,7 +67,7 @@ def test_what_a_replica_created_in_its_last_moment_is_collected(sim: Simulation)
     assert sim.allocation(FIRST) is None
 
 
-def test_an_answer_of_a_replica_killed_since_is_good(sim: Simulation) -> None:
+def test_stock_in_the_answer_of_a_killed_replica_is_valid(sim: Simulation) -> None:
     request = _handed_out(sim)
     sim.crash_replica(0)
     assert not sim.replicas[0].ready()
@@ -83,9 +79,7 @@ def test_an_answer_of_a_replica_killed_since_is_good(sim: Simulation) -> None:
     assert owner(sim).uid == pod.uid
 
 
-def test_what_was_handed_out_at_the_last_moment_and_stored_as_late_as_can_be_is_bound(
-    sim: Simulation,
-) -> None:
+def test_stock_handed_out_and_stored_at_the_latest_moment_is_bound(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
     sim.pass_time(STOCK_LIFETIME_S - 1)
@@ -99,9 +93,7 @@ def test_what_was_handed_out_at_the_last_moment_and_stored_as_late_as_can_be_is_
     assert owner(sim).uid == pod.uid
 
 
-def test_what_was_handed_out_is_bound_whatever_its_namespace_is_labelled_by_then(
-    sim: Simulation,
-) -> None:
+def test_handed_out_stock_is_bound_if_its_namespace_has_opted_out(sim: Simulation) -> None:
     pod = sim.stored(_handed_out(sim))
     sim.pass_time(KEPT_S)
 
@@ -111,7 +103,7 @@ def test_what_was_handed_out_is_bound_whatever_its_namespace_is_labelled_by_then
     assert owner(sim).uid == pod.uid
 
 
-def test_no_stock_is_bound_to_who_is_dead_by_then(two_controllers: Simulation) -> None:
+def test_no_stock_is_bound_to_a_dead_pod(two_controllers: Simulation) -> None:
     sim = two_controllers
     late = sim.controllers[1]
     dead = sim.old_pod("web-0", FIRST)
@@ -128,9 +120,7 @@ def test_no_stock_is_bound_to_who_is_dead_by_then(two_controllers: Simulation) -
     assert sim.pod("web-1").carries(FIRST)
 
 
-def test_of_two_controllers_that_bind_it_one_was_paused_and_harms_nobody(
-    two_controllers: Simulation,
-) -> None:
+def test_a_paused_controller_binds_no_released_stock(two_controllers: Simulation) -> None:
     sim = two_controllers
     pod = sim.stored(_handed_out(sim))
     sim.deliver()
@@ -142,7 +132,7 @@ def test_of_two_controllers_that_bind_it_one_was_paused_and_harms_nobody(
     assert sim.allocation(FIRST) is None
 
 
-def test_a_controller_that_was_paused_while_binding_reads_anew(sim: Simulation) -> None:
+def test_a_controller_paused_while_binding_reads_again(sim: Simulation) -> None:
     pod = sim.stored(_handed_out(sim))
     sim.deliver()
     sim.settle(FIRST, 0)  # the read is on its way
@@ -155,7 +145,7 @@ def test_a_controller_that_was_paused_while_binding_reads_anew(sim: Simulation) 
     assert owner(sim).uid == pod.uid
 
 
-def test_a_clean_stop_deletes_what_was_given_to_nobody_and_nothing_else(sim: Simulation) -> None:
+def test_a_clean_stop_deletes_only_stock_that_was_not_handed_out(sim: Simulation) -> None:
     assert sim.stocked(keep=2) == (FIRST, SECOND)
     request = sim.ask("web-0")  # gets the first
 
@@ -166,7 +156,7 @@ def test_a_clean_stop_deletes_what_was_given_to_nobody_and_nothing_else(sim: Sim
     assert sim.store(request)
 
 
-def test_a_clean_stop_deletes_what_is_being_created(sim: Simulation) -> None:
+def test_a_clean_stop_deletes_stock_that_is_being_created(sim: Simulation) -> None:
     sim.replicas[0].demand.keep = 1
     sim.create_ahead(most=0)
 
@@ -176,7 +166,7 @@ def test_a_clean_stop_deletes_what_is_being_created(sim: Simulation) -> None:
     assert not sim.cluster.allocated
 
 
-def test_who_is_stopping_creates_nothing_ahead_and_serves_on(sim: Simulation) -> None:
+def test_a_stopping_replica_serves_and_creates_no_stock(sim: Simulation) -> None:
     sim.stocked()
     sim.stop_replica(most=0)
 
@@ -188,9 +178,7 @@ def test_who_is_stopping_creates_nothing_ahead_and_serves_on(sim: Simulation) ->
     assert set(sim.cluster.allocated) == {SECOND}
 
 
-def test_a_stop_that_gets_no_answer_ends_and_leaves_the_rest_to_the_controller(
-    sim: Simulation,
-) -> None:
+def test_a_stop_without_an_answer_leaves_stock_to_the_controller(sim: Simulation) -> None:
     sim.stocked()
     sim.stop_replica(most=0)
 
@@ -202,7 +190,7 @@ def test_a_stop_that_gets_no_answer_ends_and_leaves_the_rest_to_the_controller(
     assert sim.allocation(FIRST) is None
 
 
-def test_a_replica_deletes_what_it_cannot_hand_out_any_more(sim: Simulation) -> None:
+def test_a_replica_deletes_stock_that_is_too_old(sim: Simulation) -> None:
     sim.stocked()
     sim.tidy()
     assert sim.allocation(FIRST) is not None
@@ -213,7 +201,7 @@ def test_a_replica_deletes_what_it_cannot_hand_out_any_more(sim: Simulation) -> 
     assert not sim.cluster.allocated
 
 
-def test_what_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
+def test_stock_that_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
     sim.stocked()
     sim.replicas[0].demand.keep = 0
 
@@ -237,7 +225,7 @@ def test_a_delete_that_fails_leaves_it_to_the_controller(sim: Simulation, *, aft
     assert sim.allocation(FIRST) is None
 
 
-def test_nobody_deletes_what_a_stranger_was_found_to_carry(sim: Simulation) -> None:
+def test_stock_that_a_stranger_carries_is_not_deleted(sim: Simulation) -> None:
     sim.stocked()
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)

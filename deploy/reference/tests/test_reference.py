@@ -1,4 +1,4 @@
-"""docs/configuration.md is generated, and describes neither less nor more than there is."""
+"""docs/configuration.md is generated, and describes each name that exists, and no other."""
 
 import re
 
@@ -35,7 +35,7 @@ def test_a_page_that_is_out_of_date_is_noticed(
         ("key: runlevel", "key: new-label", "new-label"),
     ],
 )
-def test_a_name_that_nobody_described_is_noticed(old: str, new: str, named: str) -> None:
+def test_a_name_without_a_description_is_noticed(old: str, new: str, named: str) -> None:
     assert old in TEXT
 
     with pytest.raises(Undescribed, match=re.escape(named)):
@@ -49,8 +49,8 @@ def test_a_flag_without_a_meaning_is_noticed(monkeypatch: pytest.MonkeyPatch) ->
         reference(TEXT)
 
 
-def test_a_description_of_what_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(meanings.ENVIRONMENT, "OLD_VARIABLE", "What it was.")
+def test_a_description_of_a_name_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(meanings.ENVIRONMENT, "OLD_VARIABLE", "Its meaning.")
 
     with pytest.raises(Unused, match="OLD_VARIABLE"):
         reference(TEXT)
