@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from controller.conftest import NAMESPACE
-from kube.leases import LEASE
+from crds.names import LEASE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 LEADS = "every address in use has an allocation"
-STANDS_BY = "stands by"
+STANDBY = "is on standby"
 
 
 @pytest.fixture
@@ -112,14 +112,14 @@ async def test_a_stopped_leader_hands_over_to_the_standby_and_both_end_without_a
 ) -> None:
     async with controller(kubeconfig, "first") as first, controller(kubeconfig, "second") as second:
         await first.says(LEADS)
-        await second.says(STANDS_BY)
+        await second.says(STANDBY)
         assert await second.get(f"{second.health}/readyz") == (200, "ok")
 
         code, log = await first.stop()
         await second.says(LEADS)
 
         assert (code, "Traceback" in log) == (0, False), log
-        assert "first has handed the Lease back" in log
+        assert "first has released the Lease" in log
         assert holder(kubectl) == "second"
         assert (await second.stop())[0] == 0
         assert holder(kubectl) == ""
@@ -130,7 +130,7 @@ async def test_a_stopped_standby_ends_at_once_without_an_error(
 ) -> None:
     async with controller(kubeconfig, "first") as first, controller(kubeconfig, "second") as second:
         await first.says(LEADS)
-        await second.says(STANDS_BY)
+        await second.says(STANDBY)
 
         code, log = await second.stop()
 

@@ -157,9 +157,9 @@ def test_as_many_interfaces_as_can_be_served_in_time_are_taken() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[", "at character 2 an element such as"),
+        ("[", 'expected an element such as {"name": "ovs-conf"} at character 2'),
         ("[{}]", "element 1 has no name"),
-        ('{"name":"a"}', "a list of networks should stand"),
+        ('{"name":"a"}', "expected a list of networks at character"),
         ('[{"name":"a","mac":42}]', "element 1: its mac is not a string"),
     ],
 )

@@ -20,36 +20,33 @@ LONG = 200_000
 ANNOTATIONS: dict[str, tuple[str, str]] = {
     "open bracket": (
         "[",
-        'at character 2 an element such as {"name": "ovs-conf"} should stand, but it ends there',
+        'expected an element such as {"name": "ovs-conf"} at character 2, found end of text',
     ),
     "truncated": (
         '[{"name":"ovs-conf"',
-        "at character 20 ',' or '}' should stand, but it ends there",
+        "expected ',' or '}' at character 20, found end of text",
     ),
     "no list": (
         '{"name":"a"}',
-        'at character 1 a list of networks should stand, but found \'{"name":"a"}\'',
+        'expected a list of networks at character 1, found \'{"name":"a"}\'',
     ),
     "words": (
         '["a","b"]',
-        (
-            'at character 2 an element such as {"name": "ovs-conf"} should stand, but found'
-            ' \'"a","b"]\''
-        ),
+        ('expected an element such as {"name": "ovs-conf"} at character 2, found \'"a","b"]\''),
     ),
     "trailing comma": (
         '[{"name":"a"},]',
-        'at character 15 an element such as {"name": "ovs-conf"} should stand, but found \']\'',
+        'expected an element such as {"name": "ovs-conf"} at character 15, found \']\'',
     ),
     "null byte": (
         '[{"name":"a\x00"}]',
-        "at character 10 a value should stand, but found '\"a\\x00\"}]'",
+        "expected a value at character 10, found '\"a\\x00\"}]'",
     ),
-    "NaN": ('[{"name":NaN}]', "at character 10 a value should stand, but found 'NaN}]'"),
+    "NaN": ('[{"name":NaN}]', "expected a value at character 10, found 'NaN}]'"),
     "not-breaking space": (
         '[\u00a0{"name":"a"}]',
         (
-            'at character 2 an element such as {"name": "ovs-conf"} should stand, but found'
+            'expected an element such as {"name": "ovs-conf"} at character 2, found'
             ' \'\\xa0{"name":"a"}]\''
         ),
     ),
