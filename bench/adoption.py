@@ -18,7 +18,7 @@ from bench.objects import VMS_PATH, addresses, halted_vm
 from bench.report import Part, Table
 from bench.testcluster import TestCluster, start_cluster
 from crds.allocation import MACHINE, State, Stored
-from crds.resources import ALLOCATIONS, POOLS, SeenPool
+from crds.resources import ALLOCATIONS, POOLS, PoolSnapshot
 from testbed.progress import Progress
 
 _SIZES, _QUICK_SIZES = (500, 1000, 2000), (40,)
@@ -70,17 +70,17 @@ class PoolAdopted(Watched):
 
     adopted = False
 
-    def reset(self, everything: list[SeenPool]) -> None:
+    def reset(self, everything: list[PoolSnapshot]) -> None:
         """Read all pools: there is one."""
         for pool in everything:
             self.put(pool)
 
-    def put(self, item: SeenPool) -> None:
+    def put(self, item: PoolSnapshot) -> None:
         """Read the condition."""
         self.adopted = item.status.says("Adopted")
         self._changed.set()
 
-    def drop(self, item: SeenPool) -> None:
+    def drop(self, item: PoolSnapshot) -> None:
         """Ignore it: the pool is not deleted here."""
 
 

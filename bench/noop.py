@@ -43,7 +43,7 @@ class Constant:
         of_kind = pods.plan(review) if isinstance(review, PodReview) else machine_plan(review)
         if isinstance(of_kind, Denied):
             return of_kind
-        return of_kind.settled([MacAddress(_FIRST + n) for n in range(len(of_kind.wants))])
+        return of_kind.write_macs([MacAddress(_FIRST + n) for n in range(len(of_kind.wants))])
 
 
 async def run(host: str, port: int, pair: Pair, handlers: AllowAll | Constant) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
-from testbed.kubevirt.machines import Interface, manifest
+from testbed.kubevirt.virtualmachines import Interface, manifest
 
 PODS_PATH = "/api/v1/namespaces/{}/pods"
 VMS_PATH = "/apis/kubevirt.io/v1/namespaces/{}/virtualmachines"

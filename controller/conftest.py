@@ -35,7 +35,7 @@ def kubeconfig(control_plane: ControlPlane) -> str:
 
 @pytest.fixture
 async def api(kubeconfig: str) -> AsyncIterator[Api]:
-    async with Api("kubemacpool-tests", kubeconfig) as api:
+    async with Api("kubemacpool-tests", kubeconfig, field_manager="kubemacpool") as api:
         yield api
 
 

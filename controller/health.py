@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -27,7 +28,8 @@ class Health:
 
         async def readyz(_: web.Request) -> web.Response:
             reason = self.not_ready_because
-            return web.Response(status=503 if reason else 200, text=reason or "ok")
+            status = HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK
+            return web.Response(status=status, text=reason or "ok")
 
         app = web.Application()
         app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from controller.certificates.intervals import Intervals
 from crds.allocation import QUIET_S
+from crds.names import NAMESPACE
 from kube import tls
 from kube.listen import address
 
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         " (default :8443)",
     )
     tls.add_flags(parser)
-    parser.add_argument("--namespace", default="kubemacpool-system")
+    parser.add_argument("--namespace", default=NAMESPACE)
     parser.add_argument(
         "--certificates",
         choices=(_OWN, _EXTERNAL),

@@ -15,6 +15,7 @@ from controller.health import Health
 from controller.leading import CALLS, Leading
 from controller.metrics import endpoint
 from controller.metrics.families import Metrics
+from crds import names
 from kube import tls
 from kube.authorization import MetricsAuthorizer
 from kube.client import Api
@@ -25,8 +26,6 @@ from kube.login import Login, LoginFailed
 if TYPE_CHECKING:
     from controller.options import Options
     from kube.listen import Address
-
-_USER_AGENT = "kubemacpool-controller"
 
 
 class CannotStart(Exception):
@@ -82,6 +81,7 @@ class Program:
         self._election = asyncio.create_task(
             lead(
                 self._lead,
+                lease=names.LEASE,
                 namespace=self.options.namespace,
                 identity=self._identity,
                 kubeconfig=self.kubeconfig,
@@ -110,12 +110,14 @@ class Program:
         await self._servers.aclose()
         self.ended.set()  # kopf waits for it, or for 5 s
 
+    def _new_api(self, calls: int) -> Api:
+        return Api(
+            names.CONTROLLER, self.kubeconfig, calls=calls, field_manager=names.FIELD_MANAGER
+        )
+
     async def _lead(self) -> None:
         self._health.not_ready_because = "addresses already in use are not adopted yet"
-        async with (
-            Api(_USER_AGENT, self.kubeconfig, calls=CALLS) as api,
-            Api(_USER_AGENT, self.kubeconfig, calls=1) as events_api,
-        ):
+        async with self._new_api(CALLS) as api, self._new_api(1) as events_api:
             leading = Leading(self.options, api, events_api)
             leading.show(self._metrics)
             self._leads.set_result(leading)
@@ -127,7 +129,7 @@ class Program:
 
     async def _serve_metrics(self, where: Address) -> None:
         """Leaders and standbys are scraped. `calls` is 1: one client is checked at a time."""
-        api = await self._servers.enter_async_context(Api(_USER_AGENT, self.kubeconfig, calls=1))
+        api = await self._servers.enter_async_context(self._new_api(1))
         clock = SystemClock()
         authorizer = MetricsAuthorizer(api, clock.monotonic_s)
         pair, context = issue_for_metrics(clock.utc()), self.options.tls.context()

@@ -19,10 +19,9 @@ import aiohttp
 import kopf
 import msgspec
 
-from controller.certificates.keeper import AUTHORITY_SECRET, SERVING_SECRET
 from controller.collisions.namespaces import MUTATOR, Mutator, Namespace
 from controller.leading import Task
-from controller.pools.configuration import CONFIG_MAP
+from crds.names import AUTHORITY_SECRET, CONFIG_MAP, CONTROLLER, SERVING_SECRET
 from kube.login import Login
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ async def operate(program: Program) -> None:
         namespaces=[program.options.namespace],
         stop_flag=program.ended,
         # Otherwise kopf looks up the name of the user, and the user of a pod may have none.
-        identity="kubemacpool-controller",  # type: ignore[arg-type] # its NewType is private
+        identity=CONTROLLER,  # type: ignore[arg-type] # its NewType is private
     )
 
 

@@ -1,6 +1,6 @@
-"""The language of the pool: its manifests, its values, and the only code that calls the API server.
+"""The domain: the CustomResourceDefinitions, the values with their parsers, and the two ports.
 
-May contain: the CustomResourceDefinitions, value types with their parsers, the client, the store
-and the watch cache. May not contain: decisions. `webhook` and `controller` both speak it and never
-import each other.
+`webhook` and `controller` both use it, and never import each other. lifecycle.py has the state
+transitions, kinds.py the kinds of owners, names.py the fixed names. store.py and objects.py are the
+ports: interfaces, with an implementation that calls the API server.
 """

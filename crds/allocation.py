@@ -1,4 +1,4 @@
-"""MacAllocation and MacPool as values: what is written to the API server and read from it.
+"""MacAllocation as values, as they are written to the API server and read from it.
 
 Field names are those of `crds/macallocation.yaml`, in snake case.
 """
@@ -14,27 +14,27 @@ from crds.mac import MacAddress
 
 API_VERSION = "kubemacpool.io/v1beta1"
 
-# Q: an admission request is stored, refused or lost at the latest so long after it began.
+# Q: at the latest Q after its start, an admission request is stored, refused or lost.
 # kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
 QUIET_S = 60.0
-# V, in times of Q: so long a webhook hands out what it has created ahead. The controller keeps that
-# for two Q more: in one the last answer is stored or lost, the other is for what is late.
+# In multiples of Q. A webhook gives out an address of its stock for 5 Q after it created it. The
+# controller keeps it for 7 Q: one more Q until the last answer is stored or lost, one in reserve.
 STOCK_LIVES_Q, STOCK_KEPT_Q = 5, 7
 
 KUBEVIRT = kinds.KUBEVIRT
 MACHINE = kinds.VM.name
 INSTANCE = kinds.VMI.name
 
-# `spec.owner.interface` and `spec.owner.network` in the CRD; and a name and a UID of an owner.
+# The limits in the CRD: `spec.owner.interface`, `.network`, `.name` and `.uid`.
 LONGEST_INTERFACE, LONGEST_NETWORK = 253, 317
 LONGEST_NAME, LONGEST_UID = 253, 128
 
-# Kind, namespace and name; the name is None while the API server has not generated it.
+# Kind, namespace and name; the name is None until the API server has generated it.
 Root = tuple[str, str, str | None]
 
 
 class State(StrEnum):
-    """`spec.state`: who may get the address, and who must not lose it."""
+    """`spec.state`: crds/lifecycle.py has all transitions."""
 
     DECLARED = "Declared"
     STOCK = "Stock"
@@ -43,7 +43,7 @@ class State(StrEnum):
 
 
 class Source(StrEnum):
-    """`spec.source`: where the address came from."""
+    """`spec.source`: how the address came to be allocated."""
 
     POOL = "Pool"
     REQUESTED = "Requested"
@@ -52,13 +52,13 @@ class Source(StrEnum):
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """Camel case on the wire, and what has its default is left out."""
+    """Camel case on the wire; fields with their default value are left out."""
 
 
 class Owner(_Wire, frozen=True):
     """`spec.owner`: the object that the address belongs to.
 
-    Identity is `uid`. `name` is None while the API server has not generated it, and `interface` and
+    The `uid` identifies it. `name` is None until the API server has generated it. `interface` and
     `network` are for people.
     """
 
@@ -71,17 +71,17 @@ class Owner(_Wire, frozen=True):
     network: str | None = None
 
     def is_namesake(self, other: Owner) -> bool:
-        """Whether both are of one root by name; no generated name is like another."""
+        """Return True if both have a name and the same root."""
         return self.name is not None and self.root == other.root
 
     @property
     def at(self) -> Root:
-        """Kind, namespace and name: two objects cannot have the same at one time."""
+        """Kind, namespace and name: at one time, only one object has them."""
         return self.kind, self.namespace, self.name
 
     @property
     def root(self) -> Root:
-        """What it is a part of: the machine, for VM and VMI, else it itself."""
+        """The object that it is a part of: the VM, for a VM and a VMI; else the object itself."""
         return kinds.root_kind(self.kind), self.namespace, self.name
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class Reservation(_Wire, frozen=True):
     name: str
 
     def admits(self, owner: Owner) -> bool:
-        """Whether `owner` is the object it was declared for."""
+        """Return True if `owner` is the object that the address is reserved for."""
         return (self.kind, self.namespace, self.name) == owner.at
 
     def __str__(self) -> str:
@@ -120,7 +120,7 @@ class Allocation(_Wire, frozen=True):
     reserved_for: Reservation | None = None
 
     def is_free_for(self, owner: Owner) -> bool:
-        """Whether it is Declared, and `owner` may take it."""
+        """Return True if it is Declared, and `owner` may take it."""
         return self.state is State.DECLARED and (
             self.reserved_for is None or self.reserved_for.admits(owner)
         )
@@ -133,7 +133,7 @@ class Conflict(Owner, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
-    """An allocation as the API server stores it; `uid` and `version` name this one state of it."""
+    """An allocation as stored by the API server; `uid` and `version` identify this state of it."""
 
     allocation: Allocation
     uid: str
@@ -142,19 +142,19 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def mac(self) -> MacAddress:
-        """Its address."""
+        """The address."""
         return self.allocation.mac
 
 
 def encode_hook(value: object) -> str:
-    """Write what msgspec does not know: MacAddress."""
+    """Encode a MacAddress, a type that msgspec does not know."""
     if isinstance(value, MacAddress):
         return str(value)
     raise NotImplementedError(type(value))
 
 
 def decode_hook(kind: type, value: object) -> MacAddress:
-    """Read what msgspec does not know: MacAddress."""
+    """Decode a MacAddress, a type that msgspec does not know."""
     if kind is MacAddress:
-        return MacAddress.parse(str(value))  # a value that is no string is no spelling either
+        return MacAddress.parse(str(value))  # a value of another type is no valid address
     raise NotImplementedError(kind)

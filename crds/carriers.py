@@ -1,4 +1,4 @@
-"""The objects that carry addresses, as they were when they were read."""
+"""The objects that carry addresses: pods, VMs and VMIs, in the state that was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OwnerReference(msgspec.Struct, frozen=True):
-    """The ownerReference with `controller: true`, if it names an object of KubeVirt."""
+    """The ownerReference with `controller: true` that names an object of KubeVirt."""
 
     kind: str
     name: str
@@ -23,11 +23,11 @@ class OwnerReference(msgspec.Struct, frozen=True):
 
 
 class Carrier(msgspec.Struct, frozen=True):
-    """An object as it was when it was read, and the addresses that it carries.
+    """An object in the state that was read, and the addresses that it carries.
 
-    `terminal` (Succeeded, Failed) carries nothing any more: `attachments` is empty then.
-    `controller` is the VMI of a launcher pod, and the VM of a VMI. `is_running`: a VMI in phase
-    Running. `guest`, of a VMI that migrates across namespaces, is the same on both sides.
+    `terminal`: its phase is Succeeded or Failed, and `attachments` is empty. `controller`: the VMI
+    of a launcher pod, or the VM of a VMI. `is_running`: a VMI in phase Running. `guest`: equal on
+    both sides of a VMI's migration across namespaces; empty without such a migration.
     """
 
     api_version: str
@@ -44,19 +44,19 @@ class Carrier(msgspec.Struct, frozen=True):
 
     @property
     def root(self) -> Root:
-        """What it is a part of: the machine, for VM, VMI and launcher pod, else it itself."""
+        """The object that it is a part of: the VM, for a VM, VMI or launcher pod; else itself."""
         top = self.controller or self  # a VMI has the name of its VM
         return kinds.root_kind(top.kind), self.namespace, top.name
 
     def carries(self, mac: MacAddress) -> bool:
-        """Whether `mac` is one of its addresses."""
+        """Return True if `mac` is one of its addresses."""
         return any(attachment.mac == mac for attachment in self.attachments)
 
     def still_holds(self, mac: MacAddress, owner: Owner) -> bool:
-        """Whether it, read by the name of `owner`, has the address that was given to `owner`.
+        """Return True if the object, read by the name of `owner`, has the address of `owner`.
 
-        A running pod keeps its address until it is gone, even if its annotation no longer shows it:
-        the interface still carries it (Kind.keeps_hidden).
+        A running pod keeps its address until it is gone, even if its annotation no longer shows it,
+        because the interface still carries it (Kind.keeps_hidden).
         """
         if self.terminal:
             return False
@@ -67,9 +67,9 @@ class Carrier(msgspec.Struct, frozen=True):
         return kinds.keeps_hidden(self.kind) and is_same
 
     def as_owner(self, mac: MacAddress) -> Owner:
-        """It, as the owner of `mac`; the interface is the one that carries it."""
+        """Return the object as the owner of `mac`, with the interface that carries `mac`."""
         where = next((attachment for attachment in self.attachments if attachment.mac == mac), None)
-        # They are for people. The CRD limits their length; the object does not.
+        # The CRD limits the length of interface and network; the object does not.
         return Owner(
             api_version=self.api_version,
             kind=self.kind,

@@ -1,4 +1,4 @@
-"""The kinds of objects that can own an address: one row for each. Pure data.
+"""The kinds of objects that can own an address, one row each. Pure data.
 
 To add a kind: add a row, write its reader (`READERS` in crds/resources.py), add it to the two enums
 of crds/macallocation.yaml and to the rights in deploy/base. "Where to change what" in the
@@ -16,13 +16,13 @@ from crds.names import WEBHOOK_FOR_PODS, WEBHOOK_FOR_VMS
 class Kind:
     """One kind of owner.
 
-    `webhook` is the one whose namespaceSelector decides whether objects of this kind are managed.
-    `root` is the kind of the object that it is always a part of; None: it is a root itself. (A
-    launcher pod is a part of a machine, too, but only its ownerReference says so.)
-    `keeps_hidden`: an address that the object no longer shows is still its own, for its interface
-    still carries it. `is_machine`: KubeVirt makes further objects from it: it may start one as it
-    was before an edit, one of them may carry an address without showing it, and the guest can move
-    to another namespace.
+    `webhook`: its namespaceSelector decides whether objects of this kind are managed.
+    `root`: the kind of the object that it is always a part of; None: it is a root itself. (A
+    launcher pod is a part of a VM, too, but only its ownerReference says so.)
+    `keeps_hidden`: the object keeps an address that it no longer shows, because its interface still
+    carries it. `is_machine`: KubeVirt makes other objects from it. KubeVirt may start one from the
+    state before an edit, one of them may carry an address without showing it, and the guest can
+    move to another namespace.
     """
 
     name: str
@@ -55,9 +55,8 @@ VM = Kind(
     webhook=WEBHOOK_FOR_VMS,
     is_machine=True,
 )
-# The API server stores one VM and one VMI of each name, so no two guests of one name run at once.
-# The addresses of a VMI without a VM are those of its launcher pod, which the webhook for pods
-# serves.
+# The API server stores one VM and one VMI of each name, so only one guest of a name runs at once.
+# A VMI without a VM has the addresses of its launcher pod, which the webhook for pods serves.
 VMI = Kind(
     name="VirtualMachineInstance",
     api_version=KUBEVIRT,
@@ -73,15 +72,15 @@ POD = Kind(
     keeps_hidden=True,
 )
 
-# In order of rank, the highest first: an address goes from a VM to its VMI and on to its launcher
-# pod, never back. So the owner is the highest that carries it, and they are listed in this order:
-# an address that moves on during the list is met further down.
+# In order of rank, the highest first. An address goes from a VM to its VMI and on to its launcher
+# pod, never back. So the owner is the highest object that carries it. Lists read in this order: if
+# an address moves on during the list, a later part of the list finds it.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (VM, VMI, POD)}
 RANKS: dict[str, int] = {name: rank for rank, name in enumerate(KINDS)}
 
 
 def root_kind(name: str) -> str:
-    """Return the kind of the root of an object of kind `name`; an unknown kind is its own."""
+    """Return the kind of the root of an object of kind `name`; an unknown kind is a root."""
     kind = KINDS.get(name)
     return kind.root if kind is not None and kind.root is not None else name
 
@@ -92,10 +91,10 @@ def is_machine(name: str) -> bool:
 
 
 def keeps_hidden(name: str) -> bool:
-    """Return True if an address that such an object no longer shows is still its own."""
+    """Return True if objects of kind `name` keep a hidden address (Kind.keeps_hidden)."""
     return name in KINDS and KINDS[name].keeps_hidden
 
 
 def read_by_name(root: str) -> tuple[Kind, ...]:
-    """Return the kinds whose objects have the name of the root of kind `root`, by rank."""
+    """Return the kinds whose objects have the same name as their root of kind `root`, by rank."""
     return tuple(kind for kind in KINDS.values() if root_kind(kind.name) == root)

@@ -1,9 +1,7 @@
-"""KubeVirt's VirtualMachine and VirtualMachineInstance: their interfaces, and how they are read.
+"""The interfaces of KubeVirt's VirtualMachine and VirtualMachineInstance.
 
-Law: what a stored machine cannot be read of carries nothing: one strange VM must not keep the list
-of all others from being a proof. Source: kubevirt.io/v1 (VirtualMachineSpec.template,
-VirtualMachineInstanceSpec, VirtualMachineInstanceStatus); the same fields have the same names in
-all served versions.
+Source: kubevirt.io/v1 (VirtualMachineSpec.template, VirtualMachineInstanceSpec). The same fields
+have the same names in all served versions.
 """
 
 from __future__ import annotations
@@ -17,24 +15,24 @@ from crds.carriers import OwnerReference
 from crds.mac import MacAddress
 
 POD_NETWORK = "pod"
-# KubeVirt refuses it behind masquerade (pkg/network/link, mac.go: it is the in-pod bridge's).
+# KubeVirt refuses it behind masquerade: it belongs to the in-pod bridge (pkg/network/link, mac.go).
 IN_POD_BRIDGE = MacAddress(0x02_00_00_00_00_00)
 WHERE = "spec.template.spec.domain.devices.interfaces"
 NULL = msgspec.Raw(b"null")
 
 
 class BadMachine(ValueError):
-    """The spec cannot be read; the message says where."""
+    """The spec cannot be read; the message has the place."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One of `domain.devices.interfaces`, and the network of its name.
+    """One of `domain.devices.interfaces`, and the network with the same name.
 
-    `mac` is as its author wrote it, None where it is absent or empty. `network` is the
-    namespace/name of its NetworkAttachmentDefinition, "pod", or None where no network has its name.
-    `is_natted`: bound by masquerade or slirp, so that the guest's address is not the pod's.
-    `is_absent`: `state: absent`, on its way out.
+    `mac`: as the author wrote it; None if it is absent or empty. `network`: namespace/name of its
+    NetworkAttachmentDefinition, "pod", or None if no network has its name. `is_natted`: bound by
+    masquerade or slirp, so the address of the guest is not that of the pod. `is_absent`: `state:
+    absent`, so KubeVirt is about to remove it.
     """
 
     name: str
@@ -45,7 +43,7 @@ class Interface:
 
     @property
     def is_served(self) -> bool:
-        """Whether the pool gives it an address: on every multus network, and behind NAT."""
+        """Return True if the pool gives it an address: on a Multus network, or behind NAT."""
         return self.network is not None and (self.network != POD_NETWORK or self.is_natted)
 
 
@@ -107,8 +105,8 @@ instance_spec = msgspec.json.Decoder(InstanceSpec | None)
 def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[Interface, ...]:
     """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine.
 
-    More than `most` are not even looked at: 3 MiB of JSON, a request's limit, hold a million. What
-    is nested too deeply is a RecursionError: it may hold addresses (kube.nesting).
+    It does not read more than `most`: 3 MiB of JSON, the limit of a request, can hold a million.
+    JSON that is nested too deeply raises RecursionError: it may contain addresses (kube.nesting).
     """
     try:
         machine = _machine_spec.decode(spec)
@@ -124,29 +122,29 @@ def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[In
 
 def controlling_owner(references: list[Reference] | None) -> OwnerReference | None:
     """Return the KubeVirt object among `metadata.ownerReferences` that controls the object."""
-    for one in references or ():
-        is_kubevirt = one.api_version.startswith("kubevirt.io/")
-        can_be = 0 < len(one.name) <= LONGEST_NAME and 0 < len(one.uid) <= LONGEST_UID
-        if one.controller and is_kubevirt and can_be and one.kind in {MACHINE, INSTANCE}:
-            return OwnerReference(one.kind, one.name, one.uid)
+    for reference in references or ():
+        is_kubevirt = reference.api_version.startswith("kubevirt.io/")
+        fits = 0 < len(reference.name) <= LONGEST_NAME and 0 < len(reference.uid) <= LONGEST_UID
+        if reference.controller and is_kubevirt and fits and reference.kind in {MACHINE, INSTANCE}:
+            return OwnerReference(reference.kind, reference.name, reference.uid)
     return None
 
 
 def interfaces_of(spec: InstanceSpec | None, namespace: str) -> tuple[Interface, ...]:
-    """Return the interfaces of `spec`, each with the network of its name."""
+    """Return the interfaces of `spec`, each with the network that has its name."""
     listed = _listed(spec)
     if spec is None or not listed:
         return ()
-    networks = {one.name: _network(one, namespace) for one in spec.networks or ()}
+    networks = {network.name: _network(network, namespace) for network in spec.networks or ()}
     return tuple(
         Interface(
-            name=one.name,
-            mac=one.mac_address or None,
-            network=networks.get(one.name),
-            is_natted=one.masquerade != NULL or one.slirp != NULL,
-            is_absent=one.state == "absent",
+            name=interface.name,
+            mac=interface.mac_address or None,
+            network=networks.get(interface.name),
+            is_natted=interface.masquerade != NULL or interface.slirp != NULL,
+            is_absent=interface.state == "absent",
         )
-        for one in listed
+        for interface in listed
     )
 
 

@@ -1,7 +1,8 @@
-"""Stored VirtualMachines and VirtualMachineInstances, read as carriers of addresses.
+"""Reads stored VirtualMachines and VirtualMachineInstances as carriers of addresses.
 
-Law: what a stored machine cannot be read of carries nothing: one strange VM must not keep the list
-of all others from being a proof.
+Law: a spec or status that cannot be read carries no address, and is no error. Otherwise one invalid
+VM would prevent the list of all VMs, which proves that no object carries an address.
+Source: kubevirt.io/v1 (VirtualMachineInstanceStatus).
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from crds.kubevirt import (
 from crds.mac import MacAddress
 from crds.networks import Attachment
 
-# A guest has no more interfaces: QEMU's q35 has 32 root ports, KubeVirt uses fewer. A stored object
-# that says more (1.5 MiB of them, in whatever namespace) must not fill pool and memory.
+# More than a guest can have: QEMU's q35 has 32 root ports, and KubeVirt uses fewer. A stored object
+# with more (up to 1.5 MiB, from any user) must not exhaust pool and memory.
 MOST_CARRIED = 256
 
 
-class _SeenInterface(msgspec.Struct, rename="camel"):
-    """One of `status.interfaces`; one without a name is known only inside the guest."""
+class _InterfaceInUse(msgspec.Struct, rename="camel"):
+    """One of `status.interfaces`. One without a name exists only inside the guest."""
 
     mac: str | None = None
     name: str = ""
@@ -43,7 +44,7 @@ class _Side(msgspec.Struct, rename="camel"):
 
 
 class _Migration(msgspec.Struct, rename="camel"):
-    """`status.migrationState`; both sides are there where they are in two namespaces."""
+    """`status.migrationState`; it has both sides if the migration crosses namespaces."""
 
     source_state: _Side | None = None
     target_state: _Side | None = None
@@ -51,7 +52,7 @@ class _Migration(msgspec.Struct, rename="camel"):
 
 class _InstanceStatus(msgspec.Struct, rename="camel"):
     phase: str = ""
-    interfaces: list[_SeenInterface] | None = None
+    interfaces: list[_InterfaceInUse] | None = None
     migration_state: _Migration | None = None
 
 
@@ -75,41 +76,43 @@ _instance_status = msgspec.json.Decoder(_InstanceStatus | None)
 
 def read_machine(raw: bytes) -> Carrier:
     """Read a stored VirtualMachine."""
-    one = _object.decode(raw)
+    vm = _object.decode(raw)
     try:
-        found = interfaces(one.spec, one.metadata.namespace)
+        found = interfaces(vm.spec, vm.metadata.namespace)
     except BadMachine:
         found = ()
-    return _carrier(MACHINE, one.metadata, _attachments(found))
+    return _carrier(MACHINE, vm.metadata, _attachments(found))
 
 
 def read_instance(raw: bytes) -> Carrier:
-    """Read a stored VirtualMachineInstance; one that has Succeeded or Failed carries nothing."""
-    one = _object.decode(raw)
+    """Read a stored VirtualMachineInstance. After Succeeded or Failed it carries no address."""
+    vmi = _object.decode(raw)
     try:
-        status = _instance_status.decode(one.status) or _InstanceStatus()
+        status = _instance_status.decode(vmi.status) or _InstanceStatus()
     except msgspec.DecodeError:
         status = _InstanceStatus()
     try:
-        found = interfaces_of(instance_spec.decode(one.spec), one.metadata.namespace)
+        found = interfaces_of(instance_spec.decode(vmi.spec), vmi.metadata.namespace)
     except msgspec.DecodeError:
         found = ()
     if status.phase in {"Succeeded", "Failed"}:
-        return _carrier(INSTANCE, one.metadata, (), terminal=True)
-    # What has no name of the spec's is inside the guest. And what is on the pod network, and in no
-    # spec, is the pod's own address, or one behind NAT that libvirt made up: no network shows it.
+        return _carrier(INSTANCE, vmi.metadata, (), terminal=True)
+    # An interface of the status that is not in the spec exists only inside the guest. On the pod
+    # network, an address that is only in the status is the pod's own, or one behind NAT that
+    # libvirt chose. No network shows it.
     elsewhere = {None, POD_NETWORK}
-    served = {one.name: one.network for one in found if one.network not in elsewhere}
-    seen = (
-        Interface(one.name, one.mac, served[one.name])
-        for one in status.interfaces or ()
-        if one.name in served
-    )
-    # One of each name, the last: the creator of a VMI may write any status with it.
-    in_use = {one.name: one for one in seen}
-    carried = {(one.mac, one.interface): one for one in _attachments((*found, *in_use.values()))}
+    networks = {nic.name: nic.network for nic in found if nic.network not in elsewhere}
+    # The last of each name counts: the creator of a VMI may write any status with it.
+    in_use = {
+        nic.name: Interface(nic.name, nic.mac, networks[nic.name])
+        for nic in status.interfaces or ()
+        if nic.name in networks
+    }
+    carried = {
+        (each.mac, each.interface): each for each in _attachments((*found, *in_use.values()))
+    }
     return replace(
-        _carrier(INSTANCE, one.metadata, tuple(carried.values())),
+        _carrier(INSTANCE, vmi.metadata, tuple(carried.values())),
         is_running=status.phase == "Running",
         guest=_guest(status.migration_state),
     )
@@ -124,9 +127,9 @@ def _attachments(found: tuple[Interface, ...]) -> tuple[Attachment, ...]:
 
 
 def _guest(migration: _Migration | None) -> str:
-    """Return what both sides of a migration across namespaces agree on, once they do.
+    """Return a value that is equal on both sides of a migration across namespaces, or "".
 
-    For reports only: every user who may update a VMI can write it.
+    Only for reports: every user who may update a VMI can write it.
     """
     source = migration.source_state if migration else None
     target = migration.target_state if migration else None
@@ -157,7 +160,7 @@ def _carrier(
 
 
 def _maker(metadata: _Metadata) -> OwnerReference | None:
-    """Return the VM of a VMI: KubeVirt gives both one name, and no other is believed."""
+    """Return the VM of a VMI. A VM with another name is ignored: KubeVirt gives both one name."""
     made_by = controlling_owner(metadata.owner_references)
     is_vm = made_by is not None and made_by.kind == MACHINE
     return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None

@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 
 
 def stock(mac: MacAddress, pool: Pool) -> Allocation:
-    """Create it ahead of a request: it has no owner yet."""
+    """Create it ahead of a request, without an owner."""
     return Allocation(mac=mac, state=State.STOCK, source=Source.POOL, pool=pool.name)
 
 
 def claim(
     mac: MacAddress, owner: Owner, request: str, pool: Pool | None, *, is_requested: bool
 ) -> Allocation:
-    """Lock an address that had no allocation. `is_requested`: the object asks for this address."""
+    """Claim an address that has no allocation. `is_requested`: the object asks for this address."""
     return Allocation(
         mac=mac,
         state=State.PENDING,
@@ -65,7 +65,7 @@ def claim(
 
 
 def claim_declared(declared: Allocation, owner: Owner, request: str) -> Allocation:
-    """Give a Declared address to `owner`; it remembers that it was Declared."""
+    """Give a Declared address to `owner`; `declared` records that it was Declared."""
     return replace(declared, state=State.PENDING, owner=owner, request=request, declared=True)
 
 
@@ -79,7 +79,7 @@ def claim_stock(ahead: Allocation, owner: Owner, request: str) -> Allocation:
 def reclaim(found: Allocation, owner: Owner, request: str) -> Allocation:
     """Give the address to an object that has the name of its owner.
 
-    The UID of the former owner stays on record: the address is its own while it runs.
+    The allocation keeps the UID of the former owner, which has the address while it runs.
     """
     former = found.owner.uid if found.owner is not None else None
     kept = replace(owner, uid=former)
@@ -87,12 +87,12 @@ def reclaim(found: Allocation, owner: Owner, request: str) -> Allocation:
 
 
 def confirm(found: Allocation, request: str) -> Allocation:
-    """Leave the address where it is. The write makes a release that is under way fail."""
+    """Leave the address with its owner. The write makes a concurrent release fail."""
     return replace(found, request=request)
 
 
 def share(bound: Allocation, request: str) -> Allocation:
-    """Let a further object have the address: it is released with the last that carries it."""
+    """Let another object have the address, too. The last object that carries it releases it."""
     return replace(bound, shared=True, request=request)
 
 
@@ -102,7 +102,7 @@ def adopt(mac: MacAddress, owner: Owner, pool: str | None) -> Allocation:
 
 
 def bind(found: Allocation, owner: Owner, *, shared: bool = False) -> Allocation:
-    """Bind the address to `owner`, which carries it. Absent `shared`, it stays as it was."""
+    """Bind the address to `owner`, which carries it. `shared`: another object has it, too."""
     return replace(
         found,
         state=State.BOUND,
@@ -113,12 +113,12 @@ def bind(found: Allocation, owner: Owner, *, shared: bool = False) -> Allocation
 
 
 def wait_again(found: Allocation) -> Allocation:
-    """Let it wait for Q although no request is under way (no `request` says so)."""
+    """Wait for Q without an admission request: `request` is empty."""
     return replace(found, state=State.PENDING, request=None)
 
 
 def release(found: Allocation) -> Allocation | None:
-    """Return it to Declared if it was Declared before; None: delete it."""
+    """Return to Declared if it was Declared before; None: delete it."""
     if not found.declared:
         return None
     return Allocation(mac=found.mac, reserved_for=found.reserved_for)

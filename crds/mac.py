@@ -1,6 +1,6 @@
-"""EUI-48 addresses and ranges of them, as values without I/O.
+"""EUI-48 addresses and ranges of them. Pure.
 
-Law: two spellings of one address are one value, so that no lock is taken under two names.
+Law: all spellings of one address are one value, so an address cannot be locked under two names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import total_ordering
 from typing import NoReturn
 
-# The spellings that Go's net.ParseMAC, and so Multus and the CNI plugins, read as six octets.
+# The spellings that Go's net.ParseMAC reads as six octets. Multus and the CNI plugins use it.
 _SPELLINGS = re.compile(
     r"[0-9a-fA-F]{2}([:-])[0-9a-fA-F]{2}(?:\1[0-9a-fA-F]{2}){4}"
     r"|[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2}"
@@ -19,15 +19,15 @@ _SHOWN_LENGTH = 64
 
 
 class MalformedMac(ValueError):
-    """The text is no EUI-48 address that one interface could own."""
+    """The text is not an EUI-48 address that an interface can own."""
 
 
 @total_ordering
 class MacAddress:
-    """One EUI-48 address, held as the integer 0 <= bits < 2**48.
+    """An EUI-48 address, stored as an integer (0 <= bits < 2**48).
 
-    Spelling ends at `parse`: two spellings of one address are one value. Not a dataclass, because
-    msgspec writes the fields of those, and an address is written as its spelling.
+    It is not a dataclass: msgspec would encode the fields of a dataclass, and an address must be
+    encoded as text.
     """
 
     __slots__ = ("bits",)
@@ -75,7 +75,7 @@ class MacAddress:
 
     @classmethod
     def read(cls, text: str | None) -> MacAddress | None:
-        """Read an address that an interface can own, or return None. An absent text has none."""
+        """Read an address that an interface can own; None if `text` is absent or not one."""
         try:
             return cls.parse_unicast(text or "")
         except MalformedMac:
@@ -83,7 +83,7 @@ class MacAddress:
 
     @property
     def is_group(self) -> bool:
-        """Whether the Group bit is set (RFC 9542, 2.1); no interface may own such an address."""
+        """True if the Group bit is set (RFC 9542, 2.1). No interface may own such an address."""
         return bool(self.bits >> 40 & 1)
 
     @property
@@ -111,5 +111,5 @@ class MacRange:
 
 
 def shown(text: str) -> str:
-    """Text from outside, quoted, printable and short enough for a message."""
+    """Return text from outside for a message: quoted, printable and short."""
     return repr(text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "...")

@@ -1,4 +1,4 @@
-"""The fixed names that users know. Manifests in deploy/base contain the same names."""
+"""The fixed names that users know. The manifests in deploy/base contain the same names."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The annotation `k8s.v1.cni.cncf.io/networks`: read as Multus reads it, written without a trace.
+"""The annotation `k8s.v1.cni.cncf.io/networks`: parsed as Multus does, edited in place.
 
-Law: an edit changes the members it names and not one other byte, and no text costs more than its
-length and the limits below allow: whoever may create a pod may write it. Source: Kubernetes Network
-Custom Resource Definition De-facto Standard (NPWG) v1.3, 4.1; Multus reads the list with Go's
-encoding/json, which matches member names in any case, lets the last of several win that is not
-null, and reads half of a surrogate pair as U+FFFD.
+Law: an edit changes only the members that it names, and no other byte. The cost of any text is
+bounded by its length and the limits below, because every user who may create a pod can write it.
+Source: Kubernetes Network Custom Resource Definition De-facto Standard (NPWG) v1.3, 4.1. Multus
+reads the list with Go's encoding/json: member names match in any case, the last member that is not
+null wins, and half of a surrogate pair is U+FFFD.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ ANNOTATION = "k8s.v1.cni.cncf.io/networks"
 # The API server's limit for all annotations of an object together (apimachinery,
 # TotalAnnotationSizeLimitB), which it checks only after admission.
 LONGEST_TEXT = 256 << 10
-# An answer must leave within the webhook's 10 s, and every new address is one create of up to 25 ms
-# on a busy 2-core API server: 128 of them take a third of that even one after the other.
+# The webhook must answer within 10 s. A new address is one create of up to 25 ms on a busy 2-core
+# API server, so 128 of them take a third of that, even one after the other.
 MOST_INTERFACES = 128
-# The specification names a dozen. Each costs about 9 us, so that all of a pod cost 40 ms at most.
+# The specification names a dozen. Each costs about 9 us, so all members of a pod cost up to 40 ms.
 MOST_MEMBERS = 32
 
-# Multus: whatever holds one of these is JSON, the rest a comma list.
+# Multus: a text with one of these is JSON; any other text is a comma list.
 _JSON_MARK = re.compile(r'[\[{"]')
 _SPACE = re.compile(r"[ \t\n\r]*")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-# What a MacAllocation holds, and more than any network or interface can have.
+# The limits of a MacAllocation; no network or interface can have longer values.
 _LONGEST = {"name": 253, "namespace": 63, "interface": 253}
 _LONGEST_MEMBER = len("infiniband-guid")
 
 
 class BadAnnotation(ValueError):
-    """The annotation cannot be read; the message says where, and what would do."""
+    """The annotation cannot be read; the message has the place and the expected text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One network selection element; `None` is a member that is absent or empty.
+    """One network selection element; None: the member is absent or empty.
 
-    `mac` is as its author wrote it. `position` counts from 1, as Multus does when it names the
-    interface that has no name of its own (net1, net2, ...).
+    `mac` is as its author wrote it. `position` counts from 1, as Multus does when it names an
+    interface without a name (net1, net2, ...).
     """
 
     position: int
@@ -58,13 +58,13 @@ class Element:
 
     @property
     def device(self) -> str:
-        """The name that the interface will have inside the pod."""
+        """The name of the interface inside the pod."""
         return self.interface or f"net{self.position}"
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An address that an object says it carries, and where."""
+    """An address that an object carries, with its interface and network."""
 
     mac: MacAddress
     interface: str
@@ -73,7 +73,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """One member of an element in the text: its value stands at text[start:end]."""
+    """One member of an element; its value is text[start:end]."""
 
     value: Any
     start: int
@@ -82,7 +82,7 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """A whole annotation: its text, its elements, and where each of their members stands."""
+    """A whole annotation: its text, its elements, and the position of each of their members."""
 
     text: str
     elements: tuple[Element, ...] = ()
@@ -91,16 +91,16 @@ class Networks:
 
     @classmethod
     def parse(cls, text: str) -> Networks:
-        """Read a JSON list; the short comma list has no elements, since it holds no address."""
-        return cls._parsed(text, MOST_INTERFACES, MOST_MEMBERS)
+        """Parse a JSON list. A comma list has no elements here, since it has no addresses."""
+        return cls._parse(text, MOST_INTERFACES, MOST_MEMBERS)
 
     @classmethod
     def parse_stored(cls, text: str) -> Networks:
-        """Read it of a pod that exists: its interfaces are there, however many."""
-        return cls._parsed(text, LONGEST_TEXT, LONGEST_TEXT)
+        """Parse the annotation of an existing pod: it may have any number of interfaces."""
+        return cls._parse(text, LONGEST_TEXT, LONGEST_TEXT)
 
     @classmethod
-    def _parsed(cls, text: str, most_elements: int, most_members: int) -> Networks:
+    def _parse(cls, text: str, most_elements: int, most_members: int) -> Networks:
         if len(text) > LONGEST_TEXT:
             raise BadAnnotation(
                 f"it has {len(text)} characters: the API server stores up to {LONGEST_TEXT} bytes"
@@ -112,7 +112,7 @@ class Networks:
         except RecursionError:
             raise BadAnnotation("it is nested too deeply") from None
 
-    def written(self, edits: dict[int, dict[str, str]]) -> str:
+    def edit(self, edits: dict[int, dict[str, str]]) -> str:
         """Return the text with `edits` (element position -> member -> value) written in."""
         pieces: list[tuple[int, int, str]] = []
         for position, members in edits.items():
@@ -132,8 +132,8 @@ class Networks:
         return "".join(parts) + self.text[at:]
 
 
-def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
-    """Return what a stored pod of `namespace` carries; what cannot be read carries nothing."""
+def attachments_of(text: str | None, namespace: str) -> tuple[Attachment, ...]:
+    """Return the attachments of a stored pod of `namespace`; none if `text` cannot be read."""
     if text is None:
         return ()
     try:
@@ -148,12 +148,12 @@ def carried(text: str | None, namespace: str) -> tuple[Attachment, ...]:
 
 
 def attachment(element: Element, mac: MacAddress, namespace: str) -> Attachment:
-    """Return `element` of a pod in `namespace`, with its address read."""
+    """Return `element` of a pod in `namespace` as an attachment with the address `mac`."""
     return Attachment(mac, element.device, f"{element.namespace or namespace}/{element.name}")
 
 
 class _List:
-    """Reads a list of objects and remembers where each member stands."""
+    """Parses a list of objects, and records the position of each member."""
 
     def __init__(self, text: str, most_elements: int, most_members: int) -> None:
         self.text = text
@@ -163,7 +163,7 @@ class _List:
         self.elements: list[Element] = []
         self.members: list[dict[str, _Member]] = []
         self.ends: list[int] = []
-        # Numbers are never used: float bounds the work on those of a million digits.
+        # Numbers are not used. `float` bounds the cost of a number with a million digits.
         self.decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=float)
 
     def read(self) -> Networks:
@@ -197,7 +197,7 @@ class _List:
                 )
             count += 1
             name, member = self._member()
-            name = _folded(name)
+            name = _fold(name)
             if member.value is not None or name not in members:
                 members[name] = member
         self.ends.append(self.at)
@@ -236,15 +236,15 @@ class _List:
         raise BadAnnotation(f"expected {what} at character {self.at + 1}, found {found}")
 
 
-def _folded(name: str) -> str:
+def _fold(name: str) -> str:
     """Fold the case of each character, as Go does; `casefold` alone makes two of some.
 
-    A name that is longer than all of ours is none of ours, in whatever case.
+    A name that is longer than all member names that we read stays as it is.
     """
     if len(name) > _LONGEST_MEMBER:
         return name
-    folded = ((character, character.casefold()) for character in name)
-    return "".join(fold if len(fold) == 1 else character for character, fold in folded)
+    pairs = ((character, character.casefold()) for character in name)
+    return "".join(fold if len(fold) == 1 else character for character, fold in pairs)
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -252,7 +252,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class _NoConstant(ValueError):
-    """NaN or Infinity, which JSON does not have."""
+    """NaN or Infinity, which are not JSON."""
 
 
 def _element(position: int, members: dict[str, _Member]) -> Element:

@@ -1,13 +1,12 @@
-"""The objects that can carry addresses, as a port and as calls to the API server.
+"""The port Objects, which reads the objects that can carry addresses; and its implementation.
 
-Law: an object is absent only if the API server says so. Any other failure is StoreUnavailable, and
+Law: an object is absent only if the API server says so. Every other failure is StoreUnavailable and
 proves nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 from crds import kinds
@@ -26,38 +25,38 @@ if TYPE_CHECKING:
 
 
 class UnknownKind(Exception):
-    """No object of this kind can be looked up, so none is ever found gone."""
+    """Objects of this kind cannot be looked up, so no object of it counts as gone."""
 
 
 class Objects(Protocol):
     """The objects that can carry addresses. Each method can raise StoreUnavailable."""
 
     async def get(self, owner: Owner) -> Carrier | None:
-        """Read the object of that kind, namespace and name now, whatever its UID.
+        """Read the object of that kind, namespace and name now, with any UID.
 
         Raises UnknownKind for a kind that this version cannot look up.
         """
 
     async def launchers(self, namespace: str, instance: str) -> list[Carrier]:
-        """List the launcher pods of the VMI of that name now, whatever its UID."""
+        """List the launcher pods of the VMI with that name now, with any UID."""
 
     async def list(self) -> list[Carrier]:
-        """All that exist in every namespace: VMs first, then VMIs, then pods."""
+        """List all objects in every namespace: first VMs, then VMIs, then pods."""
 
 
 async def read_root(objects: Objects, root: Root, mac: MacAddress | None) -> tuple[Carrier, ...]:
-    """Read what exists of a root, down to the first that carries `mac` (None: all of it).
+    """Read the existing objects of a root, down to the first that carries `mac` (None: all).
 
-    The pod, or VM, VMI and launcher pods, one after the other: an address goes from a VM to its VMI
-    and on to its launcher pod, never back. So if no object that is returned carries it, none does.
-    Raises StoreUnavailable, UnknownKind.
+    It reads the pod; or the VM, the VMI and the launcher pods one after the other: an address goes
+    from a VM to its VMI and on to its launcher pod, never back. So if no returned object carries
+    the address, none does. Raises StoreUnavailable, UnknownKind.
     """
     root_kind, namespace, name = root
-    named = kinds.read_by_name(root_kind)
-    if not named or name is None:
+    same_name = kinds.read_by_name(root_kind)
+    if not same_name or name is None:
         raise UnknownKind(root_kind)
     found: tuple[Carrier, ...] = ()
-    for kind in named:
+    for kind in same_name:
         wanted = Owner(api_version=kind.api_version, kind=kind.name, namespace=namespace, name=name)
         if (member := await objects.get(wanted)) is not None:
             found += (member,)
@@ -70,10 +69,10 @@ async def read_root(objects: Objects, root: Root, mac: MacAddress | None) -> tup
 
 @dataclass(slots=True)
 class ApiObjects:
-    """Pods, VMs and VMIs through the API server; KubeVirt may be absent."""
+    """Reads pods, VMs and VMIs from the API server. KubeVirt may be absent."""
 
     api: Api
-    # When a namespace of many machines is deleted, all ask for its launchers at once.
+    # If a namespace with many VMs is deleted, its launchers are listed for all VMs at once.
     _launchers: SingleFlight[str, list[Carrier]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,13 +84,13 @@ class ApiObjects:
         if resource is None or owner.name is None:
             raise UnknownKind(owner.kind)
         if not (is_name(owner.name) and is_namespace(owner.namespace)):
-            return None  # the API server stores no such object; the path would lead elsewhere
+            return None  # no such object can exist, and its path could be that of another resource
         try:
             return await read_one(
                 self.api.get(resource.named(owner.name, owner.namespace)), resource
             )
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND and await self._means_none(resource, error):
+            if error.is_not_found and await self._proves_absence(resource, error):
                 return None
             raise unavailable(error) from error
 
@@ -113,17 +112,19 @@ class ApiObjects:
                 found += await read_all(self.api, resource)
             except StoreUnavailable as error:
                 cause = error.__cause__
-                if not (isinstance(cause, ApiError) and await self._means_none(resource, cause)):
+                if not (
+                    isinstance(cause, ApiError) and await self._proves_absence(resource, cause)
+                ):
                     raise
         return found
 
-    async def _means_none(self, resource: Resource[Carrier], error: ApiError) -> bool:
-        """Whether a refusal proves that there is no such object.
+    async def _proves_absence(self, resource: Resource[Carrier], error: ApiError) -> bool:
+        """Return True if the error proves that there is no such object.
 
-        A 404 without a Status is of the path: only a cluster without the CRD has none of the
-        resource for sure. It may also be that the version is not served just now.
+        A 404 without a Status means that the path is not served. That proves it only if the CRD is
+        absent: otherwise the version may just not be served now.
         """
-        if error.status != HTTPStatus.NOT_FOUND:
+        if not error.is_not_found:
             return False
         if error.reason == "NotFound":
             return True

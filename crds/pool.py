@@ -1,7 +1,7 @@
-"""Which addresses a pool may give out, by arithmetic alone.
+"""The addresses that a pool may give out. Pure arithmetic.
 
-Law: a walk from any starting point visits every address of the pool exactly once, and never a group
-address, the zero address or a reserved one.
+Law: a walk from any start visits every address of the pool exactly once, and never a group address,
+the zero address or a reserved address.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _Span = tuple[int, int]  # half open: start <= bits < end
 
 
 class CollisionPolicy(StrEnum):
-    """What is said to whoever asks for an address that somebody else has."""
+    """The answer to a request for an address that another object has."""
 
     REJECT = "Reject"  # the request is refused
-    WARN = "Warn"  # it is allowed, with a warning, and both share the address
+    WARN = "Warn"  # the request is allowed with a warning, and both share the address
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The addresses of `ranges` without group addresses, the zero address and `reserved` ones.
+    """The addresses of `ranges` without group addresses, the zero address and `reserved`.
 
     MacPool `spec.ranges` and `spec.reserved`; `start == end` is a pool of one.
     """
@@ -48,7 +48,7 @@ class Pool:
 
     @property
     def size(self) -> int:
-        """How many addresses it can give out."""
+        """The number of addresses that it can give out."""
         return self._ends[-1] if self._ends else 0
 
     def __contains__(self, mac: MacAddress) -> bool:
@@ -56,12 +56,12 @@ class Pool:
         return at >= 0 and mac.bits < self._spans[at][1]
 
     def at(self, index: int) -> MacAddress:
-        """Its address number `index`, 0 <= index < size."""
+        """Return the address with number `index`, 0 <= index < size."""
         span = bisect_right(self._ends, index)
         return MacAddress(self._spans[span][1] - (self._ends[span] - index))
 
     def walk(self, start: int) -> Iterator[MacAddress]:
-        """Every address once, from number `start` on and round the end."""
+        """Yield every address once, from number `start` to the end, then from the first."""
         for step in range(self.size):
             yield self.at((start + step) % self.size)
 
@@ -74,7 +74,7 @@ def _span(block: MacRange) -> _Span:
 
 
 def _unicast(blocks: Iterable[MacRange]) -> Iterator[_Span]:
-    """Cut the blocks at first octets and leave out the odd ones and address zero."""
+    """Split the blocks at each first octet; leave out odd first octets and address zero."""
     for start, end in map(_span, blocks):
         for octet in range(start // _OCTET, (end - 1) // _OCTET + 1):
             if octet % 2 == 0:
@@ -92,15 +92,15 @@ def _merged(spans: Iterable[_Span]) -> list[_Span]:
 
 
 def _without(spans: list[_Span], holes: list[_Span]) -> list[_Span]:
-    left: list[_Span] = []
+    kept: list[_Span] = []
     for start, end in spans:
         at = start
         for hole_start, hole_end in holes:
             if hole_end <= at or hole_start >= end:
                 continue
             if at < hole_start:
-                left.append((at, hole_start))
+                kept.append((at, hole_start))
             at = max(at, hole_end)
         if at < end:
-            left.append((at, end))
-    return left
+            kept.append((at, end))
+    return kept

@@ -1,6 +1,6 @@
-"""The pools of a cluster: which one serves a namespace, and which one holds an address.
+"""The pools of a cluster: the pool of a namespace, and the pool that contains an address.
 
-Today a cluster has one pool, DEFAULT, for all namespaces. Programs ask this value instead of a
+Today a cluster has one pool, names.POOL, for all namespaces. Programs ask this value instead of a
 single pool, so that several pools change nothing but this module. (Model: MetalLB's Pools.ByName.)
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from crds.names import POOL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from crds.mac import MacAddress
     from crds.pool import Pool
-
-DEFAULT = "default"  # the name of the MacPool; its CRD refuses other names
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Pools:
     @property
     def default(self) -> Pool | None:
         """Return the pool of each namespace that no other pool serves."""
-        return self.by_name.get(DEFAULT)
+        return self.by_name.get(POOL)
 
     def of(self, namespace: str) -> Pool | None:
         """Return the pool that gives an object of `namespace` its addresses."""
@@ -41,4 +41,4 @@ class Pools:
 
 def only(pool: Pool | None) -> Pools:
     """Return the set of that one pool as the default, or of none."""
-    return Pools({} if pool is None else {DEFAULT: pool})
+    return Pools({} if pool is None else {POOL: pool})

@@ -1,6 +1,6 @@
-"""The resources that the pool reads: where they are, and how their JSON becomes values.
+"""The resources that kubemacpool reads: their paths, and the readers of their JSON.
 
-Only the fields that are used are decoded; what else an object holds costs nothing.
+The readers decode only the fields that are used, so all other fields cost nearly nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from crds.carriers import Carrier, OwnerReference
 from crds.kubevirt import Reference, controlling_owner
 from crds.kubevirt_stored import read_instance, read_machine
 from crds.mac import MacAddress, MacRange
-from crds.networks import ANNOTATION, carried
+from crds.networks import ANNOTATION, attachments_of
 from crds.pool import CollisionPolicy, Pool
 from kube.resource import Resource
 
@@ -28,7 +28,7 @@ class _Annotations(msgspec.Struct):
 
 
 class Labels(msgspec.Struct):
-    """The one label that matters: KubeVirt's on its launcher pods."""
+    """The one label that is read: KubeVirt's label on launcher pods."""
 
     kubevirt: str = msgspec.field(default="", name="kubevirt.io")
 
@@ -99,8 +99,10 @@ class PoolStatus(msgspec.Struct, frozen=True, rename="camel"):
     conditions: tuple[Condition, ...] = ()
 
     def says(self, kind: str) -> bool:
-        """Whether condition `kind` is True."""
-        return any(one.type == kind and one.status == "True" for one in self.conditions)
+        """Return True if the condition `kind` has status True."""
+        return any(
+            condition.type == kind and condition.status == "True" for condition in self.conditions
+        )
 
 
 class _MacPool(msgspec.Struct):
@@ -110,14 +112,14 @@ class _MacPool(msgspec.Struct):
 
 
 class NameAndVersion(msgspec.Struct, frozen=True, gc=False):
-    """That there is an allocation, and the version of it."""
+    """The name of an allocation, as its address, and its resourceVersion."""
 
     mac: MacAddress
     version: int
 
 
 class PoolSnapshot(msgspec.Struct, frozen=True):
-    """A MacPool as it was when it was read."""
+    """A MacPool in the state that was read."""
 
     pool: Pool
     status: PoolStatus
@@ -131,7 +133,7 @@ _macpool = msgspec.json.Decoder(_MacPool, dec_hook=decode_hook)
 
 
 def read_pod(raw: bytes) -> Carrier:
-    """Read a pod; one that has Succeeded or Failed carries nothing any more."""
+    """Read a pod. After Succeeded or Failed it carries no address."""
     pod = _pod.decode(raw)
     meta = pod.metadata
     terminal = pod.status.phase in {"Succeeded", "Failed"}
@@ -143,45 +145,46 @@ def read_pod(raw: bytes) -> Carrier:
         uid=meta.uid,
         version=meta.resource_version,
         terminal=terminal,
-        attachments=() if terminal else carried(meta.annotations.networks, meta.namespace),
+        attachments=() if terminal else attachments_of(meta.annotations.networks, meta.namespace),
         controller=launched_for(meta.labels, meta.owner_references),
     )
 
 
 def launched_for(labels: Labels, references: list[Reference] | None) -> OwnerReference | None:
-    """Return the VMI whose launcher pod this is, or None for all other pods."""
+    """Return the VMI of a launcher pod; None for all other pods."""
     made_by = controlling_owner(references) if labels.kubevirt == "virt-launcher" else None
     return made_by if made_by is not None and made_by.kind == INSTANCE else None
 
 
 def read_allocation(raw: bytes) -> Stored:
     """Read a MacAllocation."""
-    one = _allocation.decode(raw)
-    return Stored(one.spec, one.metadata.uid, one.metadata.resource_version, one.status.conflicts)
+    read = _allocation.decode(raw)
+    meta = read.metadata
+    return Stored(read.spec, meta.uid, meta.resource_version, read.status.conflicts)
 
 
 def read_name_and_version(raw: bytes) -> NameAndVersion:
-    """Read no more of a MacAllocation than its name and version; ValueError where it has none."""
+    """Read only the name and version of a MacAllocation; ValueError if one is invalid."""
     meta = _named.decode(raw).metadata
     return name_and_version(meta.name, meta.resource_version)
 
 
 def name_and_version(name: str, version: str) -> NameAndVersion:
-    """Make that of a MacAllocation's name and resourceVersion; ValueError where they are none."""
+    """Return the value of a name and a resourceVersion; ValueError if one is invalid."""
     return NameAndVersion(MacAddress.parse(name), int(version))
 
 
 def read_pool(raw: bytes) -> PoolSnapshot:
     """Read a MacPool."""
-    one = _macpool.decode(raw)
+    read = _macpool.decode(raw)
     return PoolSnapshot(
         Pool(
-            one.metadata.name,
-            tuple(block.as_range() for block in one.spec.ranges),
-            tuple(block.as_range() for block in one.spec.reserved),
+            read.metadata.name,
+            tuple(block.as_range() for block in read.spec.ranges),
+            tuple(block.as_range() for block in read.spec.reserved),
         ),
-        one.status,
-        one.spec.collision_policy,
+        read.status,
+        read.spec.collision_policy,
     )
 
 
@@ -192,17 +195,17 @@ READERS: dict[str, Callable[[bytes], Carrier]] = {
     kinds.POD.name: read_pod,
 }
 # The resource of each kind that can own an address, in order of rank (crds/kinds.py). An owner of
-# any other kind is never judged gone.
+# another kind never counts as gone.
 KINDS: dict[str, Resource[Carrier]] = {
     name: Resource(kind.path, kind.plural, READERS[name], crd=kind.crd)
     for name, kind in kinds.KINDS.items()
 }
 MACHINES, INSTANCES, PODS = (KINDS[kind.name] for kind in (kinds.VM, kinds.VMI, kinds.POD))
 LAUNCHERS = {"labelSelector": "kubevirt.io=virt-launcher"}
-# One allocation that cannot be read (a newer version wrote it) must not keep all others from being
-# listed for ever. Leaving it out is safe: the webhook's create meets it all the same (create is the
-# lock), and the controller, not seeing it, never releases it. Of pods it would not be: a list that
-# lacks one proves that no object carries its address.
+# Lists leave out an allocation that cannot be read (for example, a newer version wrote it), because
+# it must not block all lists forever. This is safe: the webhook's create still fails (the create is
+# the lock), and the controller does not see the allocation, so it never releases it. For pods it
+# would not be safe: a list without a pod proves that no object carries its address.
 ALLOCATIONS = Resource(
     "/apis/kubemacpool.io/v1beta1", "macallocations", read_allocation, leave_out=True, page=2500
 )

@@ -1,13 +1,12 @@
-"""Allocations, as a port and as calls to the API server.
+"""The port Allocations, and its implementation with calls to the API server.
 
 Law: every update is a compare-and-swap on uid and resourceVersion, every delete has both as
-preconditions, and a create is the lock. Foreign errors end here.
+preconditions, and a create is the lock. This module translates all errors of the client.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -39,38 +38,38 @@ class AlreadyAllocated(Exception):
 
 
 class Changed(Exception):
-    """The allocation is no longer as it was read: nothing was written."""
+    """The allocation has changed since it was read. Nothing was written."""
 
 
 class StoreUnavailable(CallFailed):
-    """The API server did not do it, or did not say whether it did."""
+    """The API server refused the call, or did not say whether it executed it."""
 
 
 class Allocations(Protocol):
     """The MacAllocations of the cluster. Every method may raise StoreUnavailable."""
 
     async def create(self, allocation: Allocation) -> Stored:
-        """Take the address, or raise AlreadyAllocated."""
+        """Create the allocation, which locks the address; or raise AlreadyAllocated."""
 
     async def get(self, mac: MacAddress) -> Stored | None:
-        """Read it now."""
+        """Read the allocation now."""
 
     async def replace(self, stored: Stored, by: Allocation) -> Stored:
-        """Write `by` where the allocation is still `stored`, or raise Changed."""
+        """Write `by` if the allocation is still `stored`, or raise Changed."""
 
     async def delete(self, stored: Stored) -> None:
-        """Delete it where it is still `stored`, or raise Changed."""
+        """Delete the allocation if it is still `stored`, or raise Changed."""
 
     async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
-        """Write `status.conflicts` where it is still `stored`, or raise Changed."""
+        """Write `status.conflicts` if the allocation is still `stored`, or raise Changed."""
 
     async def list(self) -> list[Stored]:
-        """All of them, at one moment after the call."""
+        """List all allocations at one moment after the call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAllocations:
-    """MacAllocations through the API server."""
+    """Reads and writes MacAllocations with calls to the API server."""
 
     api: Api
 
@@ -85,7 +84,7 @@ class ApiAllocations:
         try:
             return await read_one(self.api.post(ALLOCATIONS.collection, _json(body)), ALLOCATIONS)
         except ApiError as error:
-            if error.status == HTTPStatus.CONFLICT and error.reason == "AlreadyExists":
+            if error.is_conflict and error.reason == "AlreadyExists":
                 raise AlreadyAllocated(str(allocation.mac)) from error
             raise unavailable(error) from error
 
@@ -94,13 +93,15 @@ class ApiAllocations:
         try:
             return await read_one(self.api.get(ALLOCATIONS.named(mac.name)), ALLOCATIONS)
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_not_found:
                 return None
             raise unavailable(error) from error
 
     async def replace(self, stored: Stored, by: Allocation) -> Stored:
         """See Allocations.replace."""
-        return await self._swap(stored, ALLOCATIONS.named(stored.mac.name), {"spec": _whole(by)})
+        return await self._swap(
+            stored, ALLOCATIONS.named(stored.mac.name), {"spec": _spec_with_nulls(by)}
+        )
 
     async def note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
         """See Allocations.note."""
@@ -119,7 +120,7 @@ class ApiAllocations:
             raise StoreUnavailable(str(error)) from error
 
     async def names(self) -> list[NameAndVersion]:
-        """List no more than names and versions, at one moment after the call."""
+        """List only names and versions, at one moment after the call."""
         return await read_all(self.api, ALLOCATED)
 
     async def list(self) -> list[Stored]:
@@ -127,8 +128,8 @@ class ApiAllocations:
         return await read_all(self.api, ALLOCATIONS)
 
     async def _swap(self, stored: Stored, path: str, change: dict[str, Any]) -> Stored:
-        # A merge patch keeps what we do not know of (labels, others' fields); the resourceVersion
-        # in it makes the API server refuse it on any other state of the object.
+        # A merge patch keeps labels and fields that others wrote. With a resourceVersion, the API
+        # server refuses it if the object has changed.
         change["metadata"] = {"uid": stored.uid, "resourceVersion": stored.version}
         try:
             return await read_one(self.api.merge(path, _json(change)), ALLOCATIONS)
@@ -137,10 +138,10 @@ class ApiAllocations:
 
 
 async def read_one(call: Awaitable[bytes], resource: Resource[T]) -> T:
-    """Read the answer of one call; ApiError is the caller's to understand."""
+    """Read the answer of one call. The caller handles ApiError."""
     try:
         return decode_bounded(resource.read, await call)
-    except (Unreachable, ValueError) as error:  # ValueError: what came cannot be read
+    except (Unreachable, ValueError) as error:  # ValueError: the answer cannot be read
         raise StoreUnavailable(str(error)) from error
 
 
@@ -159,22 +160,20 @@ async def read_all(
 
 
 def _refused(stored: Stored, error: ApiError) -> Exception:
-    # 422 on metadata.uid: the same resourceVersion on another object, as after an etcd restore.
-    gone = error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
-    if gone or (
-        error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in error.message
-    ):
+    # 422 on metadata.uid: another object with the same resourceVersion, as after an etcd restore.
+    is_another = error.is_invalid and "metadata.uid" in error.message
+    if error.is_not_found or error.is_conflict or is_another:
         return Changed(f"{stored.mac}: {error.message}")
     return unavailable(error)
 
 
 def unavailable(error: ApiError) -> StoreUnavailable:
-    """Translate what the API server answered."""
+    """Translate an error of the API server."""
     return StoreUnavailable(f"the API server answered {error}")
 
 
-def _whole(allocation: Allocation) -> dict[str, Any]:
-    """Every field of the spec by name: a merge patch removes what it is told is null."""
+def _spec_with_nulls(allocation: Allocation) -> dict[str, Any]:
+    """Return the spec with null for each absent field: a merge patch then removes the field."""
     spec: dict[str, Any] = _nulls(Allocation) | msgspec.to_builtins(
         allocation, enc_hook=encode_hook
     )

@@ -155,7 +155,8 @@ def _manual_address(terminal: Terminal) -> None:
 def _protection(terminal: Terminal) -> None:
     title("Not even an administrator takes an address away from a pod that has it")
     terminal.run("kubectl auth whoami -o jsonpath='{.status.userInfo.groups}{\"\\n\"}'")
-    terminal.refused("kubectl delete macallocation 02-00-00-00-00-2a", "can be deleted only after its owner")
+    delete = "kubectl delete macallocation 02-00-00-00-00-2a"
+    terminal.refused(delete, "can be deleted only after its owner")
 
 
 def _declared_address(terminal: Terminal) -> None:

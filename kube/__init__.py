@@ -1,4 +1,4 @@
-"""Talks to an API server, and does not know what a MAC address is.
+"""Talks to an API server. It does not know MAC addresses.
 
 Its nouns are client-go's: client, listing, watch, workqueue, leases, events, selectors.
 """

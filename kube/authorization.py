@@ -1,7 +1,7 @@
-"""Who may read the metrics: whoever the API server knows, and lets `get` the path /metrics.
+"""Lets a client read the metrics if the API server allows it to `get` the path /metrics.
 
-The same question that Kubernetes' own components ask about theirs: a TokenReview of the bearer
-token, then a SubjectAccessReview. Law: without an answer nobody reads.
+Kubernetes' own components do the same: a TokenReview of the bearer token, then a
+SubjectAccessReview. Law: without an answer of the API server, no client reads the metrics.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# A reader is asked about again after a minute, as its token is read anew elsewhere: Prometheus
-# comes every 15 to 60 s, and whoever loses the right may read that long.
+# An answer is valid for a minute, because Prometheus reads every 15 to 60 s. A client that loses
+# the right can read for this time.
 ADMITTED_S = 60.0
-_MOST_ADMITTED = 64  # a Prometheus or two, and people
-# Strangers cost the API server two calls each: no more of them at once than this, the others wait
-# for nothing.
+_MOST_ADMITTED = 64  # one or two Prometheus servers, and people
+# An unknown client costs the API server two calls. Beyond this number at once, clients are refused
+# without a call.
 _MOST_ASKING = 8
 _REVIEW = "/apis/authentication.k8s.io/v1/tokenreviews"
 _ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -35,7 +35,7 @@ _PATH = "/metrics"
 
 
 class Refusal(NamedTuple):
-    """The HTTP status, and why."""
+    """The HTTP status of the answer, and the reason."""
 
     status: int
     why: str
@@ -59,16 +59,16 @@ class _Review(msgspec.Struct):
 
 
 class MetricsAuthorizer:
-    """Asks about each bearer token; `now_s` is a monotonic clock."""
+    """Asks the API server about each bearer token; `now_s` is a monotonic clock."""
 
     def __init__(self, api: Api, now_s: Callable[[], float]) -> None:
         self._api = api
         self._now_s = now_s
-        self._admitted: dict[bytes, float] = {}  # by the token's hash, until when
+        self._admitted: dict[bytes, float] = {}  # hash of the token -> time when its answer expires
         self._asking = 0
 
     async def check(self, authorization: str) -> Refusal | None:
-        """Return why the bearer of this header must not read, or None."""
+        """Return why the sender of this header must not read the metrics, or None."""
         scheme, _, token = authorization.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or not token.isascii():
@@ -80,14 +80,16 @@ class MetricsAuthorizer:
         if self._admitted.get(digest, 0.0) > self._now_s():
             return None
         if self._asking >= _MOST_ASKING:
-            return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "others are being asked about: retry")
+            return Refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too many clients are being checked: retry"
+            )
         self._asking += 1
         try:
             refusal = await self._ask(token)
         except (ApiError, Unreachable, ValueError) as error:
-            _log.warning("who asks for metrics cannot be told: %s", error)
+            _log.warning("a client of the metrics cannot be checked: %s", error)
             return Refusal(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the API server does not say who you are: retry"
+                HTTPStatus.SERVICE_UNAVAILABLE, "the API server did not say who you are: retry"
             )
         finally:
             self._asking -= 1

@@ -1,8 +1,8 @@
 """A small client of the API server: typed errors, bounded waits, pages and watches.
 
-Why not the `kubernetes` client here: it costs 680 us of CPU per create, this one 115 to 174
-(aiohttp and msgspec), and the webhook pays that inside somebody's request. Its configuration
-loading is used.
+A create costs the `kubernetes` client 680 us of CPU, and this one 115 to 174 us (aiohttp and
+msgspec). The webhook spends this time inside a user's request. kube/login.py still reads the
+configuration with the `kubernetes` package.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-# kube-apiserver ends a create or patch after 34 s at the latest; nobody here waits that long.
+# kube-apiserver ends a create or patch after 34 s at the latest. No caller here waits that long.
 CALL_TIMEOUT_S = 10.0
 LIST_TIMEOUT_S = 60.0
-# The API server sends a bookmark about once a minute: a watch that says less than that is dead.
+# The API server sends a bookmark about once a minute. A watch that is silent for longer is dead.
 WATCH_SILENCE_S = 150.0
 _JSON = "application/json"
 _LINE_LIMIT = 4 << 20  # an object is at most 1.5 MiB in etcd
@@ -43,14 +43,16 @@ class Api:
     """One API server and a pool of kept connections to it; use as `async with Api() as api`.
 
     `kubeconfig` None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account.
-    `calls` is how many can be under way, watches aside; the others wait their turn, and a call's
-    time-out counts from there. `most` is how many objects a page of a list holds at most.
+    `calls`: maximum concurrent requests, watches not counted. Other requests wait in a queue, and
+    the timeout of a request starts when it is sent. `most`: maximum objects in a page of a list.
+    `field_manager`: the owner of the fields that are written (managedFields); `apply` needs it.
     """
 
     user_agent: str
     kubeconfig: str | None = None
     calls: int = 64
     most: int = 5000
+    field_manager: str | None = None
     _login: Login = field(init=False, repr=False)
     _places: asyncio.Semaphore = field(init=False)
     _session: aiohttp.ClientSession = field(init=False)
@@ -62,7 +64,7 @@ class Api:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
         self._session = aiohttp.ClientSession(
             connector=connector,
-            # Uncompressed: the API server's time is dearer than the network within a cluster.
+            # Not compressed: inside a cluster, the network is cheaper than the API server's CPU.
             headers={
                 "User-Agent": self.user_agent,
                 "Accept": _JSON,
@@ -76,31 +78,31 @@ class Api:
         await self._session.close()
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
-        """GET one object; ApiError 404 where there is none."""
+        """Read one object; raises ApiError 404 if it does not exist."""
         return await self._call("GET", path, query=query)
 
     async def post(self, path: str, body: bytes) -> bytes:
-        """Create; ApiError 409 AlreadyExists where the name is taken."""
-        return await self._call("POST", path, body, query=_MANAGER)
+        """Create an object; raises ApiError 409 AlreadyExists if the name is taken."""
+        return await self._call("POST", path, body, query=self._manager())
 
     async def merge(self, path: str, body: bytes) -> bytes:
-        """Merge-patch (RFC 7386); with `metadata.resourceVersion` in it, a compare-and-swap."""
+        """Merge-patch (RFC 7386). With `metadata.resourceVersion` it is a compare-and-swap."""
         return await self._call(
-            "PATCH", path, body, query=_MANAGER, content_type="application/merge-patch+json"
+            "PATCH", path, body, query=self._manager(), content_type="application/merge-patch+json"
         )
 
     async def apply(self, path: str, body: bytes) -> bytes:
-        """Server-side apply (KEP-555) as `kubemacpool`, taking over fields that others hold."""
+        """Server-side apply (KEP-555) as `field_manager`; takes over fields that others own."""
         return await self._call(
             "PATCH",
             path,
             body,
-            query={**_MANAGER, "force": "true"},
+            query={**self._manager(), "force": "true"},
             content_type="application/apply-patch+yaml",
         )
 
     async def delete(self, path: str, body: bytes) -> None:
-        """Delete under the `preconditions` of a DeleteOptions body."""
+        """Delete an object; `body` is a DeleteOptions, which can have `preconditions`."""
         await self._call("DELETE", path, body)
 
     async def list(
@@ -109,13 +111,13 @@ class Api:
         path: str | None = None,
         selection: Mapping[str, str] | None = None,
     ) -> tuple[list[T], str]:
-        """Everything there is at one moment after the call, and the resourceVersion to watch from.
+        """Return all objects at one moment after the call, and the resourceVersion to watch from.
 
-        All of `resource`, or those at `path` that `selection` lets through. No resourceVersion is
-        asked for, so that the answer is consistent (KEP-2340). What is known by name comes at once,
-        all else in pages; a continuation that has expired proves nothing: the list starts again.
-        What cannot be read (ValueError) fails the list, or is logged and left out. Only what was
-        read is kept, and no more than a page or a piece of what comes.
+        Without `path` it lists all of `resource`; `selection` holds selectors. The request names no
+        resourceVersion, so the answer is consistent (KEP-2340). A resource with `of_name` is read
+        in one call, all others in pages. If a continuation expires, the list starts again.
+        An object that cannot be read (ValueError) fails the list, or is logged and left out
+        (`leave_out`). Memory holds the values that were read, and one page or chunk of raw data.
         """
         path = path or resource.collection
         of_name = resource.of_name
@@ -138,20 +140,20 @@ class Api:
                 while True:
                     raw = await self._call("GET", path, query=query, within_s=LIST_TIMEOUT_S)
                     page = await parse_page(raw, resource, found)
-                    del raw  # it is larger than all that is kept of it
+                    del raw  # much larger than the values read from it
                     if not page.more:
                         return found, page.version
                     query = {**first, "continue": page.more}
             except ApiError as error:
-                if error.status != HTTPStatus.GONE or "continue" not in query:
+                if not error.is_expired or "continue" not in query:
                     raise
 
     async def watch(
         self, path: str, version: str, query: Mapping[str, str], opened: Callable[[], None]
     ) -> AsyncIterator[bytes]:
-        """The events since `version`, a JSON text each; ends when the API server ends it.
+        """Yield the events since `version`, each as JSON, until the API server ends the watch.
 
-        `opened` is called when the API server has agreed to send them.
+        It calls `opened` when the API server has accepted the watch.
         """
         query = {
             **query,
@@ -185,7 +187,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             if isinstance(error, aiohttp.ClientConnectorCertificateError):
                 self._renew()  # for the next try
-            raise Unreachable(f"GET {path} (watch): {_said(error)}") from error
+            raise Unreachable(f"GET {path} (watch): {_text_of(error)}") from error
 
     async def _call(  # noqa: PLR0913 # see _ask
         self,
@@ -197,7 +199,7 @@ class Api:
         content_type: str = _JSON,
         within_s: float = CALL_TIMEOUT_S,
     ) -> bytes:
-        """Ask for JSON that is read as a whole."""
+        """Send a request, and return the whole body of the answer."""
         return await self._ask(
             method,
             path,
@@ -208,7 +210,7 @@ class Api:
             within_s=within_s,
         )
 
-    async def _ask(  # noqa: PLR0913 # one place knows what a call is made of
+    async def _ask(  # noqa: PLR0913 # all parts of a request in one place
         self,
         method: str,
         path: str,
@@ -220,9 +222,9 @@ class Api:
         accept: str = _JSON,
         within_s: float = CALL_TIMEOUT_S,
     ) -> R:
-        """Ask, and ask again while the API server says 429: it has then not begun.
+        """Send a request; repeat it after 429, for then the API server has not started it.
 
-        `read` takes in what is no refusal.
+        `read` reads the answer if it is not an error.
         """
         try:
             async with self._places, asyncio.timeout(within_s):
@@ -245,17 +247,20 @@ class Api:
                     except aiohttp.ClientConnectorCertificateError:
                         if attempt:
                             raise
-                        self._renew()  # the cluster's CA may have been replaced
+                        self._renew()  # the CA of the cluster may be a new one
                         continue
                     if answer.status == HTTPStatus.UNAUTHORIZED and not attempt:
-                        self._renew()  # a bound token has been replaced by a newer one
+                        self._renew()  # the bound token may have been replaced
                     elif answer.status == HTTPStatus.TOO_MANY_REQUESTS:
                         await asyncio.sleep(_wait_s(answer.headers.get("Retry-After", "")))
                     else:
                         raise read_error(answer.status, raw)
                 raise AssertionError  # the loop above has no other end
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unreachable(f"{method} {path}: {_said(error)}") from error
+            raise Unreachable(f"{method} {path}: {_text_of(error)}") from error
+
+    def _manager(self) -> dict[str, str]:
+        return {"fieldManager": self.field_manager} if self.field_manager else {}
 
     def _headers(self, content_type: str | None = None) -> dict[str, str]:
         headers = {"Content-Type": content_type} if content_type else {}
@@ -268,9 +273,6 @@ class Api:
             self._login.renew()
 
 
-_MANAGER = {"fieldManager": "kubemacpool"}
-
-
 @contextmanager
 def _logging_in() -> Iterator[None]:
     try:
@@ -280,9 +282,9 @@ def _logging_in() -> Iterator[None]:
 
 
 def _wait_s(retry_after: str) -> float:
-    """Read Retry-After (RFC 9110, 10.2.3); for a date, which needs two clocks to agree, 1 s."""
+    """Read Retry-After (RFC 9110, 10.2.3). A date counts as 1 s: two clocks may disagree."""
     return float(retry_after) if retry_after.isdecimal() else 1.0
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class SystemClock:
-    """Implements Clock."""
+    """The clocks of the operating system; implements Clock."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go back and go on during a suspend."""
+        """Return seconds that never go back, and that count during a suspend."""
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def utc(self) -> datetime:
@@ -19,15 +19,15 @@ class SystemClock:
         return datetime.now(UTC)
 
     def now(self) -> str:
-        """Return the wall clock as people and the API write it (RFC 3339)."""
+        """Return the wall clock in RFC 3339, as the API writes it."""
         return self.utc().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock(Protocol):
-    """Time, from outside."""
+    """The time, as an argument."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never go back and go on during a suspend."""
+        """Return seconds that never go back, and that count during a suspend."""
 
     def now(self) -> str:
-        """Return the time for people (RFC 3339)."""
+        """Return the wall clock (RFC 3339)."""

@@ -1,4 +1,4 @@
-"""Events for people (events.k8s.io/v1), as values; `kubectl describe` shows them."""
+"""Events (events.k8s.io/v1) as values; `kubectl describe` shows them to people."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class ObjectReference(Protocol):
 
     @property
     def name(self) -> str | None:
-        """Its name, None while the API server has not generated it."""
+        """Its name; None until the API server has generated it."""
 
     @property
     def uid(self) -> str | None:
-        """Its UID, None while it is not stored."""
+        """Its UID; None until it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Reporter:
 class Event:
     """A warning about one object.
 
-    With a `name` it is written once: the API server refuses a second of that name. `name` None: the
-    API server generates one.
+    An event with a `name` is written once, because the API server refuses a second event of that
+    name. With `name` None, the API server generates a name.
     """
 
     about: ObjectReference
@@ -60,11 +60,11 @@ class Event:
 
     @property
     def path(self) -> str:
-        """Where it is created; the API server wants it in the namespace of its object."""
+        """Return the path to create it at: an event is in the namespace of its object."""
         return f"/apis/events.k8s.io/v1/namespaces/{quote(self.about.namespace, safe='')}/events"
 
     def body(self, now: str, reporter: Reporter) -> bytes:
-        """Write it as JSON; `now` is the time for people (RFC 3339, whole seconds)."""
+        """Return it as JSON; `now` is the wall clock (RFC 3339, whole seconds)."""
         about = self.about
         named = {"name": self.name} if self.name else {"generateName": f"{about.name}-"}
         note = self.note.encode()[:MOST_NOTE_BYTES].decode(errors="ignore")

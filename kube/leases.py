@@ -1,10 +1,9 @@
-"""One controller is active: the one that holds the Lease.
+"""Leader election: the replica that holds the Lease is active.
 
-Two active controllers would break no rule of the protocol; they would only double the calls. The
-election is that of the `kubernetes` package. Version 37.0.2 has defects, which are corrected here:
-it cannot create the Lease, does not hand it back when it stops, ends on a lost connection, waits up
-to five minutes for one call, goes on renewing when the work has failed, and measures its deadline
-on a clock that can be set.
+The protocol is safe with two active replicas; the Lease saves API calls. The election is that of
+the `kubernetes` package. This module adds what version 37.0.2 does not do: it creates the Lease,
+releases it at the end, survives a lost connection, bounds each call (the package waits up to five
+minutes), stops renewing when the work has ended, and measures the deadline on a monotonic clock.
 """
 
 from __future__ import annotations
@@ -28,16 +27,14 @@ from kube.login import in_pod
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
-LEASE = "kubemacpool-controller"
-
 # The values of Kubernetes' own controllers. A standby takes over a Lease that was not renewed for
-# LEASE_S. The leader stops RENEW_S after the start of the last successful renewal, so its work has
-# LEASE_S - RENEW_S = 5 s to end before another replica begins. With RETRY_S, four renewals can
-# fail, and a standby sees within 2 s that the Lease was handed back.
+# LEASE_S. The leader stops RENEW_S after the start of its last successful renewal. So its work has
+# LEASE_S - RENEW_S = 5 s to end before another replica starts. RETRY_S allows four failed renewals,
+# and is the time in which a standby sees a released Lease.
 LEASE_S = 15
 RENEW_S = 10
 RETRY_S = 2
-# The longest call. It is short, so a second try fits before RENEW_S.
+# The timeout of one call: a second try fits before RENEW_S.
 _CALL_S = 4.0
 
 _log = logging.getLogger(__name__)
@@ -48,21 +45,22 @@ class LeaseLost(Exception):
 
 
 def identity(environ: Mapping[str, str]) -> str:
-    """Return the name of the pod; outside a pod, a name that is unique to the process."""
+    """Return the name of the pod; outside a pod, the host and the process ID."""
     return environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
 
 
 async def lead(
     work: Callable[[], Coroutine[Any, Any, None]],
     *,
+    lease: str,
     namespace: str,
     identity: str,
     kubeconfig: str | None = None,
 ) -> None:
-    """Wait until this replica leads, then run `work` once, and only while it holds the Lease.
+    """Wait until this replica leads, then run `work` once, and never without the Lease.
 
-    Returns or raises as `work` does. When the Lease is lost, it cancels `work` and raises
-    LeaseLost. Cancel it to stop. In each case, a Lease that is still held is handed back.
+    Returns or raises as `work` does. If the Lease is lost, it cancels `work` and raises LeaseLost.
+    Cancel it to stop. In every case, a Lease that is still held is released.
     """
     configuration = Configuration()
     if in_pod(kubeconfig):
@@ -71,18 +69,18 @@ async def lead(
         where = {"config_file": kubeconfig} if kubeconfig else {}
         await config.load_config(client_configuration=configuration, **where)  # type: ignore[no-untyped-call]
     async with ApiClient(configuration) as client:
-        lock = _Lock(LEASE, namespace, identity, client)
-        leader = ""
+        lock = _Lock(lease, namespace, identity, client)
+        standby_of = ""
         election = LeaderElection(Config(lock, LEASE_S, RENEW_S, RETRY_S, work, work))
         try:
             while not await election.try_acquire_or_renew():
-                if not leader and (leader := lock.holder or ""):
-                    _log.info("%s waits: %s leads", identity, leader)
+                if not standby_of and (standby_of := lock.holder or ""):
+                    _log.info("%s is on standby: %s leads", identity, standby_of)
                 await asyncio.sleep(RETRY_S)
             _log.info("%s leads", identity)
             await _while_kept(election, lock, work)
         finally:
-            await lock.hand_back()
+            await lock.release()
 
 
 async def _while_kept(
@@ -104,7 +102,7 @@ async def _while_kept(
 
 
 async def _keep(election: LeaderElection, lock: _Lock) -> None:
-    """Renew. Return if no renewal succeeds for RENEW_S, or if another replica has the Lease."""
+    """Renew; return if no renewal succeeded for RENEW_S, or if another replica has the Lease."""
     try:
         while True:
             async with asyncio.timeout_at(lock.renewed_at + RENEW_S):
@@ -118,10 +116,10 @@ async def _keep(election: LeaderElection, lock: _Lock) -> None:
 
 
 class _Lock(LeaseLock):
-    """The package's lock. Each call has a time limit, and each error is a failed try.
+    """The package's lock, with a timeout for each call; a failure is a failed try.
 
-    `renewed_at` (loop time) is the start of the last renewal that succeeded, `holder` the identity
-    in the Lease when it was last read.
+    `renewed_at` (loop time): the start of the last successful renewal. `holder`: the holder of the
+    Lease when it was last read.
     """
 
     renewed_at = 0.0
@@ -135,7 +133,7 @@ class _Lock(LeaseLock):
             async with asyncio.timeout(_CALL_S):
                 answer = await super().get(name, namespace)
         except (aiohttp.ClientError, OSError) as error:
-            return False, ApiException(status=0, reason=_said(error))
+            return False, ApiException(status=0, reason=_text_of(error))
         if isinstance(answer[1], LeaderElectionRecord):
             self.holder = answer[1].holder_identity
         return answer
@@ -149,12 +147,12 @@ class _Lock(LeaseLock):
         return await self._renew(super().update(name, namespace, updated_record))
 
     async def _create(self, name: str, namespace: str, record: LeaderElectionRecord) -> bool:
-        """Create it. The package's own method passes an argument that the package refuses."""
+        """Create the Lease: the create of the package fails its own argument check (`pretty`)."""
         lease = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(record))
         try:
             await self.api_instance.create_namespaced_lease(namespace, lease)
         except ApiException as error:
-            _log.warning("the Lease %s: %s", name, _said(error))
+            _log.warning("the Lease %s: %s", name, _text_of(error))
             return False
         return True
 
@@ -164,29 +162,29 @@ class _Lock(LeaseLock):
             async with asyncio.timeout(_CALL_S):
                 done = await call
         except (aiohttp.ClientError, OSError) as error:
-            _log.warning("the Lease %s: %s", self.name, _said(error))
+            _log.warning("the Lease %s: %s", self.name, _text_of(error))
             return False
         if done:
             self.renewed_at = began
         return done
 
-    async def hand_back(self) -> None:
-        """Clear the holder of the Lease, if it is this replica: a standby then leads at once."""
+    async def release(self) -> None:
+        """Clear the holder, if it is this replica, so that a standby takes over without waiting."""
         try:
             async with asyncio.timeout(_CALL_S):
                 lease = await self.api_instance.read_namespaced_lease(self.name, self.namespace)
                 if lease.spec is None or lease.spec.holder_identity != self.identity:
                     return
                 lease.spec.holder_identity = None
-                # With its resourceVersion: the Lease of another replica is not changed.
+                # It has a resourceVersion, so a Lease that another replica took is not changed.
                 await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
         except (ApiException, aiohttp.ClientError, OSError) as error:
-            _log.warning("the Lease %s is not handed back: %s", self.name, _said(error))
+            _log.warning("the Lease %s is not released: %s", self.name, _text_of(error))
         else:
-            _log.info("%s has handed the Lease back", self.identity)
+            _log.info("%s has released the Lease", self.identity)
 
 
-def _said(error: Exception) -> str:
-    """Return one line. The text of an ApiException holds headers and body, too."""
-    said = error.reason if isinstance(error, ApiException) else str(error)
-    return said or type(error).__name__
+def _text_of(error: Exception) -> str:
+    """Return one line: the text of an ApiException has headers and a body."""
+    text = error.reason if isinstance(error, ApiException) else str(error)
+    return text or type(error).__name__

@@ -1,4 +1,4 @@
-"""What both programs do before they serve: read where to listen, and say where the log goes."""
+"""The start of both programs: parse listen addresses, and set up the log."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LAST_PORT = 65_535
 
 
 def address(text: str) -> Address:
-    """Read HOST:PORT, [IPv6]:PORT or :PORT, as a type of argparse."""
+    """Parse HOST:PORT, [IPv6]:PORT or :PORT; a type of argparse."""
     read = _ADDRESS.fullmatch(text)
     if read is None or int(read["port"]) > _LAST_PORT:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no address: write HOST:PORT, [IPv6]:PORT or :PORT, such as [::1]:8000"
+            f"invalid address {text!r}: write HOST:PORT, [IPv6]:PORT or :PORT, such as [::1]:8000"
         )
     return read["v6"] or read["host"] or None, int(read["port"])
 
 
 def start_log() -> None:
-    """Write what is worth knowing to stderr."""
+    """Log to stderr, from level INFO."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -1,6 +1,6 @@
-"""Pages of lists, taken apart: each object is read at once, and of the page no more is kept.
+"""Parses the pages of lists: reads each object, and keeps only the result.
 
-Law: a page never holds up the loop, however large it is.
+Law: a page of any size never blocks the event loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Object = TypeVar("Object")
 
 _log = logging.getLogger(__name__)
 
-# How long the objects of a page are read in one go, before others may use the loop.
+# How long objects are read before other tasks get the event loop.
 _STEP_S = 0.01
 _NAMELESS = "(no name)"
 
@@ -56,11 +56,11 @@ _named = msgspec.json.Decoder(_Named)
 
 
 async def parse_page(raw: bytes, resource: Resource[T], found: list[T]) -> ListMeta:
-    """Read the objects of one page into `found`, letting others use the loop meanwhile.
+    """Append the objects of one page to `found`; other tasks run in between.
 
-    ValueError where the page, or one of its objects that is not to be left out, cannot be read.
+    Raises ValueError if the page cannot be read, or an object that must not be left out.
     """
-    await asyncio.sleep(0)  # the last page's objects may just have been read
+    await asyncio.sleep(0)  # the objects of the page before may have taken long
     try:
         page = _page.decode(raw)
     except RecursionError:
@@ -73,10 +73,10 @@ async def parse_page(raw: bytes, resource: Resource[T], found: list[T]) -> ListM
 async def parse_names(
     chunks: AsyncIterator[bytes], of_name: Callable[[str, str], T], *, leave_out: bool
 ) -> tuple[list[T], str]:
-    """Read a list of metadata as it comes; return what is made of it, and its resourceVersion."""
+    """Read a list of metadata in chunks; return the values, and the resourceVersion of the list."""
     names, found = NamesReader(), list[T]()
     async for chunk in chunks:
-        await asyncio.sleep(0)  # the next may be there already
+        await asyncio.sleep(0)  # the next chunk may already be there
         await _each(
             names.feed(chunk),
             lambda named: of_name(*named),
@@ -96,16 +96,16 @@ async def _each(
     leave_out: bool,
 ) -> None:
     began_s = time.monotonic()
-    for one in objects:
+    for item in objects:
         if time.monotonic() - began_s >= _STEP_S:
             await asyncio.sleep(0)
             began_s = time.monotonic()
         try:
-            found.append(read(one))
+            found.append(read(item))
         except ValueError as error:
             if not leave_out:
                 raise
-            _log.error("%s cannot be read and is left out: %s", name(one), error)
+            _log.error("%s cannot be read and is left out: %s", name(item), error)
 
 
 def _name(item: bytes) -> str:

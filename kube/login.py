@@ -1,4 +1,4 @@
-"""Where the API server is, whom to trust, and who we are: by a kubeconfig, or as every pod."""
+"""The address of the API server, the CA to trust and the credentials: of a kubeconfig or a pod."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import kubernetes.config
 import yaml
 from yarl import URL
 
-# How old a token read from its file may be; the `kubernetes` package re-reads it as often.
+# The age limit of a token that was read from its file, as in the `kubernetes` package.
 _TOKEN_LIFE_S = 60.0
-# What the `kubernetes` package raises for files that are missing, or not whole yet. Where a plugin
-# fails it logs that, and there is no token.
+# The errors of the `kubernetes` package for files that are missing or incomplete. If a plugin
+# fails, the package logs it and there is no token.
 _UNREADABLE = (kubernetes.config.ConfigException, OSError, ValueError, yaml.YAMLError)
 
 
 class LoginFailed(Exception):
-    """What says it cannot be read now; the message says what and why."""
+    """The configuration cannot be read now; the message has the part and the reason."""
 
 
 class Login:
-    """What one kubeconfig says, or a pod's service account, as it was when it was last read."""
+    """The last state that was read of a kubeconfig, or of the service account of a pod."""
 
     def __init__(self, kubeconfig: str | None) -> None:
         """None: the file in KUBECONFIG, ~/.kube/config, or the pod's service account."""
@@ -32,12 +32,12 @@ class Login:
         self.renew()
 
     def renew(self) -> None:
-        """Read it all anew. Raises LoginFailed, and then all is as it was."""
+        """Read all of it again. Raises LoginFailed, and then changes nothing."""
         try:
             found = configuration(self._kubeconfig)
             self.tls = _tls(found)
         except _UNREADABLE as error:
-            raise LoginFailed(f"the configuration of the API server: {_said(error)}") from error
+            raise LoginFailed(f"the configuration of the API server: {_text_of(error)}") from error
         self._configuration = found
         self._token: str | None = None
         self._token_until_s = 0.0
@@ -48,31 +48,30 @@ class Login:
         return str(self._configuration.host)
 
     def url(self, path: str) -> URL:
-        """The URL of a path that is encoded already."""
-        # yarl would resolve "..", also where it is written %2E%2E.
+        """Return the URL of a path that is already encoded."""
+        # Without `encoded`, yarl would resolve "..", even if it is written as %2E%2E.
         return URL(f"{self._configuration.host}{path}", encoded=True)
 
     def authorization(self) -> str | None:
-        """The header of that name, if there is one. Raises LoginFailed."""
+        """Return the value of the Authorization header, or None. Raises LoginFailed."""
         now_s = time.monotonic()
-        if now_s >= self._token_until_s:  # asking for it costs 130 us
-            self._token, self._token_until_s = self._asked(), now_s + _TOKEN_LIFE_S
+        if now_s >= self._token_until_s:  # reading it costs 130 us
+            self._token, self._token_until_s = self._read_token(), now_s + _TOKEN_LIFE_S
         return self._token
 
-    def _asked(self) -> str | None:
+    def _read_token(self) -> str | None:
         keys = ("authorization", "BearerToken")  # in a cluster, from a kubeconfig
-        asked = (self._configuration.get_api_key_with_prefix(key) for key in keys)
+        tokens = (self._configuration.get_api_key_with_prefix(key) for key in keys)
         try:
-            return next((token for token in asked if token), None)
+            return next((token for token in tokens if token), None)
         except _UNREADABLE as error:
-            raise LoginFailed(f"the token for the API server: {_said(error)}") from error
+            raise LoginFailed(f"the token for the API server: {_text_of(error)}") from error
 
 
 def in_pod(kubeconfig: str | None) -> bool:
-    """Whether the pod's service account is all there is to log in with.
+    """Return True if there is no kubeconfig, so that only the service account of a pod is left.
 
-    The package's own `load_config` finds that out, too, but prints for each time that it might not
-    work.
+    `load_config` of the package finds this out, too, but prints a warning each time.
     """
     default = Path(str(kubernetes.config.KUBE_CONFIG_DEFAULT_LOCATION))
     return not kubeconfig and not default.expanduser().exists()
@@ -101,5 +100,5 @@ def _tls(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401 # it ship
     return context
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     return str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""JSON that is nested deeper than a decoder follows it: what lies too deep is read as null.
+"""Decodes JSON that is nested too deeply for the decoder: deeper values are read as null.
 
-Law: no object that the API server stores keeps any other from being read. It stores up to 10,000
-levels wherever a CRD lets unknown fields in, as KubeVirt's does in spec.template.metadata; Python
-follows 1,000, all of its own calls included.
+Law: no stored object prevents other objects from being read. The API server stores up to 10,000
+levels where a CRD allows unknown fields (KubeVirt's allows them in spec.template.metadata). Python
+follows 1,000 levels, its own calls included.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# What is read lies within 12 levels of a list's page (an interface of a VM).
+# All fields that we read are within 12 levels of a page (an interface of a VM).
 _DEEPEST = 100
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 def decode_bounded(decode: Callable[[bytes], T], raw: bytes) -> T:
-    """Decode `raw`, without what is nested too deeply. Raises what `decode` raises."""
+    """Decode `raw`; if it is nested too deeply, without the deepest values. Raises as `decode`."""
     try:
         return decode(raw)
     except RecursionError:
@@ -29,7 +29,7 @@ def decode_bounded(decode: Callable[[bytes], T], raw: bytes) -> T:
 
 
 def prune_below(raw: bytes) -> bytes:
-    """Return it with null in the place of every list and object below level 100."""
+    """Return `raw` with null in place of every list and object below level 100."""
     kept: list[bytes] = []
     depth = since = 0
     for token in _TOKEN.finditer(raw):

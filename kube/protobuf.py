@@ -1,11 +1,11 @@
-"""Names and resourceVersions from a list of metadata alone, in protobuf, read as it comes.
+"""Reads names and resourceVersions from a list of metadata in protobuf, chunk by chunk.
 
-Such a list costs the API server 20 us an object, and has no pages for it to look up in etcd
-(docs/decisions/2026-11-26-names-as-they-come.md).
+Such a list costs the API server 20 us per object. It needs no pages, which the API server would
+read from etcd (docs/decisions/2026-11-26-names-as-they-come.md).
 
-The messages are those of Kubernetes' generated.proto (apimachinery, meta/v1 and runtime), in the
-wire format of protobuf.dev/programming-guides/encoding. No more of them is read than two texts of
-each object, so no library is needed.
+The messages are in Kubernetes' generated.proto (apimachinery, meta/v1 and runtime); the wire format
+is in protobuf.dev/programming-guides/encoding. Only two texts of each object are read, so this
+needs no library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ACCEPT = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
-_MAGIC = b"k8s\x00"  # before the message, which is always an Unknown with another in it
+_MAGIC = b"k8s\x00"  # before the message, which is an Unknown with another message in it
 _UNKNOWN_RAW = 2
 _LIST_METADATA, _LIST_ITEMS = 1, 2
 _LIST_VERSION, _LIST_CONTINUE = 2, 3
@@ -26,20 +26,20 @@ _NAME, _VERSION = 1, 6
 
 _KIND, _MORE = 0x07, 0x80  # bits of a key, and of each byte of a number
 _NUMBER, _BYTES = 0, 2  # kinds
-_FIXED = {1: 8, 5: 4}  # bytes of those of a fixed size
+_FIXED = {1: 8, 5: 4}  # kind -> size in bytes, for kinds of a fixed size
 _LONGEST = 4 << 20  # an object is at most 1.5 MiB in etcd
 _LARGEST_SHIFT = 63
 
 
 class Named(NamedTuple):
-    """What is read of an object."""
+    """The name and the resourceVersion of one object."""
 
     name: str
     version: str
 
 
 class NamesReader:
-    """Reads one list in pieces of any size. Raises ValueError where it is none."""
+    """Reads one list in chunks of any size. Raises ValueError if it is not such a list."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -47,7 +47,7 @@ class NamesReader:
         self._version = ""
 
     def feed(self, chunk: bytes) -> Iterator[Named]:
-        """Read on: the objects that have become whole, as far as they are taken."""
+        """Yield the objects that are complete with this chunk."""
         raw, at = self._rest + chunk, 0
         if self._left is None:
             begin = _begin(raw)
@@ -69,16 +69,16 @@ class NamesReader:
         self._rest = raw[at:] if self._left else b""
 
     def version(self) -> str:
-        """The list's resourceVersion, when all of it has been read."""
+        """Return the resourceVersion of the list, after all of it has been read."""
         if self._left != 0 or not self._version:
-            raise ValueError("what came is no whole list in Kubernetes' protobuf")
+            raise ValueError("invalid list: incomplete in Kubernetes' protobuf")
         return self._version
 
 
 def _begin(raw: bytes) -> tuple[int, int] | None:
-    """Where the list begins and how long it is; None while that is still to come."""
+    """Return the start and the length of the list; None if more bytes are needed."""
     if not raw.startswith(_MAGIC[: len(raw)]):
-        raise ValueError(f"what came is not in Kubernetes' protobuf: {raw[:40]!r}")
+        raise ValueError(f"invalid list: not in Kubernetes' protobuf: {raw[:40]!r}")
     at = len(_MAGIC)
     try:
         while at < len(raw):
@@ -88,25 +88,25 @@ def _begin(raw: bytes) -> tuple[int, int] | None:
     except IndexError:
         pass
     if at > _LONGEST:
-        raise ValueError("what came is no list in Kubernetes' protobuf")
+        raise ValueError("invalid list: no list in Kubernetes' protobuf")
     return None
 
 
 def _whole(raw: bytes, at: int, left: int) -> tuple[int, int, int] | None:
-    """The field at `at`, of which a list has `left` bytes; None while it is not whole."""
+    """Return the field at `at` of a list with `left` more bytes; None if it is incomplete."""
     try:
         field = _next(raw, at)
     except IndexError:
         return None
     *_, after = field
     if after - at > min(left, _LONGEST):
-        raise ValueError("a list in protobuf has a field that does not fit into it")
+        raise ValueError("invalid list in protobuf: a field is longer than the list")
     return field if after <= len(raw) else None
 
 
 def _version(raw: bytes, at: int, end: int) -> str:
     if _text(raw, at, end, _LIST_CONTINUE):
-        raise ValueError("a list without a limit is said to have a second page")
+        raise ValueError("invalid list in protobuf: a list without a limit has a second page")
     return _text(raw, at, end, _LIST_VERSION)
 
 
@@ -121,9 +121,9 @@ def _text(raw: bytes, at: int, end: int, wanted: int) -> str:
 
 
 def _find(raw: bytes, at: int, end: int, wanted: int) -> tuple[int, int]:
-    """Where the content of a message's first such field begins and ends; nothing, if there is none.
+    """Return the start and the end of the first field `wanted` in the message from `at` to `end`.
 
-    The message lies between `at` and `end`.
+    If the message has no such field, both are `end`.
     """
     try:
         while at < end:
@@ -133,17 +133,17 @@ def _find(raw: bytes, at: int, end: int, wanted: int) -> tuple[int, int]:
     except IndexError:
         at = len(raw) + 1
     if at != end:
-        raise ValueError("a message in protobuf has a field that does not fit into it")
+        raise ValueError("invalid message in protobuf: a field is longer than the message")
     return end, end
 
 
 def _next(raw: bytes, at: int) -> tuple[int, int, int]:
-    """A field's number (0 if it is a number itself), and where its content begins and ends.
+    """Return the number of a field (0 if its content is a number), and its start and end.
 
-    It may end behind the end of `raw`. IndexError where that comes before the content begins.
+    The end may be behind the end of `raw`. Raises IndexError if `raw` ends before the content.
     """
     key, size = raw[at], raw[at + 1]
-    if key & (_MORE | _KIND) == _BYTES and size < _MORE:  # nearly always
+    if key & (_MORE | _KIND) == _BYTES and size < _MORE:  # the most frequent case
         return key >> 3, at + 2, at + 2 + size
     key, at = _varint(raw, at)
     kind = key & _KIND
@@ -154,11 +154,11 @@ def _next(raw: bytes, at: int) -> tuple[int, int, int]:
         return key >> 3, after, after + size
     if kind == _NUMBER:
         return 0, at, after
-    raise ValueError(f"there is no field of kind {kind} in protobuf")
+    raise ValueError(f"invalid field in protobuf: unknown kind {kind}")
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    """A number, seven bits at a time, and where it ends."""
+    """Return a number (seven bits in each byte), and the position after it."""
     value = 0
     for shift in range(0, _LARGEST_SHIFT + 1, 7):
         byte = raw[at]
@@ -166,4 +166,4 @@ def _varint(raw: bytes, at: int) -> tuple[int, int]:
         value |= (byte & ~_MORE) << shift
         if byte < _MORE:
             return value, at
-    raise ValueError("a number in protobuf does not end")
+    raise ValueError("invalid number in protobuf: it does not end")

@@ -1,4 +1,4 @@
-"""A resource of the API server: its paths, and the reader of one object's JSON."""
+"""A resource of the API server: its paths, and the reader of its objects."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LONGEST_NAMESPACE, _LONGEST_NAME = 63, 253
 
 @dataclass(frozen=True, slots=True)
 class Resource(Generic[T]):
-    """A resource: the paths of all, of one, and the reader of one object's JSON.
+    """A resource: its paths, and the function that reads the JSON of one object.
 
-    `leave_out`: a list without those that cannot be read is still of use. `crd` is the name of its
-    CustomResourceDefinition where the cluster can be without it. `of_name` makes the same of an
-    object's name and resourceVersion, where no more is read: lists bring nothing else then, and all
-    at once. `page` is how many come in one call of any other list: 5 MB are taken apart in 10 ms.
+    `leave_out`: a list leaves out objects that cannot be read. `crd`: the name of its
+    CustomResourceDefinition, if the cluster can be without it. `of_name`: makes the value from the
+    name and resourceVersion of an object; a list then reads only these, in one call. `page`: the
+    number of objects in one page of any other list (5 MB are parsed in 10 ms).
     """
 
     group: str  # "/api/v1" or "/apis/GROUP/VERSION"
@@ -39,26 +39,26 @@ class Resource(Generic[T]):
 
     @property
     def collection(self) -> str:
-        """The path of all of them, in every namespace."""
+        """Return the path of all objects, in every namespace."""
         return f"{self.group}/{self.plural}"
 
     def namespaced(self, namespace: str) -> str:
-        """The path of all of one namespace; names come from objects, so they are quoted."""
+        """Return the path of the objects of one namespace. It quotes names: users choose them."""
         return f"{self.group}/namespaces/{quote(namespace, safe='')}/{self.plural}"
 
     def named(self, name: str, namespace: str | None = None) -> str:
-        """The path of one."""
-        of_all = self.collection if namespace is None else self.namespaced(namespace)
-        return f"{of_all}/{quote(name, safe='')}"
+        """Return the path of one object."""
+        parent = self.collection if namespace is None else self.namespaced(namespace)
+        return f"{parent}/{quote(name, safe='')}"
 
 
 def is_name(text: str) -> bool:
-    """Whether an object can have this name: a DNS subdomain, as pods and all our kinds need it."""
+    """Return True if `text` is a DNS subdomain, which the name of an object must be."""
     return len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
 
 
 def is_namespace(text: str) -> bool:
-    """Whether a namespace can have this name: a DNS label."""
+    """Return True if `text` is a DNS label, which the name of a namespace must be."""
     return len(text) <= _LONGEST_NAMESPACE and _NAMESPACE.fullmatch(text) is not None
 
 

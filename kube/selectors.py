@@ -1,4 +1,4 @@
-"""Label selectors (metav1.LabelSelector), evaluated as the API server does: pure."""
+"""Label selectors (metav1.LabelSelector), evaluated as the API server does. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Operator(StrEnum):
-    """What an expression asks of a label."""
+    """The condition that an expression puts on a label."""
 
     IN = "In"
     NOT_IN = "NotIn"
@@ -28,7 +28,7 @@ class Expression(msgspec.Struct, frozen=True):
     values: tuple[str, ...] | None = None
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an object with these labels passes; NotIn lets pass what lacks the label."""
+        """Return True if these labels match. NotIn also matches if the label is absent."""
         match self.operator:
             case Operator.IN:
                 return labels.get(self.key) in (self.values or ())
@@ -43,19 +43,19 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 class Selector(msgspec.Struct, frozen=True, rename="camel"):
-    """All of its parts must match; one without parts matches everything."""
+    """All of its parts must match. A selector without parts matches everything."""
 
     match_labels: dict[str, str] | None = None
     match_expressions: tuple[Expression, ...] | None = None
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an object with these labels is selected."""
+        """Return True if an object with these labels is selected."""
         wanted = (self.match_labels or {}).items()
         return all(labels.get(key) == value for key, value in wanted) and all(
-            one.matches(labels) for one in self.match_expressions or ()
+            expression.matches(labels) for expression in self.match_expressions or ()
         )
 
 
 def selects(selector: Selector | None, labels: Mapping[str, str]) -> bool:
-    """Whether `selector` lets `labels` pass; None selects nothing, unlike one without parts."""
+    """Return True if `selector` selects `labels`. None selects nothing."""
     return selector is not None and selector.matches(labels)

@@ -1,7 +1,7 @@
-"""One read for all who ask before it begins.
+"""Coalesces reads: callers that arrive before a read starts share its result (singleflight).
 
-Law: whoever asks gets what was read *after* the question. So a question that comes while a read is
-under way waits for the next one, which all who come meanwhile share.
+Law: a caller gets a result that was read *after* its call. So a caller that arrives during a read
+waits for the next one, and shares it with all other callers that arrive during that read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[K, T]):
-    """`read` by key, at most one read of a key at a time."""
+    """Runs `read` for each key; at most one read of a key at a time."""
 
     def __init__(self, read: Callable[[K], Awaitable[T]]) -> None:
         self._read = read
@@ -25,15 +25,17 @@ class SingleFlight(Generic[K, T]):
         self._running: dict[K, asyncio.Task[T]] = {}
 
     async def __call__(self, key: K) -> T:
-        """Return what a read that begins after this call brings; raises what it raises."""
+        """Return the result of a read that starts after this call; raises as the read does."""
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._begin(key, self._running.get(key)))
-        return await asyncio.shield(task)  # one who gives up does not end it for the others
+        return await asyncio.shield(
+            task
+        )  # a caller that is cancelled does not end it for the others
 
     async def _begin(self, key: K, before: asyncio.Task[T] | None) -> T:
         if before is None:
-            await asyncio.sleep(0)  # let those join who are about to ask
+            await asyncio.sleep(0)  # callers of the same turn of the loop join
         else:
             await asyncio.wait({before})
         current = self._running[key] = self._next.pop(key)

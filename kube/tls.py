@@ -1,4 +1,4 @@
-"""How both programs serve TLS: as the flags ask, with a pair that needs no file on a disk."""
+"""TLS of both servers: the flags, and certificates that are loaded without a file on disk."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _VERSIONS = {"VersionTLS12": ssl.TLSVersion.TLSv1_2, "VersionTLS13": ssl.TLSVers
 
 @dataclass(frozen=True, slots=True)
 class TlsOptions:
-    """What is spoken; `ciphers` are OpenSSL's names for TLS 1.2, None for Python's choice."""
+    """The TLS version and ciphers. `ciphers`: OpenSSL names for TLS 1.2, None: Python's choice."""
 
     minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
     ciphers: str | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Make a server's context that has no certificate yet; ssl.SSLError for unknown ciphers."""
+        """Return a server context without a certificate; ssl.SSLError for unknown ciphers."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = self.minimum
         if self.ciphers:
@@ -27,12 +27,12 @@ class TlsOptions:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Let `parser` take --tls-min-version and --tls-cipher-suites."""
+    """Add --tls-min-version and --tls-cipher-suites to `parser`."""
     parser.add_argument(
         "--tls-min-version",
         choices=_VERSIONS,
         default="VersionTLS12",
-        help="the oldest TLS that is spoken (default %(default)s)",
+        help="the oldest TLS version that is accepted (default %(default)s)",
     )
     parser.add_argument(
         "--tls-cipher-suites",
@@ -43,19 +43,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def options(arguments: argparse.Namespace) -> TlsOptions:
-    """Read what those flags said."""
+    """Return the options that the flags set."""
     return TlsOptions(_VERSIONS[arguments.tls_min_version], arguments.tls_cipher_suites)
 
 
 def load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Load a pair (PEM, the certificate with its chain); ssl.SSLError where it does not work.
+    """Load a certificate with its chain, and its key (PEM). Raises ssl.SSLError if they are wrong.
 
-    Through a file in memory: the ssl module reads files only, and the disk is read-only.
+    It uses a file in memory: the ssl module reads only files, and the disk is read-only.
     """
     descriptor = os.memfd_create("certificate")
     with os.fdopen(descriptor, "wb", buffering=0) as file:
         file.write(key + b"\n" + certificate)
-        # A password, so that OpenSSL never asks the terminal for that of an encrypted key.
+        # With a password, OpenSSL never asks the terminal for the one of an encrypted key.
         context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
 
 
@@ -64,7 +64,7 @@ def _ciphers(text: str) -> str:
         TlsOptions(ciphers=text).context()
     except ssl.SSLError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} names no cipher suite: write OpenSSL's names joined by ':', such as"
+            f"invalid cipher suites {text!r}: write OpenSSL's names joined by ':', such as"
             " ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"
         ) from None
     return text

@@ -1,7 +1,7 @@
-"""Following a resource: a list, then its watch, for ever, with every gap closed by a new list.
+"""Follows a resource: lists it, then watches it, forever. A new list closes every gap.
 
-Law: a view is told of everything that exists after a list (`reset`), and then of each change in
-order. Events missed between a cut and an expired version are closed by the next list.
+Law: after a list, a view gets all objects (`reset`), and then each change in order. If the version
+expires after a lost connection, the next list brings what the watch missed.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 10.0
-# How often an optional resource is asked for while there is none: KubeVirt may be installed later.
+# The interval of lists of a resource that is not installed: KubeVirt may be installed later.
 _ABSENT_WAIT_S = 2.0
 
 
 class View(Protocol[T]):
-    """What is kept of a followed resource. Called on the event loop, never awaited."""
+    """The state of a followed resource. Its methods are called on the event loop, not awaited."""
 
     def reset(self, everything: list[T]) -> None:
-        """Take what a list brought for all there is."""
+        """Take the result of a list: all objects that exist."""
 
     def put(self, item: T) -> None:
-        """Take a new or changed one."""
+        """Take a new or changed object."""
 
     def drop(self, item: T) -> None:
-        """Forget a deleted one."""
+        """Forget a deleted object."""
 
 
 class Views(Generic[T]):
-    """Several views of one resource; each is told of everything, in their order."""
+    """Several views of one resource; each gets all calls, in the order of the views."""
 
     def __init__(self, *views: View[T]) -> None:
         self._views = views
@@ -85,16 +85,16 @@ _versioned = msgspec.json.Decoder(_Versioned)
 
 
 async def is_crd_absent(api: Api, crd: str | None) -> bool:
-    """Whether the cluster has no CustomResourceDefinition of that name, for sure.
+    """Return True if the API server says that there is no such CustomResourceDefinition.
 
-    Then it has no such objects. A resource that is not found may also be not served just now.
+    Then there are no such objects. (A resource that is not found may only be not served now.)
     """
     if crd is None:
         return False
     try:
         await api.get(f"{CRDS}/{crd}")
     except ApiError as error:
-        return error.status == HTTPStatus.NOT_FOUND and error.reason == "NotFound"
+        return error.is_not_found and error.reason == "NotFound"
     except Unreachable:
         return False
     return False
@@ -111,21 +111,21 @@ class Follower(Generic[T]):
         path: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> None:
-        """Follow all of `resource`, or those at `path` that `query` (selectors) lets through."""
+        """Follow all of `resource`, or what is at `path`; `query` holds selectors."""
         self.api = api
         self.resource = resource
         self.view = view
         self.path = path or resource.collection
         self.query = query or {}
-        # Cleared while the API server knows no such resource; without an optional one all is known.
+        # Set after a list. Cleared while the resource is not served, unless it is not installed.
         self.synced = asyncio.Event()
-        # The number of the watch that is open just now, counted from 1; 0 while none is.
+        # The number of the open watch, counted from 1; 0 while no watch is open.
         self.connection = 0
         self._connections = 0
         self._is_absent = False
 
     async def run(self) -> None:
-        """List and watch until cancelled; failures are logged and tried again, ever more slowly."""
+        """List and watch until cancelled. Failures are logged and retried with a growing delay."""
         wait_s = _FIRST_WAIT_S
         version = ""
         while True:
@@ -141,23 +141,19 @@ class Follower(Generic[T]):
                         wait_s = _FIRST_WAIT_S
                 finally:
                     self.connection = 0
-                await asyncio.sleep(_FIRST_WAIT_S)  # should watches be closed at once
+                await asyncio.sleep(_FIRST_WAIT_S)  # in case the API server closes watches at once
             except (ApiError, Unreachable, ValueError) as error:
-                status = error.status if isinstance(error, ApiError) else None
-                # Only a new list tells what an expired version or an unreadable event (ValueError)
-                # left out, or a resource that was taken away and is back.
-                if isinstance(error, ValueError) or status in {
-                    HTTPStatus.NOT_FOUND,
-                    HTTPStatus.GONE,
-                }:
+                is_not_found = isinstance(error, ApiError) and error.is_not_found
+                is_expired = isinstance(error, ApiError) and error.is_expired
+                # Only a new list brings what was missed: after an expired version or an unreadable
+                # event (ValueError), or if the resource was removed and is back.
+                if isinstance(error, ValueError) or is_not_found or is_expired:
                     version = ""
-                if status == HTTPStatus.NOT_FOUND and await is_crd_absent(
-                    self.api, self.resource.crd
-                ):
-                    await self._miss()
+                if is_not_found and await is_crd_absent(self.api, self.resource.crd):
+                    await self._wait_for_crd()
                     continue
-                if status == HTTPStatus.NOT_FOUND:
-                    self.synced.clear()  # not served just now, or its CRD is deleted
+                if is_not_found:
+                    self.synced.clear()  # not served now, or its CRD is being deleted
                 _log.warning("following %s: %s", self.resource.plural, error)
                 await asyncio.sleep(wait_s * (1 + random.random()))  # noqa: S311 # jitter
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
@@ -166,8 +162,8 @@ class Follower(Generic[T]):
         self._connections += 1
         self.connection = self._connections
 
-    async def _miss(self) -> None:
-        """The cluster lacks the resource, and so has none of it: said once, asked for again."""
+    async def _wait_for_crd(self) -> None:
+        """Empty the view: a resource that is not installed has no objects. Log it once."""
         if not self._is_absent:
             _log.info("no %s: %s is not installed", self.resource.plural, self.resource.crd)
             self.view.reset([])

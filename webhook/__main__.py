@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from crds import names
 from crds.allocation import QUIET_S
 from crds.objects import ApiObjects
 from crds.resources import ALLOCATED, POOLS
@@ -48,7 +49,7 @@ async def _until_signalled(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
-    await run(arguments, Api("kubemacpool-webhook"), stop)
+    await run(arguments, Api(names.WEBHOOK, field_manager=names.FIELD_MANAGER), stop)
 
 
 async def run(
@@ -86,7 +87,7 @@ async def run(
             SECRETS,
             serving,
             f"/api/v1/namespaces/{arguments.namespace}/secrets",
-            {"fieldSelector": "metadata.name=kubemacpool-service"},
+            {"fieldSelector": f"metadata.name={names.SERVING_SECRET}"},
         )
         followers = (followed, Follower(api, POOLS, pools), secret)
         running = [tasks.create_task(part.run()) for part in (*followers, replica.stock)]
@@ -133,7 +134,7 @@ def read_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         help="where to serve admission, /healthz and /readyz: also [IPv6]:PORT, or :PORT for all"
         " addresses; may be repeated (default :8000)",
     )
-    parser.add_argument("--namespace", default="kubemacpool-system", help="where the Secret is")
+    parser.add_argument("--namespace", default=names.NAMESPACE, help="where the Secret is")
     tls.add_flags(parser)
     parser.add_argument(
         "--stock",

@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from crds import names
 from crds.allocation import Allocation, Stored
 from crds.kubevirt import IN_POD_BRIDGE, POD_NETWORK
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
@@ -43,7 +44,7 @@ class PoolExhausted(Exception):
     def __init__(self, pool: Pool) -> None:
         super().__init__(
             f"pool {pool} is exhausted: of its {pool.size} addresses too few are free for this"
-            f" request; widen RANGE_START and RANGE_END in ConfigMap kubemacpool-mac-range-config,"
+            f" request; widen RANGE_START and RANGE_END in ConfigMap {names.CONFIG_MAP},"
             f" or delete what is no longer needed (kubectl get macallocations shows the owners)"
         )
 

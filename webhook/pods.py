@@ -55,7 +55,7 @@ class PodPlan:
             edits.setdefault(at + 1, {})["mac"] = mac
         if not edits:
             return Allowed(warnings=self.warnings)
-        text = self.networks.written(edits)
+        text = self.networks.edit(edits)
         return Allowed((Operation("replace", PATH, text),), self.warnings)
 
 

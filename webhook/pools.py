@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crds.names import POOL
 from crds.pool import CollisionPolicy
-from crds.pools import DEFAULT, Pools, only
+from crds.pools import Pools, only
 
 if TYPE_CHECKING:
     from crds.resources import PoolSnapshot
@@ -41,16 +42,16 @@ class WatchedPools:
 
     def reset(self, everything: list[PoolSnapshot]) -> None:
         """See View.reset."""
-        self._keep(next((macpool for macpool in everything if macpool.pool.name == DEFAULT), None))
+        self._keep(next((macpool for macpool in everything if macpool.pool.name == POOL), None))
 
     def put(self, item: PoolSnapshot) -> None:
         """See View.put."""
-        if item.pool.name == DEFAULT:
+        if item.pool.name == POOL:
             self._keep(item)
 
     def drop(self, item: PoolSnapshot) -> None:
         """See View.drop."""
-        if item.pool.name == DEFAULT:
+        if item.pool.name == POOL:
             self._keep(None)
 
     def _keep(self, default: PoolSnapshot | None) -> None:

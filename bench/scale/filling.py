@@ -211,7 +211,7 @@ class _Pool:
 
     async def _remove(self, macs: list[MacAddress]) -> None:
         async def remove(mac: MacAddress) -> None:
-            await self.api.delete(ALLOCATIONS.one(mac.name), b"{}")
+            await self.api.delete(ALLOCATIONS.named(mac.name), b"{}")
             self.progress.tick(f"{len(macs)} addresses become free")
 
         await by_clients(_CLIENTS, macs, remove)

@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from crds import names as fixed
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from controller.certificates.intervals import Intervals
 
-SERVICE = "kubemacpool-service"
 # The clocks of nodes differ: a certificate begins this long before the moment of its issue.
 BACKDATE = timedelta(hours=1)
 _LONGER_THAN_A_PROCESS = timedelta(days=3650)
@@ -60,7 +61,7 @@ def issue_authority(now: datetime, intervals: Intervals) -> Pair:
     """Make a CA that signs serving certificates and nothing else."""
     key = ec.generate_private_key(ec.SECP256R1())
     # The time in its name distinguishes two generations, for people and for chain builders.
-    name = _name(f"kubemacpool-mutator-ca@{int(now.timestamp())}")
+    name = _name(f"{fixed.AUTHORITY_SECRET}@{int(now.timestamp())}")
     builder = (
         _builder(key, now, intervals.ca_life)
         .subject_name(name)
@@ -78,7 +79,7 @@ def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Int
     names = service_names(namespace)
     builder = (
         _builder(key, now, intervals.cert_life)
-        .subject_name(_name(SERVICE))
+        .subject_name(_name(fixed.SERVICE))
         .issuer_name(signer.certificate.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
@@ -97,7 +98,7 @@ def issue_serving(authority: Pair, namespace: str, now: datetime, intervals: Int
 def issue_for_metrics(now: datetime) -> Pair:
     """Make a self-signed pair for one process. No client verifies it, so it is never renewed."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("kubemacpool-controller")
+    name = _name(fixed.CONTROLLER)
     builder = (
         _builder(key, now, _LONGER_THAN_A_PROCESS)
         .subject_name(name)
@@ -110,13 +111,13 @@ def issue_for_metrics(now: datetime) -> Pair:
 
 def service_names(namespace: str) -> tuple[str, ...]:
     """Return all names of the Service inside the cluster."""
-    host = f"{SERVICE}.{namespace}"
-    return SERVICE, host, called_name(namespace), f"{host}.svc.cluster.local"
+    host = f"{fixed.SERVICE}.{namespace}"
+    return fixed.SERVICE, host, called_name(namespace), f"{host}.svc.cluster.local"
 
 
 def called_name(namespace: str) -> str:
     """Return the name by which the API server calls the Service, and which it verifies."""
-    return f"{SERVICE}.{namespace}.svc"
+    return f"{fixed.SERVICE}.{namespace}.svc"
 
 
 def _builder(

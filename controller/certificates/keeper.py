@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 import msgspec
@@ -25,8 +24,9 @@ from controller.certificates.checklist import (
     decide,
     ends,
 )
-from controller.certificates.issuing import SERVICE, Pair, issue_authority, issue_serving
+from controller.certificates.issuing import Pair, issue_authority, issue_serving
 from controller.collisions.namespaces import MUTATOR
+from crds.names import AUTHORITY_SECRET, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AUTHORITY_SECRET = "kubemacpool-mutator-ca"  # noqa: S105 # a name
-SERVING_SECRET = SERVICE
 
 _log = logging.getLogger(__name__)
 _MISSING = (
@@ -130,7 +128,7 @@ class Certifier:
             try:
                 left = await self._step(objects)
             except ApiError as error:
-                if error.status not in {HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND}:
+                if not (error.is_conflict or error.is_not_found):
                     raise
                 _log.info("certificates: another client wrote first, reading again: %s", error)
             else:
@@ -193,7 +191,7 @@ class Certifier:
         try:
             return msgspec.json.decode(await self._api.get(path), type=kind)
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_not_found:
                 return None
             raise
 

@@ -6,6 +6,7 @@ that scrapes pods by their addresses has no name to check. The bearer token is t
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -31,7 +32,8 @@ async def serve(
     async def metrics(request: web.Request) -> web.Response:
         refused = await check(request.headers.get("Authorization", ""))
         if refused is not None:
-            challenge = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else {}  # noqa: PLR2004 # RFC 9110, 11.6.1
+            is_unknown = refused.status == HTTPStatus.UNAUTHORIZED
+            challenge = {"WWW-Authenticate": "Bearer"} if is_unknown else {}  # RFC 9110, 11.6.1
             return web.Response(status=refused.status, text=refused.why, headers=challenge)
         return web.Response(body=text(), headers={"Content-Type": CONTENT_TYPE})
 

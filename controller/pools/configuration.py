@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crds.mac import MacAddress, MacRange, MalformedMac
+from crds.names import CONFIG_MAP
 from crds.pool import CollisionPolicy, Pool
 from crds.resources import Condition, PoolStatus
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from crds.resources import PoolSnapshot
 
-CONFIG_MAP = "kubemacpool-mac-range-config"
 
 # Reasons of condition Ready.
 IN_FORCE = "RangeInForce"

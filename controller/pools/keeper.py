@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from controller.pools import configuration
-from controller.pools.configuration import CONFIG_MAP, Problem, Wanted
 from crds.allocation import API_VERSION, Owner, encode_hook
-from crds.names import REPORTER
+from crds.names import CONFIG_MAP, POOL, REPORTER
 from crds.resources import POOLS
 from kube.errors import ApiError
 from kube.events import Event
@@ -21,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.allocations.caches import AllocationView
+    from controller.pools.configuration import Problem, Wanted
     from crds.pool import Pool
     from crds.resources import PoolSnapshot
     from kube.client import Api
     from kube.clock import Clock
 
 _log = logging.getLogger(__name__)
-_DEFAULT = "default"
 
 
 class _Metadata(msgspec.Struct):
@@ -88,23 +86,23 @@ class PoolKeeper:
         )
         if status == self.seen.status:
             return
-        raw = await self.api.merge(f"{POOLS.named(_DEFAULT)}/status", _json({"status": status}))
+        raw = await self.api.merge(f"{POOLS.named(POOL)}/status", _json({"status": status}))
         self.seen = POOLS.read(raw)
 
     async def _config(self) -> _ConfigMap | None:
         try:
             raw = await self.api.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{CONFIG_MAP}")
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_not_found:
                 return None
             raise
         return msgspec.json.decode(raw, type=_ConfigMap)
 
     async def _read(self) -> PoolSnapshot | None:
         try:
-            return POOLS.read(await self.api.get(POOLS.named(_DEFAULT)))
+            return POOLS.read(await self.api.get(POOLS.named(POOL)))
         except ApiError as error:
-            if error.status == HTTPStatus.NOT_FOUND:
+            if error.is_not_found:
                 return None
             raise
 
@@ -114,10 +112,10 @@ class PoolKeeper:
         body = {
             "apiVersion": API_VERSION,
             "kind": "MacPool",
-            "metadata": {"name": _DEFAULT},
+            "metadata": {"name": POOL},
             "spec": {"ranges": ranges, "collisionPolicy": wanted.policy},
         }
-        return POOLS.read(await self.api.apply(POOLS.named(_DEFAULT), _json(body)))
+        return POOLS.read(await self.api.apply(POOLS.named(POOL), _json(body)))
 
     async def _event(self, problem: Problem, uid: str) -> None:
         """Warn on the ConfigMap, where `kubectl describe` shows it."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from controller.conftest import NAMESPACE
+from crds.names import LEASE
 from kube import leases
-from kube.leases import LEASE, LeaseLost, identity, lead
+from kube.leases import LeaseLost, identity, lead
 
 if TYPE_CHECKING:
     from testbed.client import Client
@@ -50,7 +51,7 @@ def holder(client: Client) -> str | None:
 
 def replica(kubeconfig: str, name: str, work: Work) -> asyncio.Task[None]:
     return asyncio.create_task(
-        lead(work, namespace=NAMESPACE, identity=name, kubeconfig=kubeconfig)
+        lead(work, lease=LEASE, namespace=NAMESPACE, identity=name, kubeconfig=kubeconfig)
     )
 
 

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from controller.conftest import NAMESPACE
-from kube.leases import LEASE
+from crds.names import LEASE
 from testbed.kubeconfig import write_with_token
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).parents[2]
 LEADS = "first leads"
 ADOPTED = "every address in use has an allocation"
-WAITS = "second waits: first leads"
+WAITS = "second is on standby: first leads"
 # A line that does not come fails the test, and does not stop the whole run.
 WITHIN_S = 120
 
@@ -123,7 +123,7 @@ async def test_a_stopped_leader_hands_over_to_the_standby_and_both_end_without_a
             await second.says(WAITS)
             assert await second.get(f"{second.health}/readyz") == (200, "ok")
 
-            assert "first has handed the Lease back" in await first.stop()
+            assert "first has released the Lease" in await first.stop()
             await second.says(ADOPTED)
 
             assert holder(client) == "second"

@@ -10,13 +10,12 @@ import kopf
 import pytest
 
 from controller import watched
-from controller.certificates.keeper import AUTHORITY_SECRET, SERVING_SECRET
 from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST, NAMESPACE
 from controller.leading import Leading, Task
 from controller.options import read_options
-from controller.pools.configuration import CONFIG_MAP
 from controller.program import Program
+from crds.names import AUTHORITY_SECRET, CONFIG_MAP, SERVING_SECRET
 from kube.workqueue import PeriodicTasks
 
 if TYPE_CHECKING:

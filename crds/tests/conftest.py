@@ -44,5 +44,5 @@ def writer(bare_cluster: ControlPlane) -> Iterator[Path]:
 
 @pytest.fixture
 async def api(writer: Path) -> AsyncIterator[Api]:
-    async with Api("kubemacpool-tests", str(writer)) as api:
+    async with Api("kubemacpool-tests", str(writer), field_manager="kubemacpool") as api:
         yield api

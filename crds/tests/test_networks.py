@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crds.mac import MacAddress
-from crds.networks import Attachment, BadAnnotation, Networks, carried
+from crds.networks import Attachment, BadAnnotation, Networks, attachments_of
 
 SPACE = st.text(" \t\n\r", max_size=2)
 ANY_JSON = st.recursive(
@@ -78,7 +78,7 @@ def test_an_edit_leaves_every_other_byte_alone(draft: Draft, data: st.DataObject
                 member = f",{json.dumps(key)}:{json.dumps(value)}"
                 added[position] = added.get(position, "") + member
 
-    written = Networks.parse(draft.text()).written(edits)
+    written = Networks.parse(draft.text()).edit(edits)
 
     assert written == expected.text(added)
 
@@ -88,7 +88,7 @@ def test_after_an_edit_its_members_are_read_back(draft: Draft, data: st.DataObje
     edits = {n: data.draw(EDITS) for n in range(1, len(draft.elements) + 1)}
     before: list[dict[str, Any]] = json.loads(draft.text(), object_pairs_hook=as_go)
 
-    written = Networks.parse(draft.text()).written(edits)
+    written = Networks.parse(draft.text()).edit(edits)
 
     after = json.loads(written, object_pairs_hook=as_go)
     assert after == [{**one, **edits[n]} for n, one in enumerate(before, 1)]
@@ -107,7 +107,7 @@ def test_elements_are_read_as_go_reads_them(draft: Draft) -> None:
 
 @given(DRAFTS)
 def test_no_edit_returns_the_text_itself(draft: Draft) -> None:
-    assert Networks.parse(draft.text()).written({}) == draft.text()
+    assert Networks.parse(draft.text()).edit({}) == draft.text()
 
 
 @given(DRAFTS, st.data())
@@ -127,14 +127,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except BadAnnotation as error:
         assert str(error)  # noqa: PT017 - most are refused, and each with a message
     else:
-        assert networks.written({}) == text
-        assert carried(text, "shop") is not None
+        assert networks.edit({}) == text
+        assert attachments_of(text, "shop") is not None
 
 
 @pytest.mark.parametrize("text", ["", " ", "ovs-conf", "shop/ovs-conf@net1, other", "null", "42"])
 def test_a_comma_list_has_no_elements(text: str) -> None:
     assert Networks.parse(text).elements == ()
-    assert carried(text, "shop") == ()
+    assert attachments_of(text, "shop") == ()
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_member_s_name_is_known_in_any_case(key: str) -> None:
     networks = Networks.parse(f'[{{"NAME":"a","{key}":"02:00:00:00:00:2A"}}]')
 
     assert networks.elements[0].mac == "02:00:00:00:00:2A"
-    assert networks.written({1: {"mac": "x"}}) == f'[{{"NAME":"a","{key}":"x"}}]'
+    assert networks.edit({1: {"mac": "x"}}) == f'[{{"NAME":"a","{key}":"x"}}]'
 
 
 def test_letters_fold_as_in_go() -> None:
@@ -163,7 +163,7 @@ def test_the_last_of_two_members_counts() -> None:
     networks = Networks.parse(text)
 
     assert (networks.elements[0].name, networks.elements[0].mac) == ("b", "two")
-    assert networks.written({1: {"mac": "x"}}) == text.replace("two", "x")
+    assert networks.edit({1: {"mac": "x"}}) == text.replace("two", "x")
 
 
 def test_a_null_changes_nothing_that_stood_before_it() -> None:
@@ -172,7 +172,7 @@ def test_a_null_changes_nothing_that_stood_before_it() -> None:
     networks = Networks.parse(text)
 
     assert networks.elements[0].mac == "one"
-    assert networks.written({1: {"mac": "x"}}) == text.replace("one", "x")
+    assert networks.edit({1: {"mac": "x"}}) == text.replace("one", "x")
 
 
 @pytest.mark.parametrize("empty", ["null", '""'])
@@ -180,7 +180,7 @@ def test_an_empty_member_counts_as_absent_and_is_filled_in(empty: str) -> None:
     networks = Networks.parse(f'[{{"mac":{empty},"name":"a"}}]')
 
     assert networks.elements[0].mac is None
-    assert networks.written({1: {"mac": "x"}}) == '[{"mac":"x","name":"a"}]'
+    assert networks.edit({1: {"mac": "x"}}) == '[{"mac":"x","name":"a"}]'
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\udc00", "\\udc00\\ud800"])
@@ -203,7 +203,7 @@ def test_a_pod_carries_the_addresses_that_can_be_read() -> None:
         {"name":"d","mac":"ff:ff:ff:ff:ff:ff"},
         {"name":"e","namespace":"other","interface":"eth1","mac":"02:00:00:00:00:2b"}]"""
 
-    assert carried(text, "shop") == (
+    assert attachments_of(text, "shop") == (
         Attachment(MacAddress.parse("02:00:00:00:00:2a"), "net1", "shop/a"),
         Attachment(MacAddress.parse("02:00:00:00:00:2b"), "eth1", "other/e"),
     )
@@ -211,7 +211,7 @@ def test_a_pod_carries_the_addresses_that_can_be_read() -> None:
 
 @pytest.mark.parametrize("text", [None, "[", '[{"name":1,"mac":"02:00:00:00:00:2a"}]'])
 def test_what_cannot_be_read_carries_nothing(text: str | None) -> None:
-    assert carried(text, "shop") == ()
+    assert attachments_of(text, "shop") == ()
 
 
 def as_go(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

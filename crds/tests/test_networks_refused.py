@@ -10,7 +10,7 @@ from crds.networks import (
     MOST_MEMBERS,
     BadAnnotation,
     Networks,
-    carried,
+    attachments_of,
 )
 
 DEEP = "[" * 100_000
@@ -68,7 +68,7 @@ DEEP = "[" * 100_000
         ('[{"name":"a","interface":"%s"}]' % ("a" * 254), "its interface has 254 characters"),
         (f'[{{"name":"a","x":{DEEP}}}]', "it is nested too deeply"),
         ('[{"name":"a","x":%s}]' % ('{"a":' * 50_000), "it is nested too deeply"),
-        (DEEP, "at character 2 an element such as"),
+        (DEEP, 'expected an element such as {"name": "ovs-conf"} at character 2'),
     ],
     ids=lambda text: text[:24],
 )
@@ -90,7 +90,7 @@ def test_what_other_members_hold_is_nobody_s_business(value: str) -> None:
 
     networks = Networks.parse(text)
 
-    assert networks.written({1: {"mac": "m"}}) == f'[{{"x":{value},"name":"a","mac":"m"}}]'
+    assert networks.edit({1: {"mac": "m"}}) == f'[{{"x":{value},"name":"a","mac":"m"}}]'
 
 
 class Steps:
@@ -119,7 +119,7 @@ def test_a_text_that_the_api_server_would_refuse_is_not_read(
         Networks.parse(fits + " ")
 
     assert steps.count == 0
-    assert carried(fits.replace("}", ',"mac":"02:00:00:00:00:01"}'), "shop") == ()
+    assert attachments_of(fits.replace("}", ',"mac":"02:00:00:00:00:01"}'), "shop") == ()
 
 
 def test_no_element_after_the_most_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,4 +154,4 @@ def test_spaces_cost_no_step_each(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stored_pod_carries_all_its_addresses_however_many_they_are() -> None:
     elements = (f'{{"name":"a","mac":"{MacAddress(2 << 40 | n)}"}}' for n in range(1000))
 
-    assert len(carried(f"[{','.join(elements)}]", "shop")) == 1000
+    assert len(attachments_of(f"[{','.join(elements)}]", "shop")) == 1000

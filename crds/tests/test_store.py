@@ -95,7 +95,7 @@ class ApiWorld:
             try:
                 await self.api.delete(path, _AT_ONCE)
             except ApiError as error:
-                if error.status != 404:
+                if not error.is_not_found:
                     raise
 
 

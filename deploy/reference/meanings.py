@@ -5,6 +5,8 @@ Law: each name in the manifest has a description, and each description belongs t
 alone.
 """
 
+from crds import names
+
 CONFIG_MAP = {
     "RANGE_START": "First address of the range, in any spelling. A change applies within a second.",
     "RANGE_END": "Last address of the range. It can be equal to the first one.",
@@ -40,13 +42,13 @@ FLAGS = {
     "--namespace": "The namespace of the ConfigMap, the Secrets and the Lease.",
 }
 DEFAULTS = {
-    "--namespace": "kubemacpool-system",
+    "--namespace": names.NAMESPACE,
     "--tls-cipher-suites": "Python's choice",
 }
 
 DEPLOYMENTS = {
     "kubemacpool-mac-controller-manager": "The webhook. All replicas are active.",
-    "kubemacpool-controller": "The controller. One replica is active, the others are on standby.",
+    names.CONTROLLER: "The controller. One replica is active, the others are on standby.",
 }
 
 PORTS = {
@@ -56,8 +58,8 @@ PORTS = {
 }
 
 LABELS = {
-    "mutatepods.kubemacpool.io": "Of a namespace: its pods get addresses.",
-    "mutatevirtualmachines.kubemacpool.io": "Of a namespace: its VMs get addresses.",
+    names.WEBHOOK_FOR_PODS: "Of a namespace: its pods get addresses.",
+    names.WEBHOOK_FOR_VMS: "Of a namespace: its VMs get addresses.",
     "runlevel": "Of a namespace: components of the cluster itself are never served.",
     "openshift.io/run-level": "The same, on OpenShift.",
     "control-plane": "Of a pod of kubemacpool: the program that it runs.",
@@ -66,17 +68,16 @@ LABELS = {
 
 # Objects that the programs write besides MacAllocations, by resource and name, as in RBAC.
 WRITTEN = {
-    (
-        "secrets",
-        "kubemacpool-mutator-ca",
-    ): "The CA. If you delete it, the controller creates it again.",
-    ("secrets", "kubemacpool-service"): (
+    ("secrets", names.AUTHORITY_SECRET): (
+        "The CA. If you delete it, the controller creates it again."
+    ),
+    ("secrets", names.SERVING_SECRET): (
         "The certificate and key of the webhook. If you delete it, the controller creates it again."
     ),
-    ("leases", "kubemacpool-controller"): "The active controller.",
-    ("mutatingwebhookconfigurations", "kubemacpool-mutator"): "Only its `caBundle`.",
-    ("macpools", "default"): "`spec.ranges` and `spec.collisionPolicy`, from the ConfigMap.",
-    ("macpools/status", "default"): (
+    ("leases", names.LEASE): "The active controller.",
+    ("mutatingwebhookconfigurations", names.MUTATOR): "Only its `caBundle`.",
+    ("macpools", names.POOL): "`spec.ranges` and `spec.collisionPolicy`, from the ConfigMap.",
+    ("macpools/status", names.POOL): (
         "The size and use of the pool, and whether range and policy are valid."
     ),
 }

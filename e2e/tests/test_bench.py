@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         folder = tmp_path_factory.mktemp(experiment)
         command = [sys.executable, "-m", "bench", experiment, "--quick", "--output", str(folder)]
         subprocess.run(
-            processes.leashed(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
+            processes.die_with_parent(command), cwd=CHECKOUT, check=True, stdout=subprocess.DEVNULL
         )
         for name in ("report.txt", "report.md"):
             text = (folder / name).read_text()

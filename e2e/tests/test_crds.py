@@ -215,7 +215,7 @@ def test_the_only_pool_is_the_one_named_default(client: Client) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "reason"),
     [
-        ("0e:00:00:00:00:02", "0e:00:00:00:00:01", "lies behind end 0e:00:00:00:00:01"),
+        ("0e:00:00:00:00:02", "0e:00:00:00:00:01", "is after end 0e:00:00:00:00:01"),
         ("0f:00:00:00:00:01", "0f:00:00:00:00:02", "should match"),
         ("0e:00:00:00:00:01", "0F:00:00:00:00:02", "should match"),
     ],

@@ -52,8 +52,8 @@ def test_a_field_that_the_page_tells_to_leave_out_is_drift(pods: PodNamespace) -
 
     assert drift.by_last_applied(pods.kubectl, text) == ["/spec/state"]
     said = pods.kubectl.fails("apply", "-f", "-", stdin=text)
-    assert "a Declared allocation has no owner; to keep an address for somebody use" in said
-    assert "a Declared allocation has no owner; to keep an address for somebody use" in WORDS
+    assert "a Declared allocation has no owner; to keep an address for an object use" in said
+    assert "a Declared allocation has no owner; to keep an address for an object use" in WORDS
 
 
 @pytest.mark.parametrize("cascade", ["background", "foreground"])

@@ -27,5 +27,5 @@ async def kubeconfig(server: ApiServer, tmp_path: Path) -> AsyncIterator[Path]:
 
 @pytest.fixture
 async def scripted(kubeconfig: Path) -> AsyncIterator[Api]:
-    async with Api("kubemacpool-tests", str(kubeconfig)) as api:
+    async with Api("kubemacpool-tests", str(kubeconfig), field_manager="kubemacpool") as api:
         yield api

@@ -139,6 +139,6 @@ def test_of_too_many_the_oldest_are_left_out_and_the_log_says_so_once(
 
     assert scene.written == ["first", "e", "f", "g"]
     assert [record.message for record in caplog.records] == [
-        "more than 3 events wait: the oldest are left out",
-        "4 events have been left out",
+        "more than 3 events wait: the oldest are dropped",
+        "4 events have been dropped",
     ]

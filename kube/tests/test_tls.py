@@ -33,7 +33,7 @@ def test_the_flags_say_what_is_spoken() -> None:
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
-        ("--tls-cipher-suites=NONSENSE", "'NONSENSE' names no cipher suite: write OpenSSL's names"),
+        ("--tls-cipher-suites=NONSENSE", "invalid cipher suites 'NONSENSE': write OpenSSL's names"),
         ("--tls-min-version=VersionTLS11", "choose from"),
     ],
 )

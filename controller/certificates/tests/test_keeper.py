@@ -13,11 +13,12 @@ import yaml
 
 from controller.certificates.intervals import PROPAGATION, Intervals
 from controller.certificates.issuing import Pair, service_names
-from controller.certificates.keeper import AUTHORITY_SECRET, SERVING_SECRET, Certifier
+from controller.certificates.keeper import Certifier
 from controller.certificates.tests.test_checklist import RSA
 from controller.certificates.tests.test_issuing import shake_hands
 from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST, NAMESPACE
+from crds.names import AUTHORITY_SECRET, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:
