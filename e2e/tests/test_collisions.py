@@ -159,12 +159,16 @@ def test_only_accounts_with_the_right_read_metrics_in_the_format_of_prometheus(
     assert scrape()["process_resident_memory_bytes"] > 0
 
 
+def is_true(condition: dict[str, str]) -> bool:
+    return condition.get("status") == "True"
+
+
 def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(pods: PodNamespace) -> None:
     kubectl = pods.kubectl
     pool.edit(kubectl, COLLISION_POLICY="Warn")
     try:
         in_force(kubectl, "Warn")
-        assert pool.condition(kubectl, "Ready")["status"] == "True"
+        pool.wait_condition(kubectl, "Ready", is_true, "Ready")
 
         pool.edit(kubectl, COLLISION_POLICY="Ignore")
 
@@ -181,7 +185,7 @@ def test_a_policy_is_in_force_at_once_and_a_bad_one_changes_nothing(pods: PodNam
     finally:
         pool.edit(kubectl, COLLISION_POLICY=None)
     in_force(kubectl, "Reject")
-    assert pool.condition(kubectl, "Ready")["status"] == "True"
+    pool.wait_condition(kubectl, "Ready", is_true, "Ready again")
 
 
 def policy(kubectl: Kubectl) -> str:
