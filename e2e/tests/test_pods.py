@@ -12,8 +12,6 @@ from testbed.kubectl import Kubectl
 from testbed.release import Installed
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
-
-
 OURS = "0a:00:00:00:"  # addresses of the tests' own, outside the pool's range
 
 
