@@ -9,11 +9,7 @@ from e2e import drift
 from testbed.kubectl import Kubectl
 
 PROJECT = Path(__file__).parents[1]
-
-
 PAGE = (PROJECT / "docs/gitops.md").read_text()
-
-
 Apply = Callable[[Kubectl, str], object]
 
 

@@ -9,8 +9,6 @@ from e2e.pods import PodNamespace
 from testbed.kubectl import Kubectl
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-
-
 MUTATOR = "kubemacpool-mutator"
 
 

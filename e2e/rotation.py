@@ -20,11 +20,7 @@ from testbed.controlplane import ControlPlane
 from testbed.programs import NAMESPACE, SERVICE, Program
 
 AUTHORITY = "kubemacpool-mutator-ca"
-
-
 MUTATOR = "kubemacpool-mutator"
-
-
 CALLED = f"{SERVICE}.{NAMESPACE}.svc"
 
 

@@ -18,17 +18,9 @@ from testbed.readiness import eventually
 from testbed.release import Installed, installed
 
 QUIET_S = 1
-
-
 ALLOCATIONS = "macallocations"
-
-
 SPOILT = "bm9uZQ=="
-
-
 OURS = "0a:00:00:00:0b:"
-
-
 # Tasks that run every ten minutes run every second, or the session would take ten minutes.
 OFTEN = """
 import controller.allocations.repair

@@ -19,8 +19,6 @@ from testbed.readiness import eventually
 from testbed.release import MANIFEST
 
 MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
-
-
 WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 
 

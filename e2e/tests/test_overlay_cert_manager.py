@@ -18,8 +18,6 @@ from testbed.readiness import eventually
 from testbed.release import MANIFEST, remove_release, stop, wait_in_force
 
 QUIET = ("--quiet-s", "1")
-
-
 CRD = "CustomResourceDefinition"
 
 

@@ -24,11 +24,7 @@ from testbed.readiness import eventually
 from testbed.release import MANIFEST, Installed
 
 OVERLAYS = sorted(path.parent.name for path in DEPLOY.glob("overlays/*/kustomization.yaml"))
-
-
 LABEL = "mutatepods.kubemacpool.io"
-
-
 VM_LABEL = "mutatevirtualmachines.kubemacpool.io"
 
 

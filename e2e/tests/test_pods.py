@@ -12,8 +12,6 @@ from testbed.kubectl import Kubectl
 from testbed.release import Installed
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
-
-
 OURS = "0a:00:00:00:"  # addresses of the tests' own, outside the pool's range
 
 
@@ -114,23 +112,6 @@ def test_a_taken_address_is_refused_naming_holder_and_remedy(pods: PodNamespace)
     assert "choose another address" in said
 
 
-def test_an_address_that_no_interface_can_own_is_refused(pods: PodNamespace) -> None:
-    refused = {
-        "03:00:00:00:00:01": "group address",
-        "ff:ff:ff:ff:ff:ff": "group address",
-        "00:00:00:00:00:00": "zero address",
-        "02:00:00:00:00": "is not a MAC address",
-        "00:00:00:00:00:00:00:01": "is not a MAC address",
-        "nonsense": "is not a MAC address",
-    }
-
-    said = {mac: pods.refuses("samplepod", [{"name": "a", "mac": mac}]) for mac in refused}
-
-    for mac, why in refused.items():
-        assert why in said[mac]
-        assert f"Pod {pods.namespace}/samplepod" in said[mac]
-
-
 def test_one_address_twice_in_one_pod_is_refused(pods: PodNamespace) -> None:
     twice = [{"name": "a", "mac": OURS + "00:06"}, {"name": "b", "mac": "0A-00-00-00-00-06"}]
 
@@ -148,15 +129,6 @@ def test_the_other_addresses_of_a_refused_pod_are_free_again(pods: PodNamespace)
     )
 
     assert pods.allocation(OURS + "00:08") is None
-
-
-def test_an_infiniband_element_is_left_alone(pods: PodNamespace) -> None:
-    guid = {"name": "ib", "infiniband-guid": "c2:11:22:33:44:55:66:77"}
-
-    elements = pods.create("samplepod", [guid, {"name": "b"}])
-
-    assert elements[0] == guid
-    assert "mac" in elements[1]
 
 
 def test_an_unreadable_annotation_is_refused_saying_where(pods: PodNamespace) -> None:

@@ -110,8 +110,6 @@ ONLY_OURS: dict[str, dict[str, object]] = {
     "spec.declared": {"declared": True},
     "spec.shared": {"shared": True},
 }
-
-
 OF_THE_DECLARED = {"mac", "reservedFor"}  # and state and source, whose only value is the default
 
 

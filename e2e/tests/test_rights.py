@@ -21,8 +21,6 @@ from testbed.kubevirt import remove_crds
 from testbed.programs import NAMESPACE
 from testbed.release import MANIFEST, remove_release
 
-DRY = "--dry-run=server"
-
 
 @dataclass(frozen=True, slots=True)
 class Log:

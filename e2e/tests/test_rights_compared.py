@@ -7,8 +7,6 @@ import pytest
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
 
 ANN = "system:serviceaccount:home:ann"
-
-
 PODS = Call(ANN, "get", "", "pods", "shop", "web")
 
 

@@ -27,11 +27,7 @@ SECONDS = {
     "CERT_ROTATE_INTERVAL": "3s",
     "CERT_OVERLAP_INTERVAL": "1s",
 }
-
-
 QUIET = ("--quiet-s", f"{QUIET_S:g}")
-
-
 # The controller allows API servers 10 s to learn of a caBundle; this one takes most of it.
 BEHIND_S = 8.0
 

@@ -16,8 +16,6 @@ def kubectl(bare_cluster: ControlPlane) -> Kubectl:
 
 
 LABEL = "mutatepods.kubemacpool.io"
-
-
 NOT_SERVED = f'failed calling webhook "{LABEL}"'  # nothing runs behind it here
 
 
