@@ -54,15 +54,14 @@ class Effort:
     """The amount of work.
 
     Each turn sends `requests` requests in each cell, by the number of clients, after `warm_ups`
-    turns that do not count. A turn that would end after `within_s` is left out, but ENOUGH_TURNS
-    are made. `rest_s` and `refill_s`: how long nothing changes before the next batch, the second
-    after a batch that used the stock. Each variant has `sustained_s` of creates and deletes.
+    turns that do not count. `rest_s` and `refill_s`: how long nothing changes before the next
+    batch, the second after a batch that used the stock. Each variant has `sustained_s` of creates
+    and deletes.
     """
 
     turns: int
     requests: dict[int, int]
     warm_ups: int = 1
-    within_s: float = 720.0
     sustained_s: float = 60.0
     idle_s: float = 10.0
     # The last watch events of a batch arrive within 0.1 s. The stock is refilled if no client asks
@@ -72,17 +71,16 @@ class Effort:
     draws: int = DRAWS
 
 
-# The minimum for a 95 % interval from order statistics: 2 x (1/2)^6 < 5 %.
-ENOUGH_TURNS = 6
-# 20 x 24 = 480 requests of one client give a p99. 8 clients need more for a steady load.
-FULL = Effort(turns=20, requests={1: 24, 8: 64})
+# The 95 % interval of 12 turns goes from the 3rd to the 10th value; 12 x 24 = 288 requests of one
+# client give a p99. 8 clients need more for a steady load.
+FULL = Effort(turns=12, requests={1: 24, 8: 64})
 # A smoke run: its figures mean nothing.
 QUICK = Effort(
     turns=1, requests={1: 1, 8: 2}, warm_ups=0, sustained_s=0.2, idle_s=0.2, rest_s=0.0,
     refill_s=0.0, draws=20,
 )  # fmt: skip
 # A block of `bench compare`.
-BLOCK = Effort(turns=3, requests=FULL.requests, within_s=float("inf"))
+BLOCK = Effort(turns=3, requests=FULL.requests)
 
 SHAPES = tuple(
     Shape(work, clients, interfaces)

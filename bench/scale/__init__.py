@@ -17,6 +17,6 @@ def measure(*, quick: bool, quiet_s: float, seed: int) -> Iterator[Part]:
                 yield part.measure(cluster, part.QUICK, seed)
                 cluster.stop_programs()
         return
-    for part in _PARTS:
+    for part in reversed(_PARTS):
         with start_cluster(quiet_s, audited=part is bursts) as cluster:
             yield part.measure(cluster, part.FULL, seed)

@@ -4,6 +4,7 @@ One namespace is deleted when its pods are younger than Q: their addresses stay 
 after they were Bound. Another is deleted when its pods are older: their addresses go at once.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -140,11 +141,8 @@ class _Namespace:
             say(f"{pods} pods were created in {created_s:.1f} s, Bound after {burst.bound_s:.1f} s")
             kept_s = bound_s + self.cluster.quiet_s
             if age == OLD:
-                left_s = kept_s - time.monotonic()
-                what = f"every pod is older than Q, in {left_s:.0f} s"
-                await ledger.until(
-                    lambda: time.monotonic() > kept_s, what, max(left_s, 0.0) + _WITHIN_S
-                )
+                say("Waiting until all pods are older than Q")
+                await asyncio.sleep(max(kept_s - time.monotonic(), 0.0))
             return burst, await self._delete(api, ledger, age, macs, kept_s) if age else None
 
     async def _delete(

@@ -41,7 +41,11 @@ def test_a_quantile_is_a_measured_value(values: list[float], share: float, expec
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [(range(1, 21), Interval(10.5, 6, 15)), ([3.0, 1.0], Interval(2.0, 1.0, 3.0))],
+    [
+        (range(1, 21), Interval(10.5, 6, 15)),
+        (range(1, 13), Interval(6.5, 3, 10)),
+        ([3.0, 1.0], Interval(2.0, 1.0, 3.0)),
+    ],
 )
 def test_an_interval_comes_from_order_statistics(values: list[float], expected: Interval) -> None:
     assert interval(values) == expected
