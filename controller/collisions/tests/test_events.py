@@ -58,7 +58,7 @@ async def test_each_object_has_its_event_once(
     [mine] = [one for one in told if one["involvedObject"]["name"] == first]
     assert (mine["type"], mine["reason"]) == ("Warning", "MACCollision")
     assert mine["involvedObject"]["uid"] == objects[0].uid
-    assert mine["message"].startswith(f"{MAC} of interface net1 is in use by Pod")
+    assert mine["message"].startswith(f"{MAC} of interface net1 is also in use by Pod")
 
 
 async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) -> None:
