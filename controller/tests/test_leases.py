@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Work:
-    """Goes on until it is cancelled or told to end; says where it is."""
+    """Runs until it is cancelled, or until `outcome` is set."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -61,7 +61,7 @@ async def stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def test_a_stopped_leader_hands_the_lease_to_who_waits(
+async def test_a_stopped_leader_hands_the_lease_to_the_standby(
     client: Client, kubeconfig: str
 ) -> None:
     first, second = Work(), Work()
@@ -105,7 +105,7 @@ async def test_work_that_ends_ends_the_leading(client: Client, kubeconfig: str) 
     assert holder(client) is None
 
 
-async def test_work_that_dies_ends_the_leading_with_its_error(
+async def test_work_that_fails_ends_the_leading_with_its_error(
     client: Client, kubeconfig: str
 ) -> None:
     work = Work()
@@ -119,7 +119,7 @@ async def test_work_that_dies_ends_the_leading_with_its_error(
     assert holder(client) is None
 
 
-async def test_work_ends_when_somebody_else_has_the_lease(client: Client, kubeconfig: str) -> None:
+async def test_work_ends_when_another_has_the_lease(client: Client, kubeconfig: str) -> None:
     work = Work()
     leader = replica(kubeconfig, "first", work)
     await work.begun.wait()
@@ -167,10 +167,10 @@ async def test_work_ends_when_the_api_server_is_silent(
         server.resume()
 
     assert work.ended.is_set()
-    assert holder(client) == "first"  # nobody could be told
+    assert holder(client) == "first"  # it could not be handed back
 
 
-async def test_a_standby_outlives_a_silent_api_server(
+async def test_a_standby_waits_while_the_api_server_is_silent(
     client: Client,
     kubeconfig: str,
     control_plane: ControlPlane,

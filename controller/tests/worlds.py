@@ -1,4 +1,4 @@
-"""Worlds of one address, for the pure decisions: short ways to write down who carries what."""
+"""Builders of the facts about one address, for the pure decisions."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def pod(name: str, uid: str, *macs: MacAddress, namespace: str = "shop") -> Carr
 
 
 def ended(name: str, uid: str) -> Carrier:
-    """Return a pod that has run to its end."""
+    """Return a pod that has ended."""
     return Carrier("v1", "Pod", "shop", name, uid, "1", terminal=True)
 
 
 def bare(name: str, uid: str) -> Carrier:
-    """Return a pod that carries nothing."""
+    """Return a pod without an address."""
     return Carrier("v1", "Pod", "shop", name, uid, "1")
 
 
@@ -52,7 +52,7 @@ def owner(name: str | None, uid: str | None = None, kind: str = "Pod") -> Owner:
 
 
 def pending(name: str | None) -> Allocation:
-    """Return what an admission request has created."""
+    """Return the allocation that an admission request creates."""
     return Allocation(
         mac=MAC,
         state=State.PENDING,
@@ -64,7 +64,7 @@ def pending(name: str | None) -> Allocation:
 
 
 def bound(name: str, uid: str, *, shared: bool = False, declared: bool = False) -> Allocation:
-    """Return what is bound to a pod of namespace shop."""
+    """Return an allocation that is bound to a pod of namespace shop."""
     return Allocation(
         mac=MAC,
         state=State.BOUND,
@@ -79,7 +79,7 @@ def bound(name: str, uid: str, *, shared: bool = False, declared: bool = False) 
 
 def stored(allocation: Allocation, *conflicts: Carrier) -> Stored:
     """Return `allocation` as the API server has it, in conflict with `conflicts`."""
-    return Stored(allocation, "a-1", "7", tuple(conflict(one) for one in conflicts))
+    return Stored(allocation, "a-1", "7", tuple(map(conflict, conflicts)))
 
 
 def conflict(carrier: Carrier, since: str = NOW) -> Conflict:
@@ -102,7 +102,7 @@ def world(
     live: Mapping[Root, Carrier | None] | None = None,
     everyone: tuple[Carrier, ...] | None = None,
 ) -> Facts:
-    """Return what is known of MAC."""
+    """Return the facts about MAC."""
     return Facts(
         MAC,
         stored(known) if isinstance(known, Allocation) else known,
@@ -110,7 +110,9 @@ def world(
         quiet,
         pool="default",
         now=NOW,
-        live={root: existing(MAC, (one,) if one else ()) for root, one in (live or {}).items()},
+        live={
+            root: existing(MAC, (found,) if found else ()) for root, found in (live or {}).items()
+        },
         everyone=None if everyone is None else claimants(MAC, everyone),
     )
 

@@ -1,4 +1,4 @@
-"""What a first start costs: one create for each address in use, and no read for any of them."""
+"""A first start makes one create for each address in use, and no read."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ class Start:
         return "2026-11-25T03:00:00Z"
 
     async def adopt(self) -> Counter[str]:
-        """Begin as the program does, and go on until every address is known and looked at."""
+        """Begin as the program does, and return when every address is known and reconciled."""
         self.cluster.follow_allocations(self.known)
         for kind in KINDS:
             self.cluster.follow_carriers(kind, self.carriers.of_kind(kind))
         self.adoption.begin()
         looked_at: Counter[MacAddress] = Counter()
 
-        async def settle(mac: MacAddress) -> None:
+        async def reconcile(mac: MacAddress) -> None:
             await self.reconciler.reconcile(mac)
             self.adoption.looked_at(mac)
             looked_at[mac] += 1
 
-        settling = asyncio.create_task(self.queue.run(settle))
-        # Each is looked at a second time, because its allocation has come.
+        running = asyncio.create_task(self.queue.run(reconcile))
+        # Each is reconciled a second time, because its allocation has come.
         await self.queue.wait_until(
             lambda: not self.adoption.missing and min(looked_at.values()) > 1
         )
-        settling.cancel()
+        running.cancel()
         return self.calls()
 
     def calls(self) -> Counter[str]:
@@ -100,12 +100,12 @@ async def test_running_vms_cost_no_more(machines: int) -> None:
         start.cluster.create("Pod", launcher(f"virt-launcher-{name}", name, vmi.uid, *nics))
 
     assert await start.adopt() == {"create allocation": 2 * machines}
-    owners = {one.allocation.owner and one.allocation.owner.kind for one in _stored(start)}
+    owners = {stored.allocation.owner and stored.allocation.owner.kind for stored in _stored(start)}
     assert owners == {MACHINE}
 
 
 @SIZES
-async def test_a_repair_of_what_is_as_it_should_be_is_one_list_of_each_kind(machines: int) -> None:
+async def test_a_repair_without_faults_is_one_list_of_each_kind(machines: int) -> None:
     start = Start()
     for number in range(machines):
         start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))

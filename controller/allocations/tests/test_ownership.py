@@ -1,4 +1,4 @@
-"""The owner is the VM before the VMI before nobody's launcher pod, whichever of them was read."""
+"""The owner is the VM, else the VMI; it does not depend on the object that was read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ BARE = vmi(made_by=None)
         *("a VM", "all of a machine", "a VMI and its launcher", "a VMI that a VM made"),
         *("a VMI made before the VM was edited", "a launcher of before", "a launcher alone lags"),
         *("the VM that has it is the owner", "the VM that made the VMI is, gone or not"),
-        *("a bare VMI", "its launcher", "an orphan whose VM was made anew without the address"),
+        *("a bare VMI", "its launcher", "an orphan whose VM was created again without the address"),
         *("an orphan whose new VM has it", "a launcher whose VMI is not known"),
         *("a migration's two", "a launcher of a former VMI", "a launcher whose VMI is gone"),
     ],

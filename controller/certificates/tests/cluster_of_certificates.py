@@ -1,4 +1,4 @@
-"""A cluster in which time passes: the controller, whatever webhooks serve, and API servers behind.
+"""A cluster in which time passes: the controller, webhooks, and API servers that are late.
 
 An API server may know any caBundle of the last PROPAGATION, and a webhook may serve any pair of the
 last WEBHOOK_LAG_S: all of them must fit, at every moment.
@@ -40,7 +40,7 @@ GARBAGE = Pair(b"garbage", b"garbage")
 
 @dataclass
 class Cluster:
-    """What the API server holds, how it came to that, and a controller with its memory.
+    """The objects of the API server, their history, and a controller with its memory.
 
     `pause_s` is how long the controller takes from one look to the next; each look may end in one
     write. It dies after as many as `dies_after`. Time passes in whole seconds.
@@ -61,13 +61,13 @@ class Cluster:
     dies_after: int | None = None
 
     def install(self) -> None:
-        """Let the controller do what it does in an empty cluster: nobody has called us before."""
+        """Let the controller fill the empty cluster. API servers have not called us before."""
         while self.step():
             pass
         self.known = self.known[-1:]
 
     def step(self) -> bool:
-        """One look of the controller; whether it wrote something. It then looks again."""
+        """Do one step of the controller. Return True if it wrote something; it then looks again."""
         found, now, at_s = self.found, self.now, float(self.at_s)
         signed = found.authority.certificate if found.authority else b""
         trusted_for = self.trust.seen(signed, found.bundles.values(), at_s)
@@ -98,7 +98,7 @@ class Cluster:
         self.known.append((self.at_s, bundle))
 
     def write_serving(self, pair: Pair | None) -> None:
-        """Webhooks keep the one before where this is no pair."""
+        """Write the Secret. Webhooks keep the former pair if this is none."""
         self.found = replace(self.found, serving=pair)
         if pair is not None and pair != GARBAGE:
             self.served.append((self.at_s, pair))
@@ -129,7 +129,7 @@ class Cluster:
 
 
 def trusts(bundle: bytes, certificate: bytes, now: datetime) -> bool:
-    """Whether an API server with this caBundle and clock accepts the certificate."""
+    """Return True if an API server with this caBundle and clock accepts the certificate."""
     leaf, names = _leaf(certificate)
     return (
         called_name(NAMESPACE) in names
@@ -139,15 +139,15 @@ def trusts(bundle: bytes, certificate: bytes, now: datetime) -> bool:
 
 
 def _lately(history: list[tuple[int, T]], since_s: int) -> list[tuple[int, T]]:
-    """What has been in force at any moment from `since_s` on, with when it began."""
+    """Return the values that were in force since `since_s`, each with its start."""
     ends = [*(start for start, _ in history[1:]), since_s + 1]
-    return [one for one, end in zip(history, ends, strict=False) if end > since_s]
+    return [entry for entry, end in zip(history, ends, strict=False) if end > since_s]
 
 
 @cache
 def _signers(bundle: bytes, certificate: bytes) -> list[x509.Certificate]:
     leaf, _ = _leaf(certificate)
-    return [one for one in bundles.parse(bundle)[0] if bundles.has_signed(one, leaf)]
+    return [ca for ca in bundles.parse(bundle)[0] if bundles.has_signed(ca, leaf)]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What is parsed out of a caBundle, and since when it has been seen to hold the CA."""
+"""The certificates in a caBundle, and the time for which it has held the CA."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONE, OTHER = (issue_authority(NOW, Intervals()).certificate for _ in range(2))
 SECOND = timedelta(seconds=1)
 
 
-def test_certificates_are_found_whatever_stands_around_them() -> None:
+def test_certificates_are_found_in_any_text_around_them() -> None:
     found, is_whole = bundles.parse(b"# ours\n" + ONE + b"# theirs\n" + OTHER + b"garbage")
 
     assert bundles.write(sorted(found, key=lambda one: one.serial_number)) in {
@@ -33,7 +33,7 @@ def test_one_that_is_cut_off_takes_no_other_with_it() -> None:
     assert not is_whole
 
 
-def test_nothing_is_in_nothing() -> None:
+def test_an_empty_bundle_has_no_certificate() -> None:
     assert bundles.parse(b"") == (set(), True)
     assert bundles.parse(b"nonsense") == (set(), True)
 
@@ -54,7 +54,7 @@ def test_of_a_chain_the_first_is_the_ca(first: bytes, second: bytes) -> None:
     assert trust.seen(first + second, [second], 108.0) == timedelta()
 
 
-def test_trust_counts_anew_after_a_look_that_did_not_find_it() -> None:
+def test_trust_counts_again_after_a_look_that_did_not_find_it() -> None:
     trust = Trust()
     trust.seen(ONE, [ONE], 100.0)
 
@@ -63,7 +63,7 @@ def test_trust_counts_anew_after_a_look_that_did_not_find_it() -> None:
     assert trust.seen(ONE, [ONE, ONE], 106.0) == 2 * SECOND
 
 
-def test_trust_counts_anew_for_another_ca() -> None:
+def test_trust_counts_again_for_another_ca() -> None:
     trust = Trust()
     trust.seen(ONE, [ONE + OTHER], 100.0)
 
@@ -71,14 +71,14 @@ def test_trust_counts_anew_for_another_ca() -> None:
     assert trust.seen(ONE, [ONE + OTHER], 109.0) == timedelta()
 
 
-def test_without_a_caBundle_nobody_trusts_anything() -> None:  # noqa: N802
+def test_without_a_caBundle_no_ca_is_trusted() -> None:  # noqa: N802
     trust = Trust()
     trust.seen(ONE, [], 100.0)
 
     assert trust.seen(ONE, [ONE], 110.0) == timedelta()
 
 
-def test_a_ca_that_cannot_be_read_is_trusted_by_nobody() -> None:
+def test_a_ca_that_cannot_be_read_is_never_trusted() -> None:
     trust = Trust()
     trust.seen(ONE, [ONE], 100.0)
 
@@ -87,7 +87,7 @@ def test_a_ca_that_cannot_be_read_is_trusted_by_nobody() -> None:
     assert trust.seen(ONE, [ONE], 108.0) == timedelta()
 
 
-def test_what_is_undone_twice_is_written_ever_more_slowly() -> None:
+def test_a_bundle_that_is_reverted_twice_is_written_after_growing_pauses() -> None:
     reverts, now_s = Reverts(), 100.0
     assert reverts.left(ONE, now_s) == timedelta()
 
@@ -98,7 +98,7 @@ def test_what_is_undone_twice_is_written_ever_more_slowly() -> None:
         assert reverts.left(ONE, now_s) == timedelta()
 
 
-def test_a_quarrel_is_over_after_a_minute_or_with_another_bundle() -> None:
+def test_the_pauses_end_after_a_minute_or_with_another_bundle() -> None:
     reverts = Reverts()
     for at_s in (100.0, 100.0, 101.0):
         reverts.wrote(ONE, at_s)

@@ -1,4 +1,4 @@
-"""What is issued works in a handshake, and says what it may be used for."""
+"""Issued pairs work in a handshake, and state their purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever calls the webhook trusts what is served: in rotations, crashes, whatever people do."""
+"""API servers trust the pair that is served: in rotations, after crashes, after edits by people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from controller.certificates.tests.cluster_of_certificates import (
 
 YEARS = Intervals()
 FOREIGN = issue_authority(NOW, YEARS)
-# What is disturbed takes so long to be as it should: one wait, a few looks with their pauses.
+# The longest repair after a disturbance: one wait, and a few looks with their pauses.
 _SETTLES_S = LAG_S + 15
 
 
@@ -38,7 +38,7 @@ def seconds(ca: int, ca_overlap: int, cert: int, cert_overlap: int) -> Intervals
     )
 
 
-# What nobody must notice: what is served stays trusted.
+# Disturbances without effect: the served pair stays trusted.
 def _nothing(_: Cluster) -> None: ...
 
 
@@ -77,7 +77,7 @@ QUIET = (
 )  # fmt: skip
 
 
-# What stops admission, and must be repaired.
+# Disturbances that stop admission, and must be repaired.
 def _empty_bundle(cluster: Cluster) -> None:
     cluster.write_bundle(b"")
 
@@ -113,12 +113,12 @@ JUMPS = (_jump_ahead, _jump_back)
 
 
 def disturb(cluster: Cluster, events: list[Callable[[Cluster], None]], apart_s: int) -> None:
-    """Let all of it happen, and the controller hear of it."""
+    """Apply the events, and wake the controller."""
     for event in events:
         event(cluster)
         if event in LOUD:
             cluster.checked_from_s = cluster.at_s + _SETTLES_S + WEBHOOK_LAG_S
-        if event in JUMPS:  # nobody is told, but the controller looks every so often
+        if event in JUMPS:  # no event, but the controller looks every EVERY_S
             cluster.checked_from_s = cluster.at_s + EVERY_S + _SETTLES_S + WEBHOOK_LAG_S
         elif event is not _crash:
             cluster.wakes_s = min(cluster.wakes_s, cluster.at_s + cluster.pause_s)
@@ -133,19 +133,19 @@ _PAUSES = st.integers(0, 2)
 def _stories(
     *events: Callable[[Cluster], None],
 ) -> st.SearchStrategy[list[tuple[int, list[Callable[[Cluster], None]], int]]]:
-    """Up to six disturbances: how long after the one before, what, and how far apart.
+    """Up to six disturbances: the delay before each, its events, and the time between those.
 
-    The least intervals leave room for one disturbance at a time: so each has a while to settle.
+    The shortest intervals leave room for one disturbance at a time: each can be repaired.
     """
     some = st.lists(st.sampled_from(events), min_size=1, max_size=2)
     return st.lists(st.tuples(st.integers(45, 120), some, st.integers(0, 3)), max_size=6)
 
 
-Story = list[tuple[int, list[Callable[[Cluster], None]], int]]  # when, what, how far apart
+Story = list[tuple[int, list[Callable[[Cluster], None]], int]]  # delay, events, time between them
 
 
 def _lived(intervals: Intervals, pause_s: int, story: Story) -> Cluster:
-    """A cluster that was installed, and to which all of `story` happened."""
+    """Return an installed cluster after all of `story`."""
     cluster = Cluster(intervals, pause_s)
     cluster.install()
     for after_s, events, apart_s in story:
@@ -156,7 +156,7 @@ def _lived(intervals: Intervals, pause_s: int, story: Story) -> Cluster:
 
 @settings(max_examples=2 * settings().max_examples // 5)  # keys are generated
 @given(_INTERVALS, _PAUSES, _stories(*QUIET))
-def test_nobody_meets_a_pair_that_it_does_not_trust(
+def test_no_api_server_meets_a_pair_that_it_does_not_trust(
     intervals: Intervals,
     pause_s: int,
     story: Story,
@@ -168,7 +168,7 @@ def test_nobody_meets_a_pair_that_it_does_not_trust(
 
 @settings(max_examples=2 * settings().max_examples // 5)
 @given(_INTERVALS | st.just(YEARS), _PAUSES, _stories(*QUIET, *LOUD, *JUMPS))
-def test_whatever_stops_admission_is_repaired(
+def test_every_disturbance_that_stops_admission_is_repaired(
     intervals: Intervals,
     pause_s: int,
     story: Story,
@@ -190,7 +190,7 @@ def test_whatever_stops_admission_is_repaired(
     ],
     ids=lambda events: "-".join(event.__name__.strip("_") for event in events),
 )
-def test_a_controller_may_die_after_any_write(
+def test_a_controller_can_crash_after_any_write(
     events: tuple[Callable[[Cluster], None], ...], writes: int
 ) -> None:
     cluster = Cluster(YEARS)

@@ -1,4 +1,4 @@
-"""Who collides, what they are told, and that it is said once."""
+"""The objects that collide, the events about them, and that each is recorded once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def everywhere(_kind: str, _namespace: str) -> bool:
 
 
 def names(objects: tuple[Owner, ...]) -> list[str]:
-    return [f"{one.namespace}/{one.name}" for one in objects]
+    return [f"{owner.namespace}/{owner.name}" for owner in objects]
 
 
 def other(n: int, namespace: str = "shop") -> Carrier:
@@ -89,14 +89,14 @@ def test_kinds_are_asked_about_apart() -> None:
     assert colliding(shared, lambda kind, _: kind == "Pod") == ()
 
 
-def test_a_machine_and_its_instance_are_one() -> None:
+def test_a_vm_and_its_vmi_are_one_participant() -> None:
     vm = replace(conflict(other(1)), kind="VirtualMachine", name="vm", uid="u-vm")
     vmi = replace(conflict(other(1)), kind="VirtualMachineInstance", name="vm", uid="u-vmi")
 
     assert colliding(Stored(DECLARED, "a-1", "7", (vm, vmi)), everywhere) == ()
 
 
-def test_each_is_told_the_address_the_others_and_the_remedy() -> None:
+def test_an_event_names_the_address_the_others_and_the_remedy() -> None:
     objects = colliding(stored(MINE, other(1, "depot")), everywhere)
 
     mine, its = events(MAC, objects)
@@ -119,15 +119,15 @@ def test_many_are_counted_and_the_note_fits() -> None:
     )
 
     for conflicts in (
-        tuple(conflict(one) for one in long),
-        tuple(conflict(one) for one in carriers),
+        tuple(map(conflict, long)),
+        tuple(map(conflict, carriers)),
         (odd, odd),
     ):
         for event in events(MAC, (*conflicts, odd)):
             body = json.loads(event.body(NOW, REPORTER))
             assert len(body["note"].encode()) <= MOST_NOTE_BYTES
             assert len(event.name or "") <= 253
-    [first, *_] = events(MAC, tuple(conflict(one) for one in carriers))
+    [first, *_] = events(MAC, tuple(map(conflict, carriers)))
     assert first.note.count("Pod shop/other-") < 39
     assert "more: leave it" in first.note
 
@@ -172,10 +172,10 @@ def test_an_event_is_one_that_the_api_server_takes() -> None:
 
 @dataclass
 class Scene:
-    """What the view holds, which namespaces are managed, and what was said."""
+    """The view, the managed namespaces, and the recorded events."""
 
     managed: set[str] = field(default_factory=lambda: {"shop"})
-    said: list[Event] = field(default_factory=list)
+    recorded: list[Event] = field(default_factory=list)
     versions: int = 0
 
     def __post_init__(self) -> None:
@@ -184,19 +184,19 @@ class Scene:
 
     def restart(self) -> None:
         self.collisions = Collisions(
-            self.view, lambda _, namespace: namespace in self.managed, self.said.append
+            self.view, lambda _, namespace: namespace in self.managed, self.recorded.append
         )
 
-    def stands(self, *carriers: Carrier) -> list[str]:
-        """Let MAC belong to shop/web-0, in conflict with these, and say what was said."""
+    def put(self, *carriers: Carrier) -> list[str]:
+        """Let MAC belong to shop/web-0, in conflict with these; return the new events' objects."""
         self.versions += 1
         self.view.put(replace(stored(MINE, *carriers), version=str(self.versions)))
         return self.look()
 
     def look(self) -> list[str]:
-        before = len(self.said)
+        before = len(self.recorded)
         self.collisions.look(MAC)
-        return [str(event.about.name) for event in self.said[before:]]
+        return [str(event.about.name) for event in self.recorded[before:]]
 
     @property
     def count(self) -> int:
@@ -208,40 +208,40 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_a_collision_is_said_to_all_when_it_begins(scene: Scene) -> None:
-    assert scene.stands() == []
-    assert scene.stands(other(1)) == ["web-0", "other-1"]
+def test_a_collision_is_recorded_for_all_when_it_begins(scene: Scene) -> None:
+    assert scene.put() == []
+    assert scene.put(other(1)) == ["web-0", "other-1"]
     assert scene.count == 2
 
 
-def test_what_stays_is_not_said_again(scene: Scene) -> None:
-    scene.stands(other(1))
+def test_a_collision_that_stays_is_not_recorded_again(scene: Scene) -> None:
+    scene.put(other(1))
 
-    assert scene.stands(other(1)) == []
+    assert scene.put(other(1)) == []
     assert scene.look() == []
 
 
-def test_another_participant_is_said_to_all_and_a_leaver_to_nobody(scene: Scene) -> None:
-    scene.stands(other(1))
+def test_a_new_participant_is_recorded_for_all_and_a_leaver_for_none(scene: Scene) -> None:
+    scene.put(other(1))
 
-    assert scene.stands(other(1), other(2)) == ["web-0", "other-1", "other-2"]
+    assert scene.put(other(1), other(2)) == ["web-0", "other-1", "other-2"]
     assert scene.count == 3
-    assert scene.stands(other(2)) == []
+    assert scene.put(other(2)) == []
     assert scene.count == 2
 
 
-def test_a_collision_that_is_over_is_counted_no_longer_and_said_anew_when_it_is_back(
+def test_a_collision_that_ends_and_comes_back_is_counted_and_recorded_again(
     scene: Scene,
 ) -> None:
-    scene.stands(other(1))
-    assert scene.stands() == []
+    scene.put(other(1))
+    assert scene.put() == []
     assert scene.collisions.counts == {}
 
-    assert scene.stands(other(1)) == ["web-0", "other-1"]
+    assert scene.put(other(1)) == ["web-0", "other-1"]
 
 
 def test_an_allocation_that_is_gone_collides_no_longer(scene: Scene) -> None:
-    scene.stands(other(1))
+    scene.put(other(1))
 
     scene.view.forget(MAC)
 
@@ -250,26 +250,26 @@ def test_an_allocation_that_is_gone_collides_no_longer(scene: Scene) -> None:
 
 
 async def test_a_namespace_that_opts_in_makes_a_collision_of_what_was_none(scene: Scene) -> None:
-    assert scene.stands(other(1, "depot")) == []
+    assert scene.put(other(1, "depot")) == []
     assert scene.count == 0
 
     scene.managed.add("depot")
     await scene.collisions.look_again()
-    assert [str(event.about.name) for event in scene.said] == ["web-0", "other-1"]
+    assert [str(event.about.name) for event in scene.recorded] == ["web-0", "other-1"]
     assert scene.count == 2
 
     scene.managed.remove("depot")
     await scene.collisions.look_again()
-    assert len(scene.said) == 2
+    assert len(scene.recorded) == 2
     assert scene.count == 0
 
 
-def test_a_restart_says_the_same_events_by_the_same_names(scene: Scene) -> None:
-    scene.stands(other(1), other(2))
-    before = {event.name for event in scene.said}
-    scene.said.clear()
+def test_a_restart_records_the_same_events_with_the_same_names(scene: Scene) -> None:
+    scene.put(other(1), other(2))
+    before = {event.name for event in scene.recorded}
+    scene.recorded.clear()
 
     scene.restart()
     scene.look()
 
-    assert {event.name for event in scene.said} == before
+    assert {event.name for event in scene.recorded} == before

@@ -1,4 +1,4 @@
-"""Who may read the metrics, as an API server that a test writes down says; and over TLS."""
+"""Access to the metrics, with the answers of a scripted API server; and over TLS."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAY_NOT = says(201, {"status": {"allowed": False, "reason": "no"}})
 
 @dataclass
 class Scene:
-    """An authorizer, an API server, and what that was asked."""
+    """An authorizer, an API server, and the bodies of its requests."""
 
     server: ApiServer
     api: Api
@@ -67,7 +67,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "abc", "Bearer \udcff"])
-async def test_without_a_bearer_token_nobody_is_asked_about(scene: Scene, header: str) -> None:
+async def test_without_a_token_the_api_server_is_not_asked(scene: Scene, header: str) -> None:
     refusal = await scene.asks(header)
 
     assert refusal is not None
@@ -75,7 +75,7 @@ async def test_without_a_bearer_token_nobody_is_asked_about(scene: Scene, header
     assert scene.server.asked == []
 
 
-async def test_whoever_is_known_and_may_get_the_path_reads(scene: Scene) -> None:
+async def test_a_known_client_with_the_right_to_get_the_path_reads(scene: Scene) -> None:
     assert await scene.asks("Bearer t-9", KNOWN, MAY) is None
 
     token, access = scene.bodies
@@ -89,7 +89,7 @@ async def test_whoever_is_known_and_may_get_the_path_reads(scene: Scene) -> None
     }
 
 
-async def test_a_stranger_and_one_who_may_not_are_refused_and_asked_about_again(
+async def test_an_unknown_client_and_one_without_the_right_are_refused_and_checked_again(
     scene: Scene,
 ) -> None:
     for _ in range(2):
@@ -97,7 +97,7 @@ async def test_a_stranger_and_one_who_may_not_are_refused_and_asked_about_again(
         assert (await scene.asks("Bearer t-9", KNOWN, MAY_NOT) or Refusal(0, "")).status == 403
 
 
-async def test_one_who_may_is_asked_about_again_after_a_while(scene: Scene) -> None:
+async def test_a_client_with_the_right_is_checked_again_after_a_while(scene: Scene) -> None:
     await scene.asks("Bearer t-9", KNOWN, MAY)
 
     scene.now_s += ADMITTED_S - 1
@@ -112,7 +112,7 @@ async def test_one_who_may_is_asked_about_again_after_a_while(scene: Scene) -> N
     [refuses(403, "Forbidden"), refuses(500, "InternalError"), hangs_up, says(200, "[]")],
     ids=["forbidden", "broken", "hangs up", "nonsense"],
 )
-async def test_without_an_answer_nobody_reads(scene: Scene, trouble: Any) -> None:  # noqa: ANN401
+async def test_without_an_answer_no_client_reads(scene: Scene, trouble: Any) -> None:  # noqa: ANN401
     for script in ((trouble,), (KNOWN, trouble)):
         refusal = await scene.asks("Bearer t-9", *script)
 
@@ -120,7 +120,7 @@ async def test_without_an_answer_nobody_reads(scene: Scene, trouble: Any) -> Non
         assert refusal.status == 503
 
 
-async def test_no_more_are_asked_about_at_once_than_a_few(
+async def test_only_a_few_clients_are_checked_at_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "_MOST_ASKING", 1)
@@ -140,7 +140,7 @@ async def test_no_more_are_asked_about_at_once_than_a_few(
     assert await first is None
 
 
-async def test_no_more_are_remembered_than_a_few(
+async def test_only_a_few_clients_are_remembered(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers, "_MOST_ADMITTED", 2)
@@ -151,7 +151,7 @@ async def test_no_more_are_remembered_than_a_few(
     assert await scene.asks("Bearer t-4") is None
 
 
-async def test_metrics_are_served_over_tls_to_who_may_read_them() -> None:
+async def test_metrics_are_served_over_tls_to_clients_with_the_right() -> None:
     async def check(authorization: str) -> Refusal | None:
         return None if authorization == "Bearer t" else Refusal(401, "who are you?")
 

@@ -1,4 +1,4 @@
-"""What is written for Prometheus, and who gets to read it."""
+"""The metrics for Prometheus."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 @dataclass
 class Scene:
-    """Metrics, and what they are taken from."""
+    """Metrics, and their sources."""
 
     colliding: dict[MacAddress, int] = field(default_factory=dict)
     seen: PoolSnapshot | None = None
@@ -48,12 +48,12 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_a_standby_says_that_it_is_one_and_nothing_of_the_pool(scene: Scene) -> None:
+def test_a_standby_has_no_metrics_of_the_pool(scene: Scene) -> None:
     assert scene.samples() == {"kmp_leader": 0}
     assert scene.samples("process_open_fds")
 
 
-def test_a_leader_that_knows_of_no_pool_yet_says_no_more(scene: Scene) -> None:
+def test_a_leader_without_a_pool_has_no_metrics_of_the_pool(scene: Scene) -> None:
     scene.lead()
 
     assert scene.samples() == {"kmp_leader": 1, "kubevirt_kmp_duplicate_macs": 0}
@@ -75,7 +75,7 @@ def test_collisions_are_counted_by_address_and_addresses_in_all(scene: Scene) ->
     }
 
 
-def test_what_is_over_has_no_series_any_more(scene: Scene) -> None:
+def test_the_series_of_a_collision_ends_with_it(scene: Scene) -> None:
     scene.lead()
     scene.colliding = {MAC: 2}
     assert scene.samples("kmp_mac_collisions")
@@ -86,7 +86,7 @@ def test_what_is_over_has_no_series_any_more(scene: Scene) -> None:
     assert scene.samples("kubevirt_kmp_duplicate_macs") == {"kubevirt_kmp_duplicate_macs": 0}
 
 
-def test_certificates_say_when_they_expire_and_how_many_days_that_is(scene: Scene) -> None:
+def test_certificates_have_their_expiry_and_the_days_until_then(scene: Scene) -> None:
     scene.lead()
     scene.ends = {"ca": NOW + timedelta(days=400), "serving": NOW - timedelta(hours=12)}
 
@@ -113,7 +113,7 @@ def test_the_series_are_bounded_and_the_count_is_not(
     assert scene.samples("kubevirt_kmp_duplicate_macs") == {"kubevirt_kmp_duplicate_macs": 9}
 
 
-def test_every_metric_says_what_it_is(scene: Scene) -> None:
+def test_every_metric_has_a_help_text_and_a_type(scene: Scene) -> None:
     scene.lead()
     scene.seen = SEEN
     scene.ends = {"ca": NOW}

@@ -1,4 +1,4 @@
-"""From the ConfigMap to a range, or to the reason why not; conditions move when they must."""
+"""From the ConfigMap to a range, or to its fault; and the times of the conditions."""
 
 from __future__ import annotations
 
@@ -121,15 +121,15 @@ def test_a_bad_range_does_not_keep_a_good_policy_from_coming_into_force() -> Non
     found = wanted({"COLLISION_POLICY": "Reject"}, SEEN)
 
     assert (found.ranges, found.policy) == (SEEN.pool.ranges, REJECT)
-    assert [one.reason for one in found.problems] == [INVALID]
+    assert [problem.reason for problem in found.problems] == [INVALID]
 
 
 @pytest.mark.parametrize("data", [None, {"COLLISION_POLICY": "Off"}])
-def test_what_cannot_be_followed_stays_as_it_was(data: dict[str, str] | None) -> None:
+def test_values_that_are_invalid_stay_as_they_were(data: dict[str, str] | None) -> None:
     found = wanted(data, SEEN)
 
     assert (found.ranges, found.policy) == (SEEN.pool.ranges, WARN)
-    assert [one.reason for one in found.problems] == (
+    assert [problem.reason for problem in found.problems] == (
         [MISSING] if data is None else [INVALID, INVALID_POLICY]
     )
 
@@ -140,7 +140,7 @@ def test_a_pool_that_never_was_begins_empty_and_with_reject() -> None:
     assert (found.ranges, found.policy) == ((), REJECT)
 
 
-def test_of_two_problems_the_first_gives_the_reason_and_both_are_told() -> None:
+def test_the_first_of_two_problems_gives_the_reason_and_both_are_in_the_message() -> None:
     ready, _ = conditions(PoolStatus(), (BAD, WORSE), adopted=True, now=NOW)
 
     assert (ready.status, ready.reason) == ("False", INVALID)
@@ -155,14 +155,14 @@ def test_a_good_range_is_in_force() -> None:
     assert ready.last_transition_time == adopted.last_transition_time == NOW
 
 
-def test_a_bad_range_is_not_and_says_why() -> None:
+def test_a_bad_range_is_not_in_force_and_the_condition_has_the_reason() -> None:
     ready, adopted = conditions(PoolStatus(), (BAD,), adopted=False, now=NOW)
 
     assert (ready.status, ready.reason, ready.message) == ("False", BAD.reason, BAD.message)
     assert (adopted.status, adopted.reason) == ("False", ADOPTING)
 
 
-def test_what_was_adopted_stays_so_while_a_new_start_knows_no_better() -> None:
+def test_adopted_stays_true_while_a_new_start_does_not_know_better() -> None:
     status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
 
     _, adopted = conditions(status, (), adopted=None, now=NOW)
@@ -170,7 +170,7 @@ def test_what_was_adopted_stays_so_while_a_new_start_knows_no_better() -> None:
     assert (adopted.status, adopted.last_transition_time) == ("True", THEN)
 
 
-def test_what_was_adopted_and_has_lost_allocations_is_not_any_more() -> None:
+def test_adopted_becomes_false_when_allocations_are_lost() -> None:
     status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
 
     _, adopted = conditions(status, (), adopted=False, now=NOW)
@@ -178,7 +178,7 @@ def test_what_was_adopted_and_has_lost_allocations_is_not_any_more() -> None:
     assert (adopted.status, adopted.last_transition_time) == ("False", NOW)
 
 
-def test_a_transition_time_moves_with_the_status_alone() -> None:
+def test_a_transition_time_changes_only_with_the_status() -> None:
     was = PoolStatus(conditions=(Condition("Ready", "False", MISSING, "missing", THEN),))
 
     still, _ = conditions(was, (BAD,), adopted=False, now=NOW)
@@ -197,7 +197,7 @@ def test_a_condition_without_a_time_gets_one() -> None:
 
 
 @pytest.mark.parametrize(("allocated", "free"), [(0, 2), (1, 1), (2, 0), (3, 0)])
-def test_a_pool_that_shrank_has_nothing_free_rather_than_less_than_nothing(
+def test_the_free_addresses_of_a_pool_that_shrank_are_never_negative(
     allocated: int, free: int
 ) -> None:
     pool = Pool("default", (MacRange(MAC, OTHER),))
