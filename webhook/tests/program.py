@@ -32,7 +32,7 @@ GOOD = '[{"name":"ovs-conf"}]'
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came over HTTPS."""
+    """An answer received over HTTPS."""
 
     status: int
     body: bytes

@@ -91,7 +91,7 @@ async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
     assert lists.most_at_once == 1
 
 
-async def test_a_list_that_fails_fails_for_those_who_share_it_and_nobody_else() -> None:
+async def test_a_failed_list_fails_only_for_the_callers_that_share_it() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
     asking = [asyncio.ensure_future(taken.list_again()) for _ in range(2)]
@@ -167,7 +167,7 @@ class CountedPool(Pool):
         return super().__contains__(mac)
 
 
-async def test_a_pool_is_counted_once_and_others_use_the_loop_meanwhile() -> None:
+async def test_a_pool_is_counted_once_while_other_tasks_use_the_loop() -> None:
     CountedPool.asked = 0
     of = CountedPool("default", pool(5000).ranges)
     names = Addresses(mac(n) for n in range(5000))

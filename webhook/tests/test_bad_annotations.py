@@ -1,4 +1,4 @@
-"""Annotations that nobody should write, and odd ones that are good, over real HTTPS."""
+"""Annotations that are refused, and unusual ones that are valid, over real HTTPS."""
 
 from __future__ import annotations
 

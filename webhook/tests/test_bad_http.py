@@ -1,4 +1,4 @@
-"""What is no request to the webhook at all: a clear answer each, and the process lives."""
+"""Invalid HTTP requests: each gets a clear answer, and the process lives."""
 
 from __future__ import annotations
 
@@ -80,13 +80,13 @@ async def test_what_is_no_http_is_answered_400(program: Program, sent: bytes) ->
     assert await program.still_serves()
 
 
-async def test_a_client_that_speaks_no_tls_disturbs_nobody(program: Program) -> None:
+async def test_a_client_without_tls_disturbs_no_other(program: Program) -> None:
     assert await program.plain(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == b""
 
     assert await program.still_serves()
 
 
-async def test_a_client_that_leaves_halfway_disturbs_nobody(program: Program) -> None:
+async def test_a_client_that_leaves_halfway_disturbs_no_other(program: Program) -> None:
     head = f"POST /mutate-pods HTTP/1.1\r\nHost: x\r\nContent-Length: {len(WHOLE)}\r\n\r\n"
 
     await program.leave(head.encode() + WHOLE[:40])

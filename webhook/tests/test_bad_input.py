@@ -1,4 +1,4 @@
-"""What nobody should send, sent over real HTTPS: a clear answer each, and the process lives."""
+"""Invalid reviews over real HTTPS: each gets a clear answer, and the process lives."""
 
 from __future__ import annotations
 

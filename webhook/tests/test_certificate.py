@@ -110,7 +110,7 @@ async def test_a_replaced_certificate_is_served_from_the_next_connection_on(
 ) -> None:
     serving.put(FIRST)
 
-    def replaced_meanwhile(port: int) -> bytes:
+    def replaced_during_handshake(port: int) -> bytes:
         with connection(port, trusting(FIRST), "localhost") as early:
             serving.put(SECOND)
             late = shake(port, trusting(SECOND), "localhost")
@@ -118,7 +118,7 @@ async def test_a_replaced_certificate_is_served_from_the_next_connection_on(
             return late
 
     async with listening(serving) as port:
-        assert await asyncio.to_thread(replaced_meanwhile, port) == SECOND.certificate
+        assert await asyncio.to_thread(replaced_during_handshake, port) == SECOND.certificate
 
 
 async def test_an_rsa_pair_with_its_chain_is_served_as_cert_manager_writes_it(
@@ -155,7 +155,7 @@ async def test_a_pair_that_does_not_work_never_replaces_one_that_does(
     assert "the serving certificate in the Secret does not work" in caplog.text
 
 
-def test_an_encrypted_key_is_refused_and_nobody_is_asked_for_its_password(
+def test_an_encrypted_key_is_refused_without_a_password_prompt(
     serving: Serving,
 ) -> None:
     serving.put(pair(password=b"secret"))

@@ -1,4 +1,4 @@
-"""Requested addresses: who gets them, and what the others are told."""
+"""Requested addresses: which object gets them, and why others are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_free_address_is_taken_by_name_inside_and_outside_every_range() 
     assert cluster.allocated[mac(999)].allocation.pool is None
 
 
-async def test_a_reserved_address_is_had_by_name() -> None:
+async def test_a_reserved_address_can_be_requested() -> None:
     cluster = FakeCluster()
     reserved = Pool("default", pool().ranges, (MacRange(mac(1), mac(1)),))
 
@@ -165,7 +165,7 @@ async def test_a_declared_address_goes_to_one_of_two_who_ask() -> None:
     assert cluster.allocated[mac(1)].allocation.declared
 
 
-async def test_an_address_released_between_two_looks_is_created_anew() -> None:
+async def test_an_address_released_between_two_reads_is_created_again() -> None:
     cluster = FakeCluster()
     stored = await cluster.allocations.create(bound(1))
     cluster.gate = hold = Hold(calls_to("get"))
@@ -197,11 +197,11 @@ async def test_an_address_that_changes_hands_again_and_again_is_refused_in_the_e
     cluster = FakeCluster()
     await cluster.allocations.create(bound(1, "web", "u-1"))
 
-    async def somebody_labels_it_first(call: object) -> None:
+    async def another_client_labels_it_first(call: object) -> None:
         if str(call).startswith("webhook-1 replace"):
             cluster.label(mac(1), "touched", str(cluster.revision))
 
-    cluster.gate = somebody_labels_it_first
+    cluster.gate = another_client_labels_it_first
 
     message = await refused(cluster)
 

@@ -99,7 +99,7 @@ async def test_what_is_the_vm_s_already_stays_bound_to_it() -> None:
     assert cluster.allocated[mac(9)].allocation == replace(before.allocation, request="r-1")
 
 
-async def test_an_address_of_somebody_else_is_refused_to_a_launcher_too() -> None:
+async def test_an_address_of_another_object_is_refused_to_a_launcher_too() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(2))))
     holder = cluster.create_pod("shop", "other", f'[{{"name":"a","mac":"{mac(9)}"}}]')
@@ -113,8 +113,8 @@ async def test_an_address_of_somebody_else_is_refused_to_a_launcher_too() -> Non
 
 
 @pytest.mark.parametrize("named", ["its own", "the holder's", "no"])
-async def test_a_vmi_that_only_says_it_is_a_vm_s_gets_nobody_s_address(named: str) -> None:
-    # Whoever may create VMIs writes their ownerReferences, too.
+async def test_a_vmi_with_a_forged_owner_gets_no_address_of_another(named: str) -> None:
+    # A user who may create VMIs also writes their ownerReferences.
     cluster = FakeCluster()
     front = nic("front", str(mac(9)))
     named_victim = {"namespace": "other", "name": "victim"}

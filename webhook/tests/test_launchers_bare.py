@@ -40,7 +40,7 @@ VMI = Owner(
 
 
 def bind(cluster: FakeCluster, address: int, instance: Carrier) -> Allocation:
-    """What the controller does with a Pending one."""
+    """Bind a Pending allocation, as the controller does."""
     stored = cluster.allocated[mac(address)]
     owner = stored.allocation.owner
     assert owner is not None

@@ -50,7 +50,7 @@ async def test_it_is_told_how_to_migrate(kind: str) -> None:
 @pytest.mark.parametrize(
     "owner", [replace(VM, name="other"), OWNER], ids=["of another name", "a pod"]
 )
-async def test_whoever_is_no_other_side_of_a_migration_is_not(owner: Owner) -> None:
+async def test_any_other_object_is_not_told_how_to_migrate(owner: Owner) -> None:
     message = await refused(owner)
 
     assert message.endswith(f" belongs to {owner} (interface default): {REMEDY}{LOOK}")

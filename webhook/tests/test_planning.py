@@ -30,7 +30,7 @@ KINDS = ["pod", "VM"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is stored, and which addresses are claimed for it: None is any of the pool."""
+    """The stored object, and the addresses claimed for it: None is any of the pool."""
 
     stored: Interfaces
     claimed: list[tuple[str, str | None]]
@@ -57,7 +57,7 @@ def shown_by_pod(stored: dict[str, Any]) -> Interfaces:
 
 
 def answer(kind: str, new: Interfaces, old: Interfaces | None) -> Answer | Denied:
-    """What the webhook makes of it; addresses NEW, NEW_TOO, ... are given out in turn."""
+    """Send it to the webhook; it gives out the addresses NEW, NEW_TOO, ... in turn."""
     if kind == "pod":
         changes = {} if old is None else {"operation": "UPDATE", "oldObject": pod_of(old)}
         sent, asked = pod_of(new), request(pod_of(new), **changes)
@@ -102,6 +102,31 @@ ROWS: dict[str, tuple[Interfaces | None, Interfaces, Interfaces, list[tuple[str,
         {"front": NONE, "back": NONE},
         {"front": A, "back": NEW},
         [("back", NONE)],
+    ),
+    "reordered": (
+        {"front": A, "back": B},
+        {"back": NONE, "front": NONE},
+        {"back": B, "front": A},
+        [],
+    ),
+    "renamed": ({"front": A}, {"back": NONE}, {"back": NEW}, [("back", NONE)]),
+    "one is added with an address": (
+        {"front": A},
+        {"front": A, "back": B},
+        {"front": A, "back": B},
+        [("back", B)],
+    ),
+    "spelled in another way": (
+        {"front": A},
+        {"front": "02-00-00-00-00-01"},
+        {"front": "02-00-00-00-00-01"},
+        [],
+    ),
+    "two shared one, show it, and one is added": (
+        {"front": A, "back": A},
+        {"front": A, "back": A, "side": NONE},
+        {"front": A, "back": A, "side": NEW},
+        [("side", NONE)],
     ),
     "one is removed": ({"front": A, "back": B}, {"back": NONE}, {"back": B}, []),
     "swapped": ({"front": A, "back": B}, {"front": B, "back": A}, {"front": B, "back": A}, []),

@@ -1,4 +1,4 @@
-"""Rule 2 of the protocol as a table of worlds: what stands there, who asks, what becomes of it."""
+"""Rule 2 of the protocol as a table: the allocation, the request, and the result."""
 
 from __future__ import annotations
 

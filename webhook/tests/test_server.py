@@ -127,7 +127,9 @@ async def test_it_is_ready_when_nothing_is_missing(program: Program) -> None:
     assert (answer.status, answer.text) == (200, "ok")
 
 
-async def test_it_says_why_it_is_not_ready_and_serves_nobody_meanwhile(program: Program) -> None:
+async def test_it_says_why_it_is_not_ready_and_serves_no_request_until_then(
+    program: Program,
+) -> None:
     program.missing = ["there is no serving certificate yet", "the allocations are not listed yet"]
 
     ready = await program.ask("GET", "/readyz")

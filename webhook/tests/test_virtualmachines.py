@@ -1,4 +1,4 @@
-"""What a new VM gets: who is served, and what its author wrote himself."""
+"""New VMs: which interfaces get an address, and which addresses stay as written."""
 
 from __future__ import annotations
 

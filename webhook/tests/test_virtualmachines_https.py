@@ -1,4 +1,4 @@
-"""VMs over real HTTPS: a review in, a JSON patch out, and what is written meanwhile."""
+"""VMs over real HTTPS: the review, the JSON patch, and the allocations."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ async def test_another_kind_version_or_operation_is_answered_400(
     assert program.cluster.calls == []
 
 
-async def test_a_deeply_nested_spec_harms_nobody(program: Program) -> None:
+async def test_a_deeply_nested_spec_is_refused(program: Program) -> None:
     sent = body(reviewed(machine(nic("a", bridge="@")))).replace(b'"@"', b"[" * 200_000)
 
     answer = await program.ask("POST", "/mutate-virtualmachines", sent)

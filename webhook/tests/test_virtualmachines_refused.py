@@ -1,4 +1,4 @@
-"""VMs that nobody should write: a clear refusal each, and work that is bounded."""
+"""Invalid VMs: each gets a clear refusal, and the work is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an update of a VM keeps, gets new, and moves."""
+"""Updates of a VM: interfaces keep, get and move addresses."""
 
 from __future__ import annotations
 
@@ -45,39 +45,6 @@ def test_what_it_had_comes_back_in_its_spelling(spelling: str) -> None:
     assert wants == ()
 
 
-def test_an_address_that_is_spelt_another_way_is_the_same() -> None:
-    new = machine(nic("default", "0200.0000.0001", **NAT), nic("a", "02-00-00-00-00-02"))
-
-    assert answered(new, STORED) == (new, ())
-
-
-def test_an_interface_is_known_by_its_name_wherever_it_stands() -> None:
-    stored, wants = answered(machine(nic("a"), nic("default", **NAT)), STORED)
-
-    assert addresses(stored) == {"a": TWO, "default": ONE}
-    assert wants == ()
-
-
-def test_a_new_interface_gets_an_address_and_the_others_keep_theirs() -> None:
-    stored, wants = answered(machine(nic("default", **NAT), nic("b"), nic("a", TWO)), STORED)
-
-    assert addresses(stored) == {"default": ONE, "b": FIRST_NEW, "a": TWO}
-    assert wants == (Want(replace(VM, interface="b", network="shop/b"), object_uid=VM_UID),)
-
-
-def test_a_renamed_interface_is_a_new_one() -> None:
-    stored, (want,) = answered(machine(nic("default", ONE, **NAT), nic("z")), STORED)
-
-    assert addresses(stored) == {"default": ONE, "z": FIRST_NEW}
-    assert want.requested is None
-
-
-def test_a_renamed_interface_with_its_old_address_needs_nothing() -> None:
-    new = machine(nic("default", ONE, **NAT), nic("z", TWO))
-
-    assert answered(new, STORED) == (new, ())
-
-
 def test_an_interface_on_another_network_keeps_its_address() -> None:
     new = machine(nic("default", **NAT), nic("a"), networks=[on("default"), on("a", "infra/b")])
 
@@ -100,41 +67,6 @@ def test_a_changed_address_moves() -> None:
 
     assert addresses(stored) == {"default": THREE, "a": TWO}
     assert wants == (Want(replace(VM, interface="default", network="pod"), mac(3), VM_UID),)
-
-
-def test_a_swap_is_left_alone() -> None:
-    new = machine(nic("default", TWO, **NAT), nic("a", ONE))
-
-    assert answered(new, STORED) == (new, ())
-
-
-def test_whoever_loses_its_address_to_another_interface_gets_a_new_one() -> None:
-    stored, wants = answered(machine(nic("default", TWO, **NAT), nic("a")), STORED)
-
-    assert addresses(stored) == {"default": TWO, "a": FIRST_NEW}
-    assert [(want.owner.interface, want.requested) for want in wants] == [("a", None)]
-
-
-def test_an_address_goes_to_a_new_interface_and_its_own_gets_another() -> None:
-    stored, wants = answered(machine(nic("default", ONE, **NAT), nic("a"), nic("b", TWO)), STORED)
-
-    assert addresses(stored) == {"default": ONE, "a": FIRST_NEW, "b": TWO}
-    assert [want.owner.interface for want in wants] == ["a"]
-
-
-def test_a_removed_interface_needs_nothing() -> None:
-    new = machine(nic("default", ONE, **NAT))
-
-    assert answered(new, STORED) == (new, ())
-
-
-def test_an_interface_removed_and_added_again_is_a_new_one() -> None:
-    without = machine(nic("default", ONE, **NAT))
-
-    stored, wants = answered(machine(nic("default", ONE, **NAT), nic("a", TWO)), without)
-
-    assert addresses(stored) == {"default": ONE, "a": TWO}
-    assert [want.requested for want in wants] == [mac(2)]
 
 
 @pytest.mark.parametrize("address", [TWO, ...], ids=["with it", "without it"])
@@ -204,27 +136,6 @@ def test_an_old_vm_with_more_interfaces_than_are_served_is_read() -> None:
 
     assert addresses(stored) == {"n150": str(mac(150)), "n199": str(mac(199))}
     assert wants == ()
-
-
-@pytest.mark.parametrize("asks", [{}, {"macAddress": TWO}])
-def test_two_that_had_one_address_until_now_keep_it(asks: dict[str, str]) -> None:
-    # As of a VM from before its namespace opted in: a duplicate is reported, never re-assigned, and
-    # KubeVirt's own updates of that VM must pass.
-    old = machine(nic("a", TWO), nic("b", TWO))
-
-    stored, wants = answered(machine(nic("a", **asks), nic("b", **asks), nic("c")), old)
-
-    assert addresses(stored) == {"a": TWO, "b": TWO, "c": str(mac(0xA0))}
-    assert len(wants) == 1
-
-
-def test_of_two_that_had_one_address_one_keeps_it_when_the_other_gets_its_own() -> None:
-    old = machine(nic("a", TWO), nic("b", TWO))
-
-    stored, wants = answered(machine(nic("a"), nic("b", THREE)), old)
-
-    assert addresses(stored) == {"a": TWO, "b": THREE}
-    assert [want.requested for want in wants] == [mac(3)]
 
 
 def test_old_interfaces_without_a_network_kept_their_address_too() -> None:

@@ -73,15 +73,6 @@ async def test_what_is_bound_alive_and_quiet_is_shared_with_a_warning(*, shared:
     assert after.allocation == replace(before.allocation, shared=True, request="r-9")
 
 
-async def test_sharing_leaves_a_write_behind_also_where_it_is_shared_already() -> None:
-    cluster = FakeCluster()
-    before = await held(cluster, shared=True)
-
-    await take(warning(cluster))
-
-    assert cluster.allocated[mac(1)].version != before.version
-
-
 async def test_sharing_costs_a_create_two_reads_and_a_write() -> None:
     cluster = FakeCluster()
     await held(cluster)
@@ -95,10 +86,6 @@ async def test_sharing_costs_a_create_two_reads_and_a_write() -> None:
         "get object Pod shop/other",
         "replace allocation 02:00:00:00:00:01",
     ]
-
-
-async def test_a_free_address_brings_no_warning() -> None:
-    assert await take(warning(FakeCluster())) == Grant((mac(1),))
 
 
 async def test_what_changed_less_than_a_minute_ago_is_not_shared_yet() -> None:
@@ -158,9 +145,7 @@ async def test_what_is_on_its_way_to_another_is_not_shared() -> None:
     cluster = FakeCluster()
     before = await cluster.allocations.create(pending(1))
 
-    assert await refused(warning(cluster)) == (
-        f"{ASKS}Pod shop/other (interface net1) is getting or giving back: retry in a minute"
-    )
+    assert "is getting or giving back: retry in a minute" in await refused(warning(cluster))
     assert cluster.allocated[mac(1)] == before
 
 
@@ -169,10 +154,7 @@ async def test_what_is_declared_for_another_is_not_shared() -> None:
     reservation = Reservation(kind="Pod", namespace="shop", name="other")
     before = await cluster.allocations.create(Allocation(mac=mac(1), reserved_for=reservation))
 
-    assert await refused(warning(cluster)) == (
-        f"{ASKS}is declared for Pod shop/other only: choose another address, or leave out the mac"
-        " and get one from the pool"
-    )
+    assert "is declared for Pod shop/other only" in await refused(warning(cluster))
     assert cluster.allocated[mac(1)] == before
 
 
@@ -216,7 +198,7 @@ async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
     assert "is being released" in await refused(replica, want("pod", asks=1))
 
 
-async def test_what_is_released_meanwhile_is_created_anew_and_not_shared() -> None:
+async def test_an_address_released_before_the_write_is_created_again_and_not_shared() -> None:
     cluster = FakeCluster()
     before = await held(cluster)
     cluster.gate = hold = Hold(calls_to("replace"))
@@ -243,7 +225,7 @@ async def test_what_is_reserved_for_its_owner_is_not_shared() -> None:
     assert cluster.allocated[mac(1)] == before
 
 
-async def test_what_changes_meanwhile_is_looked_at_again() -> None:
+async def test_an_address_changed_before_the_write_is_read_again() -> None:
     cluster = FakeCluster()
     await held(cluster)
     cluster.gate = hold = Hold(calls_to("replace"))
@@ -307,7 +289,7 @@ async def test_a_changed_policy_is_in_force_at_once() -> None:
     assert "which belongs to Pod shop/other" in await refused(replica, want("third", asks=1))
 
 
-async def test_the_warning_reaches_whoever_asked() -> None:
+async def test_the_warning_reaches_the_client() -> None:
     cluster = FakeCluster()
     await held(cluster)
 

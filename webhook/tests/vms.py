@@ -79,7 +79,7 @@ def reviewed(
 
 
 def made(new: dict[str, Any], old: dict[str, Any] | None = None) -> VmPlan | Denied:
-    """What is planned for it."""
+    """Return the plan for it."""
     read = wire.read(body(reviewed(new, old)))
     assert isinstance(read, VmReview)
     return plan(read)

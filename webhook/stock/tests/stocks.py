@@ -1,4 +1,4 @@
-"""A entries or a stock in process, whose clocks, watch connection and demand a test holds."""
+"""Stock in process; the test controls its clocks, watch connection and demand."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shown(last: int, version: int = 7) -> NameAndVersion:
 
 
 class EntriesScene:
-    """A entries; `now` is the moment, `connection` the number of the open watch."""
+    """The entries; `now` is the time, `connection` the number of the open watch."""
 
     def __init__(self) -> None:
         self.now = Instant(1000.0, 5000.0)
@@ -48,7 +48,7 @@ class EntriesScene:
         self.entries = StockEntries(lambda: self.now, lambda: self.connection, STOCK_LIFETIME_S)
 
     def keep(self, *lasts: int) -> None:
-        """These are created, and shown."""
+        """Create these addresses, and let the watch show them."""
         for last in lasts:
             self.entries.begin(mac(last))
             self.entries.add(made(last))
@@ -95,7 +95,7 @@ class Stocking:
         )
 
     async def create(self, count: int) -> None:
-        """Create so many, one after the other."""
+        """Create `count` addresses, one after the other."""
         for _ in range(count):
             begun = self.stock.begin()
             assert begun is not None
@@ -105,8 +105,15 @@ class Stocking:
         return set(self.cluster.allocated)
 
 
+def wanted(scene: Stocking, ahead: int) -> None:
+    """Demand is `ahead` addresses, and there was no request for a while."""
+    assert ahead % 2 == 0
+    scene.demand.note(ahead // 2, scene.now_s - 2)
+    scene.demand.note(ahead // 2, scene.now_s - 1)
+
+
 class Parking:
-    """A gate at which all calls of `verb` wait for ever, and others pass; both are news."""
+    """A gate: calls of `verb` wait forever, others pass; each call wakes `until`."""
 
     def __init__(self, verb: str = "") -> None:
         self.calls: list[Call] = []
@@ -129,7 +136,7 @@ class Parking:
 
 @asynccontextmanager
 async def running(stock: Stock) -> AsyncIterator[None]:
-    """It looks after itself meanwhile."""
+    """Run its background task inside the block."""
     task = asyncio.create_task(stock.run())
     try:
         yield

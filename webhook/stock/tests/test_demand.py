@@ -10,7 +10,7 @@ from webhook.stock.demand import LITTLE, SHARE, Demand
 STOCK_LIFETIME_S = 300.0
 AMPLE = 1_000_000_000
 
-# So many addresses, so many seconds after those before.
+# Numbers of addresses, and the seconds since the request before.
 Asked = list[tuple[int, float]]
 courses = st.lists(st.tuples(st.integers(1, 600), st.floats(0, 200)), max_size=20)
 

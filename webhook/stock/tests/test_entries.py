@@ -1,4 +1,4 @@
-"""What may be handed out at a moment, rule by rule. Accidents: test_traces_stock.py."""
+"""Which entries may be handed out, rule by rule. Failures: test_traces_stock.py."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from crds.kubevirt import IN_POD_BRIDGE
 from crds.mac import MacRange
 from crds.pool import Pool
 from crds.resources import NameAndVersion
-from crds.tests.gates import Fail, Hold
+from crds.tests.gates import Fail
 from kube.tests.steered import SteeredLoop
 from webhook.allocated import STEP
 from webhook.stock import filling as stocking
-from webhook.stock.tests.stocks import STOCK_LIFETIME_S, WIDE, Parking, Stocking, made, running
+from webhook.stock.tests.stocks import WIDE, Parking, Stocking, made, wanted
 from webhook.tests.replica import bound, calls_to, pending
 from webhook.tests.reviews import mac, pool
 
@@ -26,14 +26,7 @@ if TYPE_CHECKING:
 CALLS, IDLE_S, TICK_S = stocking._CALLS, stocking._IDLE_S, stocking._TICK_S
 
 
-def wanted(scene: Stocking, ahead: int) -> None:
-    """So many are worth keeping, and nobody has asked for a while."""
-    assert ahead % 2 == 0
-    scene.demand.note(ahead // 2, scene.now_s - 2)
-    scene.demand.note(ahead // 2, scene.now_s - 1)
-
-
-async def test_what_is_created_ahead_belongs_to_nobody() -> None:
+async def test_an_address_in_stock_has_no_owner() -> None:
     scene = Stocking()
 
     await scene.create(1)
@@ -121,7 +114,7 @@ async def test_a_refill_waits_until_idle_while_half_of_it_is_there() -> None:
 
 @pytest.fixture
 def loop_of_a_test() -> Iterator[SteeredLoop]:
-    """A loop whose clock stands still until a test moves it."""
+    """A loop whose clock moves only when the test moves it."""
     loop = SteeredLoop()
     yield loop
     loop.end()
@@ -203,7 +196,7 @@ async def test_without_a_watch_nothing_is_created() -> None:
     assert scene.stock._places() == 0
 
 
-def test_it_is_filled_after_a_pause_though_nobody_asks(loop_of_a_test: SteeredLoop) -> None:
+def test_it_is_filled_after_a_pause_without_a_request(loop_of_a_test: SteeredLoop) -> None:
     loop, scene = loop_of_a_test, Stocking()
     scene.stock.clock = lambda: loop.now_s
     scene.demand.note(1, loop.now_s - 1)
@@ -250,103 +243,3 @@ def test_there_is_one_timer_for_idling_however_many_ask(loop_of_a_test: SteeredL
 
     assert timer is not None
     assert scene.stock._idle is timer
-
-
-async def test_demand_fills_it_in_the_background() -> None:
-    scene = Stocking()
-    news = scene.cluster.answer = Parking()
-    assert scene.stock.hand_out(4, WIDE) == ()
-
-    async with running(scene.stock):
-        await news.until(lambda: len(scene.stored()) == 4)
-
-    assert set(scene.stock.hand_out(4, WIDE)) == scene.stored()
-
-
-async def test_no_more_calls_are_under_way_than_it_may_make() -> None:
-    scene = Stocking()
-    wanted(scene, 64)
-    parked = scene.cluster.gate = Parking("create")
-
-    async with running(scene.stock):
-        scene.stock.hand_out(1, WIDE)
-        await parked.until(lambda: len(parked.calls) == CALLS)
-        assert scene.stock._places() == 0
-
-
-async def test_it_is_tidied_though_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stocking, "_TICK_S", 0.0)
-    scene = Stocking()
-    await scene.create(2)
-    scene.now_s += STOCK_LIFETIME_S
-    news = scene.cluster.answer = Parking()
-
-    async with running(scene.stock):
-        await news.until(lambda: not scene.cluster.allocated)
-
-    assert len(scene.entries) == 0
-
-
-async def test_what_demand_no_longer_speaks_for_is_deleted() -> None:
-    scene = Stocking()
-    wanted(scene, 4)
-    await scene.create(4)
-    await scene.stock.tidy()
-    assert len(scene.stored()) == 4
-
-    scene.pool = pool(256)
-    await scene.stock.tidy()
-
-    assert scene.stored() == set()
-
-
-async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> None:
-    scene = Stocking()
-    await scene.create(3)
-    await scene.cluster.allocations.replace(scene.cluster.allocated[mac(2)], bound(2))
-    scene.entries.begin(mac(2))
-    scene.entries.add(made(2))  # as if it had not heard of that
-    scene.cluster.gate = Fail(calls_to("delete"))
-
-    await scene.stock.tidy()
-
-    assert scene.stored() == {mac(1), mac(2)}  # refused, changed, and the third is deleted
-
-
-async def test_a_closed_one_deletes_what_it_has_and_creates_no_more() -> None:
-    scene = Stocking()
-    wanted(scene, 4)
-    await scene.create(4)
-    (given,) = scene.stock.hand_out(1, WIDE)
-
-    await scene.stock.close()
-
-    assert scene.stored() == {given}
-    scene.now_s += IDLE_S
-    assert scene.stock._places() == 0
-
-
-async def test_closing_waits_for_what_is_being_created() -> None:
-    scene = Stocking()
-    wanted(scene, 2)
-    hold = scene.cluster.gate = Hold(calls_to("create"))
-
-    async with running(scene.stock):
-        scene.stock._due.set()
-        await hold.arrived.wait()
-        closing = asyncio.create_task(scene.stock.close())
-        hold.release()
-        await closing
-
-    assert scene.stored() == set()
-
-
-async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stocking, "_CLOSING_S", 0.0)
-    scene = Stocking()
-    await scene.create(1)
-    scene.cluster.gate = Parking("delete")
-
-    await asyncio.wait_for(scene.stock.close(), 20)
-
-    assert scene.stored() == {mac(1)}

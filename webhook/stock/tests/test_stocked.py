@@ -1,4 +1,4 @@
-"""What the stock serves itself, and what is claimed behind it."""
+"""Which claims the stock serves, and which the fallback serves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from webhook.admission import Want
 
 
-class Behind:
+class Fallback:
     """Claims that remember what came to them."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Behind:
         self, wants: Sequence[Want], pools: Pools, request: str, within_s: float = 9.0
     ) -> Grant:
         self.asked.append((wants, pools, request, within_s))
-        return Grant((mac(0xFF),), ("from behind",))
+        return Grant((mac(0xFF),), ("from fallback",))
 
 
 @pytest.mark.parametrize(
@@ -38,25 +38,25 @@ class Behind:
     [(None, None, None), (2,), (None, 2)],
     ids=["more than there is", "by name", "one of them by name"],
 )
-async def test_what_the_stock_cannot_give_is_claimed_behind_it(asks: tuple[int | None]) -> None:
-    scene, behind = Stocking(), Behind()
+async def test_what_the_stock_cannot_give_is_claimed_fallback_it(asks: tuple[int | None]) -> None:
+    scene, fallback = Stocking(), Fallback()
     await scene.create(2)
     wants = [want(asks=one) for one in asks]
 
-    grant = await ClaimFromStock(scene.stock, behind).take(wants, only(WIDE), "r-1", 4.5)
+    grant = await ClaimFromStock(scene.stock, fallback).take(wants, only(WIDE), "r-1", 4.5)
 
-    assert grant == Grant((mac(0xFF),), ("from behind",))
-    assert behind.asked == [(wants, only(WIDE), "r-1", 4.5)]
+    assert grant == Grant((mac(0xFF),), ("from fallback",))
+    assert fallback.asked == [(wants, only(WIDE), "r-1", 4.5)]
     assert len(scene.entries) == 2
 
 
 async def test_what_the_stock_can_give_needs_no_call() -> None:
-    scene, behind = Stocking(), Behind()
+    scene, fallback = Stocking(), Fallback()
     await scene.create(2)
     calls = len(scene.cluster.calls)
 
-    grant = await ClaimFromStock(scene.stock, behind).take([want(), want()], only(WIDE), "r-1")
+    grant = await ClaimFromStock(scene.stock, fallback).take([want(), want()], only(WIDE), "r-1")
 
     assert grant == Grant((mac(1), mac(2)))
-    assert not behind.asked
+    assert not fallback.asked
     assert len(scene.cluster.calls) == calls
