@@ -1,9 +1,9 @@
 """The controller's work queue, and its periodic tasks.
 
-An address that can wait is queued when the queue is idle (a debounce with an upper bound), so that
+A key that can wait is queued when the queue is idle (a debounce with an upper bound), so that
 more urgent callers get the API server's time first.
 
-Law: an address that is added while it is worked on is worked on once more. An address whose work
+Law: a key that is added while it is worked on is worked on once more. A key whose work
 failed (the API server is away, or our code has a fault) is retried with a growing delay and is
 never forgotten.
 """
@@ -24,17 +24,17 @@ K = TypeVar("K", bound="Hashable")
 
 _log = logging.getLogger(__name__)
 
-# How many addresses are worked on at once. Most of them wait for their turn to call the API server,
+# How many keys are worked on at once. Most of them wait for their turn to call the API server,
 # or for a list that they share. They must not keep the others from being bound.
 _AT_ONCE = 2048
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 30.0
-# The queue is idle when no address that can wait was added for IDLE_S: pods that are created one
+# The queue is idle when no key that can wait was added for IDLE_S: pods that are created one
 # after the other arrive faster than that. IDLE_WITHIN_S bounds the wait, for people who look.
 IDLE_S, IDLE_WITHIN_S = 0.2, 1.0
 
 
 class WorkQueue(Generic[K]):
-    """The addresses to work on, each once, in the order in which they were added."""
+    """The keys to work on, each once, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._waiting: dict[K, None] = {}  # until the queue is idle
@@ -47,37 +47,37 @@ class WorkQueue(Generic[K]):
         self._some = asyncio.Event()
         self._worked_on = asyncio.Condition()
 
-    def add(self, mac: K) -> None:
-        """Work on `mac` at once."""
-        self._waiting.pop(mac, None)
-        self._added[mac] = None
+    def add(self, key: K) -> None:
+        """Work on `key` at once."""
+        self._waiting.pop(key, None)
+        self._added[key] = None
         self._some.set()
 
-    def add_when_idle(self, mac: K) -> None:
-        """Work on `mac` when the queue is idle, and within IDLE_WITHIN_S."""
-        if mac in self._added:
+    def add_when_idle(self, key: K) -> None:
+        """Work on `key` when the queue is idle, and within IDLE_WITHIN_S."""
+        if key in self._added:
             return
         loop = asyncio.get_running_loop()
         if not self._waiting:
             self._at_latest_s = loop.time() + IDLE_WITHIN_S
-        self._waiting[mac] = None
+        self._waiting[key] = None
         if self._idle is not None:
             self._idle.cancel()
         due_s = min(loop.time() + IDLE_S, self._at_latest_s)
         self._idle = loop.call_at(due_s, self._add_waiting)
 
-    def add_after(self, mac: K, in_s: float) -> None:
-        """Work on `mac` in `in_s` seconds at the latest; the earliest of several times counts."""
+    def add_after(self, key: K, in_s: float) -> None:
+        """Work on `key` in `in_s` seconds at the latest; the earliest of several times counts."""
         loop = asyncio.get_running_loop()
-        due = self._later.get(mac)
+        due = self._later.get(key)
         if due is not None and due.when() <= loop.time() + in_s:
             return
         if due is not None:
             due.cancel()
-        self._later[mac] = loop.call_later(in_s, self._add_due, mac)
+        self._later[key] = loop.call_later(in_s, self._add_due, key)
 
     async def wait_until(self, done: Callable[[], bool]) -> None:
-        """Wait until `done` returns True; it is called after each address was worked on."""
+        """Wait until `done` returns True; it is called after each key was worked on."""
         async with self._worked_on:
             await self._worked_on.wait_for(done)
 
@@ -88,42 +88,42 @@ class WorkQueue(Generic[K]):
             while True:
                 await self._some.wait()
                 self._some.clear()
-                for mac in [mac for mac in self._added if mac not in self._busy]:
+                for key in [key for key in self._added if key not in self._busy]:
                     await places.acquire()
-                    self._added.pop(mac, None)
-                    if (due := self._later.pop(mac, None)) is not None:
+                    self._added.pop(key, None)
+                    if (due := self._later.pop(key, None)) is not None:
                         due.cancel()  # this call decides when the next one is due
-                    self._busy.add(mac)
-                    tasks.create_task(self._work_on(mac, reconcile, places))
+                    self._busy.add(key)
+                    tasks.create_task(self._work_on(key, reconcile, places))
 
     def _add_waiting(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for mac in waiting:
-            self.add(mac)
+        for key in waiting:
+            self.add(key)
 
-    def _add_due(self, mac: K) -> None:
-        del self._later[mac]
-        self.add(mac)
+    def _add_due(self, key: K) -> None:
+        del self._later[key]
+        self.add(key)
 
     async def _work_on(
         self,
-        mac: K,
+        key: K,
         reconcile: Callable[[K], Awaitable[None]],
         places: asyncio.Semaphore,
     ) -> None:
         try:
-            await reconcile(mac)
-        except Exception as error:  # noqa: BLE001 # one address must not end the work on all others
-            failures = self._failures[mac] = self._failures.get(mac, 0) + 1
+            await reconcile(key)
+        except Exception as error:  # noqa: BLE001 # one key must not end the work on all others
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
             wait_s = min(_FIRST_RETRY_S * 2 ** min(failures - 1, 9), _LONGEST_RETRY_S)
-            _warn(str(mac), error, wait_s)
-            self.add_after(mac, wait_s)
+            _warn(str(key), error, wait_s)
+            self.add_after(key, wait_s)
         else:
-            self._failures.pop(mac, None)
+            self._failures.pop(key, None)
         finally:
             places.release()
-            self._busy.discard(mac)
-            if mac in self._added:
+            self._busy.discard(key)
+            if key in self._added:
                 self._some.set()
             async with self._worked_on:
                 self._worked_on.notify_all()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kube.client import Api
+from kube.tests.conftest import kubeconfig, scripted, server
 from testbed.accounts import kubeconfig_of
 from testbed.readiness import eventually
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testbed.controlplane import ControlPlane
+
+__all__ = ["kubeconfig", "scripted", "server"]  # fixtures
 
 _CONTRACTS = ("contract", "contract_objects", "contract_machines")
 pytest.register_assert_rewrite(*(f"crds.tests.{name}" for name in _CONTRACTS))

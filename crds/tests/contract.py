@@ -1,4 +1,4 @@
-"""What the port Allocations promises: run on the fake and on a real API server alike."""
+"""The contract of the port Allocations: tests for the fake and for a real API server."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ class AllocationsContract:
         ],
         ids=["pending without owner", "bound without uid", "declared with owner", "group", "zero"],
     )
-    async def test_what_no_allocation_can_be_is_refused(
-        self, world: World, wrong: Allocation
-    ) -> None:
+    async def test_an_invalid_allocation_is_refused(self, world: World, wrong: Allocation) -> None:
         with pytest.raises(StoreUnavailable, match="422 Invalid"):
             await world.allocations.create(wrong)
 
@@ -77,7 +75,7 @@ class AllocationsContract:
         assert written.version != created.version
         assert await world.allocations.get(MAC) == written
 
-    async def test_a_replace_removes_what_the_new_one_lacks(self, world: World) -> None:
+    async def test_a_replace_removes_absent_fields(self, world: World) -> None:
         full = replace(BOUND, declared=True, shared=True, owner=replace(POD, uid="u", network="n"))
         created = await world.allocations.create(full)
         fewer = replace(full, shared=False, pool=None, owner=replace(POD, uid="u", interface=None))
@@ -116,7 +114,7 @@ class AllocationsContract:
         assert await world.labels(MAC) == {"team": "shop"}
         assert written.conflicts == (CONFLICT,)
 
-    async def test_an_allocation_of_one_address_never_becomes_another_s(self, world: World) -> None:
+    async def test_the_address_of_an_allocation_cannot_change(self, world: World) -> None:
         created = await world.allocations.create(PENDING)
 
         with pytest.raises(StoreUnavailable):
@@ -155,7 +153,9 @@ class AllocationsContract:
 
         assert await world.allocations.get(MAC) == stored
 
-    async def test_a_vanished_one_is_changed_and_stays_away(self, world: World) -> None:
+    async def test_a_deleted_allocation_is_changed_and_is_not_created_again(
+        self, world: World
+    ) -> None:
         gone = await world.allocations.create(PENDING)
         await world.allocations.delete(gone)
 
@@ -163,7 +163,7 @@ class AllocationsContract:
 
         assert await world.allocations.get(MAC) is None
 
-    async def test_of_two_who_replace_the_same_one_succeeds(self, world: World) -> None:
+    async def test_of_two_concurrent_replaces_one_succeeds(self, world: World) -> None:
         created = await world.allocations.create(PENDING)
         both = (world.allocations.replace(created, replace(PENDING, request=r)) for r in "ab")
 

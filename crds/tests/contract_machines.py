@@ -1,4 +1,4 @@
-"""What the port Objects promises of VMs, VMIs and launchers: run on the fake and the real one."""
+"""The contract of the port Objects for VMs, VMIs and launchers: for the fake and the real one."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class MachinesContract:
         web = await world.create_pod("web", NETWORKS)
 
         assert await read_root(world.objects, ("Pod", "default", "web"), None) == (web,)
-        # Also one that has become a launcher's since: its interface is still there.
+        # The same for a pod that has become a launcher pod since: its interface still exists.
         assert await read_root(world.objects, ("Pod", "default", launcher.name), None) == (
             launcher,
         )
@@ -109,8 +109,8 @@ class MachinesContract:
         db = await a_machine(world)
         web = await a_machine(world, "web")
 
-        listed = [one for one in await world.objects.list() if one.carries(MAC)]
+        listed = [found for found in await world.objects.list() if found.carries(MAC)]
 
-        kinds = [one.kind for one in listed]
+        kinds = [found.kind for found in listed]
         assert kinds == [MACHINE] * 2 + [INSTANCE] * 2 + ["Pod"] * 4
-        assert {one.uid for one in listed} == {one.uid for one in (*db, *web)}
+        assert {found.uid for found in listed} == {each.uid for each in (*db, *web)}

@@ -1,4 +1,4 @@
-"""What the port Objects promises: run on the fake and on a real API server alike."""
+"""The contract of the port Objects: tests for the fake and for a real API server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ObjectsContract:
     async def test_a_pod_is_found_by_name_with_what_it_carries(self, world: World) -> None:
         created = await world.create_pod("samplepod", NETWORKS)
 
-        found = await world.objects.get(replace(POD, uid="of-a-former-self"))
+        found = await world.objects.get(replace(POD, uid="of-an-earlier-pod"))
 
         assert found == created
         assert found.root == ("Pod", "default", "samplepod")
@@ -82,7 +82,7 @@ class ObjectsContract:
     @pytest.mark.parametrize(
         "owner", [replace(POD, kind="Toaster"), replace(POD, name=None)], ids=["kind", "no name"]
     )
-    async def test_what_cannot_be_looked_up_is_never_found_gone(
+    async def test_an_object_that_cannot_be_looked_up_never_counts_as_gone(
         self, world: World, owner: Owner
     ) -> None:
         with pytest.raises(UnknownKind):

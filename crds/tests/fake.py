@@ -1,7 +1,7 @@
-"""An API server in memory: allocations, pods, VMs and VMIs under one revision, behind both ports.
+"""An API server in memory: allocations, pods, VMs and VMIs with one revision, behind both ports.
 
-Law: it answers as the real one does (`contract.py` runs on both), and what goes wrong is what a
-test asks for: `gate` is awaited before each effect, `answer` after it.
+Law: it answers as the real one does (`contract.py` runs on both), and it fails only if a test asks
+for it: `gate` is awaited before each effect, `answer` after it.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class ObjectExists(Exception):
-    """There is an object of this kind, namespace and name already."""
+    """An object of this kind, namespace and name already exists."""
 
 
 @dataclass(slots=True)
 class FakeCluster:
-    """All that is stored. What has no `await` is the test's own hand and passes no gate."""
+    """All stored objects. Methods without `await` are for the test itself, and pass no gate."""
 
-    gate: Gate = let_through  # may hold, fail or crash a call that has done nothing yet
-    answer: Gate = let_through  # likewise when it is done: an error here is a lost answer
+    gate: Gate = let_through  # before the effect of a call: may hold it, or make it fail
+    answer: Gate = let_through  # after the effect: an error is a lost answer
     calls: list[Call] = field(default_factory=list)
     revision: int = 0
     allocated: dict[MacAddress, Stored] = field(default_factory=dict)
@@ -52,7 +52,6 @@ class FakeCluster:
     _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[tuple[str, str], Carrier]:
-        """All stored objects of a kind."""
         return {"Pod": self.pods, MACHINE: self.machines, INSTANCE: self.instances}[kind]
 
     def client(self, name: str) -> FakeClient:
@@ -61,12 +60,10 @@ class FakeCluster:
 
     @property
     def allocations(self) -> FakeAllocations:
-        """The port of a client named test."""
         return self.client("test").allocations
 
     @property
     def objects(self) -> FakeObjects:
-        """The port of a client named test."""
         return self.client("test").objects
 
     def create_pod(
@@ -84,24 +81,20 @@ class FakeCluster:
         return self.create("Pod", {"metadata": metadata, "status": {"phase": "Pending"}})
 
     def networks_of(self, namespace: str, name: str) -> str | None:
-        """Return the annotation of a stored pod."""
         metadata = self.manifest("Pod", namespace, name)["metadata"]
         text: str | None = metadata.get("annotations", {}).get(ANNOTATION)
         return text
 
     def annotate(self, namespace: str, name: str, networks: str) -> Carrier:
-        """Change the annotation of a stored pod."""
         pod = self.manifest("Pod", namespace, name)
         metadata = pod["metadata"] | {"annotations": {ANNOTATION: networks}}
         return self.put("Pod", pod | {"metadata": metadata})
 
     def set_phase(self, namespace: str, name: str, phase: str) -> Carrier:
-        """Set `status.phase` of a stored pod."""
         pod = self.manifest("Pod", namespace, name)
         return self.put("Pod", pod | {"status": {"phase": phase}})
 
     def delete_pod(self, namespace: str, name: str) -> None:
-        """Delete a stored pod, at once."""
         self.remove("Pod", namespace, name)
 
     def generated(self, prefix: str) -> str:
@@ -113,7 +106,6 @@ class FakeCluster:
         return self._manifests[kind, namespace, name]
 
     def create(self, kind: str, manifest: Manifest) -> Carrier:
-        """Store a new object, or raise ObjectExists."""
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
         if key in self.of(kind):
             raise ObjectExists(f"{kind} {key[0]}/{key[1]}")
@@ -132,14 +124,13 @@ class FakeCluster:
         return stored
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """Delete a stored object, at once."""
         gone = replace(self.of(kind).pop((namespace, name)), version=self._version())
         del self._manifests[kind, namespace, name]
         self._tell(kind, gone, there=False)
 
-    def _tell(self, kind: str, one: Carrier, *, there: bool) -> None:
+    def _tell(self, kind: str, carrier: Carrier, *, there: bool) -> None:
         for watch in self._carrier_watches.get(kind, ()):
-            watch.see(one, there=there)
+            watch.see(carrier, there=there)
 
     def label(self, mac: MacAddress, key: str, value: str) -> Stored:
         """Label a stored allocation, as other tools do."""
@@ -149,15 +140,15 @@ class FakeCluster:
     def follow_allocations(
         self, view: View[Stored], *, lag: bool = False
     ) -> FakeWatch[Stored, Stored]:
-        """Keep `view` up to date with the allocations."""
-        watch = FakeWatch(view, lambda: list(self.allocated.values()), lambda one: one, lag=lag)
+        watch = FakeWatch(
+            view, lambda: list(self.allocated.values()), lambda stored: stored, lag=lag
+        )
         self._allocation_watches.append(watch)
         return watch
 
     def follow_names(
         self, view: View[NameAndVersion], *, lag: bool = False
     ) -> FakeWatch[Stored, NameAndVersion]:
-        """Keep `view` up to date with the names and versions of the allocations."""
         watch = FakeWatch(view, lambda: list(self.allocated.values()), name_and_version, lag=lag)
         self._allocation_watches.append(watch)
         return watch
@@ -165,8 +156,9 @@ class FakeCluster:
     def follow_carriers(
         self, kind: str, view: View[Carrier], *, lag: bool = False
     ) -> FakeWatch[Carrier, Carrier]:
-        """Keep `view` up to date with the objects of `kind`."""
-        watch = FakeWatch(view, lambda: list(self.of(kind).values()), lambda one: one, lag=lag)
+        watch = FakeWatch(
+            view, lambda: list(self.of(kind).values()), lambda stored: stored, lag=lag
+        )
         self._carrier_watches.setdefault(kind, []).append(watch)
         return watch
 
@@ -181,12 +173,14 @@ class FakeCluster:
         _validate(by)
         if by.mac != now.mac:
             raise _invalid("the address of an allocation cannot change")
-        # A patch that changes nothing writes nothing.
+        # A patch without a change writes nothing.
         return now if now.allocation == by else self._store(replace(now, allocation=by))
 
     def _note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
         now = self._current(stored)
-        known = tuple(replace(one, network=None) for one in conflicts)  # the CRD has no network
+        known = tuple(
+            replace(conflict, network=None) for conflict in conflicts
+        )  # the CRD has no network
         return now if now.conflicts == known else self._store(replace(now, conflicts=known))
 
     def _delete(self, stored: Stored) -> None:

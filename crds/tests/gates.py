@@ -1,4 +1,4 @@
-"""What a test puts between a program and the fake cluster: gates that hold or fail calls."""
+"""Gates between a program and the fake cluster: they hold calls, or make them fail."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Gate = Callable[[Call], Awaitable[None]]
 
 
 async def let_through(_: Call) -> None:
-    """Hold nobody: the default of both gates."""
+    """Let every call pass: the default of both gates."""
 
 
 @dataclass(slots=True)
 class Hold:
-    """A gate that holds the first call `which` picks until `release`; `arrived` says it is here."""
+    """A gate that holds the first call that `which` picks until `release`; `arrived`: it waits."""
 
     which: Callable[[Call], bool]
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -47,7 +47,7 @@ class Hold:
             raise self._error
 
     def release(self, error: Exception | None = None) -> None:
-        """Let the held call go on, or fail with `error`."""
+        """Let the held call continue, or fail with `error`."""
         self._error = error
         self._go.set()
 

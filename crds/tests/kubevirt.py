@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crds.mac import MacAddress
 
 Manifest = dict[str, Any]
+VERSIONED = {"resourceVersion": "7", "uid": "u-1", "generation": 3, "managedFields": []}
 LAUNCHER_LABELS = {"kubevirt.io": "virt-launcher"}
 
 
@@ -57,7 +58,6 @@ def crd(kind: str, *, served: bool = True) -> Manifest:
 
 
 def controlled_by(kind: str, name: str, uid: str) -> Manifest:
-    """Return an ownerReference as virt-controller writes it."""
     return {
         "apiVersion": KUBEVIRT,
         "kind": kind,
@@ -77,7 +77,6 @@ def guest_spec(nics: Sequence[Nic]) -> Manifest:
 
 
 def machine(name: str, *nics: Nic, namespace: str = "shop", uid: str | None = None) -> Manifest:
-    """Return a VirtualMachine."""
     return {
         "apiVersion": KUBEVIRT,
         "kind": MACHINE,
@@ -95,7 +94,7 @@ def instance(  # noqa: PLR0913 # each is one field of the object
     phase: str = "Running",
     seen: Sequence[Manifest] = (),
 ) -> Manifest:
-    """Return a VirtualMachineInstance; `made_by` is the UID of its VM, `seen` its interfaces."""
+    """Return a VirtualMachineInstance; `made_by`: UID of its VM, `seen`: `status.interfaces`."""
     metadata = _metadata(name, namespace, uid)
     if made_by is not None:
         metadata["ownerReferences"] = [controlled_by(MACHINE, name, made_by)]
@@ -108,7 +107,7 @@ def instance(  # noqa: PLR0913 # each is one field of the object
     }
 
 
-def launcher(  # noqa: PLR0913 # likewise
+def launcher(  # noqa: PLR0913 # each is one field of the object
     name: str,
     of: str,
     of_uid: str,
@@ -117,7 +116,6 @@ def launcher(  # noqa: PLR0913 # likewise
     uid: str | None = None,
     phase: str = "Running",
 ) -> Manifest:
-    """Return the launcher pod `name` of the VMI `of`."""
     metadata = _metadata(name, namespace, uid)
     metadata["labels"] = LAUNCHER_LABELS | {"kubevirt.io/created-by": of_uid}
     metadata["annotations"] = {ANNOTATION: elements(nics, namespace)}
@@ -132,11 +130,11 @@ def launcher(  # noqa: PLR0913 # likewise
 
 
 def nics_of(stored: Manifest) -> tuple[Nic, ...]:
-    """Return the interfaces on multus networks that a VM or VMI says it has."""
+    """Return the interfaces in the spec of a VM or VMI."""
     spec = stored["spec"]
     spec = spec["template"]["spec"] if stored["kind"] == MACHINE else spec
     return tuple(
-        Nic(one["name"], one.get("macAddress")) for one in spec["domain"]["devices"]["interfaces"]
+        Nic(nic["name"], nic.get("macAddress")) for nic in spec["domain"]["devices"]["interfaces"]
     )
 
 
@@ -160,3 +158,8 @@ def _element(number: int, nic: Nic, namespace: str) -> Manifest:
 
 def _metadata(name: str, namespace: str, uid: str | None) -> Manifest:
     return {"name": name, "namespace": namespace} | ({} if uid is None else {"uid": uid})
+
+
+def raw(manifest: Manifest, **changes: object) -> bytes:
+    metadata = VERSIONED | manifest["metadata"]
+    return json.dumps(manifest | {"metadata": metadata} | changes).encode()

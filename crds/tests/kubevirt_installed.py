@@ -21,7 +21,6 @@ _LOOK_EVERY_S = 0.05
 
 
 async def install(api: Api) -> None:
-    """Make both kinds known and served, unless they are."""
     for kind in BOTH:
         try:
             await api.post(CRDS, json.dumps(crd(kind)).encode())
@@ -32,7 +31,6 @@ async def install(api: Api) -> None:
 
 
 async def serve(api: Api, *, served: bool) -> None:
-    """Serve the installed kinds, or no longer."""
     for kind in BOTH:
         definition = crd(kind, served=served)
         path = f"{CRDS}/{definition['metadata']['name']}"
@@ -42,7 +40,6 @@ async def serve(api: Api, *, served: bool) -> None:
 
 
 async def take_away(api: Api) -> None:
-    """Delete both CRDs, and with them all objects."""
     for kind in BOTH:
         path = f"{CRDS}/{KINDS[kind].crd}"
         try:

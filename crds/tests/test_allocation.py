@@ -36,7 +36,7 @@ def test_an_allocation_is_written_with_the_manifest_s_names_and_without_defaults
     }
 
 
-def test_the_least_allocation_is_its_address() -> None:
+def test_an_allocation_needs_only_its_address() -> None:
     read = msgspec.json.decode(
         b'{"mac":"02:00:00:00:00:2a"}', type=Allocation, dec_hook=decode_hook
     )
@@ -54,7 +54,7 @@ def test_an_allocation_without_an_address_is_not_read(mac: bytes) -> None:
         msgspec.json.decode(b'{"mac":%s}' % mac, type=Allocation, dec_hook=decode_hook)
 
 
-def test_only_addresses_pass_the_hooks() -> None:
+def test_the_hooks_accept_only_addresses() -> None:
     with pytest.raises(NotImplementedError):
         encode_hook(object())
     with pytest.raises(NotImplementedError):
@@ -83,7 +83,7 @@ def test_two_owners_without_a_name_are_no_namesakes() -> None:
     assert not nameless.is_namesake(nameless)
 
 
-def test_an_owner_is_named_for_people() -> None:
+def test_the_text_of_an_owner_is_for_people() -> None:
     assert str(POD) == "Pod default/samplepod (interface net1)"
     assert str(replace(POD, name=None, interface=None)) == "Pod default/(name not generated yet)"
 
@@ -103,7 +103,7 @@ RESERVED = Reservation(kind="Pod", namespace="default", name="samplepod")
         (replace(BOUND, declared=True, reserved_for=RESERVED), POD, False),
     ],
 )
-def test_a_declared_address_is_free_for_whom_it_was_declared(
+def test_a_declared_address_is_free_for_its_reservation(
     allocation: Allocation,
     owner: Owner,
     free: bool,  # noqa: FBT001
@@ -111,7 +111,7 @@ def test_a_declared_address_is_free_for_whom_it_was_declared(
     assert allocation.is_free_for(owner) is free
 
 
-def test_a_carrier_owns_an_address_where_it_carries_it() -> None:
+def test_a_carrier_becomes_the_owner_with_its_interface() -> None:
     other = MacAddress(MAC.bits + 1)
     carrier = Carrier(
         api_version="v1",

@@ -48,7 +48,7 @@ class FakeWorld:
         return self.cluster.put(manifest["kind"], manifest)
 
     async def install_kubevirt(self) -> None:
-        """It knows them always, and without an object that is the same."""
+        """The fake always knows KubeVirt's kinds."""
 
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         self.cluster.label(mac, key, value)
@@ -76,7 +76,7 @@ async def test_a_call_fails_before_its_effect() -> None:
     assert (await cluster.allocations.create(PENDING)).allocation == PENDING
 
 
-async def test_a_lost_answer_has_had_its_effect() -> None:
+async def test_a_call_with_a_lost_answer_has_its_effect() -> None:
     cluster = FakeCluster(answer=Fail(lambda call: call.verb == "create"))
 
     with pytest.raises(StoreUnavailable):
@@ -134,7 +134,7 @@ async def test_generated_names_differ() -> None:
     assert all(pod.name.startswith("web-") for pod in pods)
 
 
-async def test_a_lagging_view_learns_what_is_delivered() -> None:
+async def test_a_lagging_view_gets_only_delivered_events() -> None:
     cluster = FakeCluster()
     known: set[MacAddress] = set()
     watch = cluster.follow_names(_Names(known), lag=True)
@@ -149,7 +149,7 @@ async def test_a_lagging_view_learns_what_is_delivered() -> None:
 
 
 @pytest.mark.parametrize("lag", [False, True])
-async def test_a_watch_that_is_cut_shows_nothing_until_it_is_opened_again(*, lag: bool) -> None:
+async def test_a_closed_watch_delivers_nothing_until_it_is_opened_again(*, lag: bool) -> None:
     cluster = FakeCluster()
     known: set[MacAddress] = set()
     watch = cluster.follow_names(_Names(known), lag=lag)
@@ -163,7 +163,7 @@ async def test_a_watch_that_is_cut_shows_nothing_until_it_is_opened_again(*, lag
     assert (watch.connection, known) == (2, {MAC})
 
 
-async def test_a_list_opens_a_watch_anew() -> None:
+async def test_a_list_opens_the_watch_again() -> None:
     cluster = FakeCluster()
     known: set[MacAddress] = set()
     watch = cluster.follow_names(_Names(known), lag=True)
@@ -182,7 +182,7 @@ class _Names:
 
     def reset(self, everything: list[NameAndVersion]) -> None:
         self.known.clear()
-        self.known.update(one.mac for one in everything)
+        self.known.update(item.mac for item in everything)
 
     def put(self, item: NameAndVersion) -> None:
         self.known.add(item.mac)

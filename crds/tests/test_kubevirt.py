@@ -1,4 +1,4 @@
-"""Of a VM and its VMI is read what they carry; what cannot be read carries nothing."""
+"""VMs and VMIs are read with the addresses that they carry; an unreadable one carries none."""
 
 from __future__ import annotations
 
@@ -7,30 +7,23 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Owner
+from crds.allocation import INSTANCE, MACHINE
 from crds.carriers import OwnerReference
 from crds.kubevirt import BadMachine, Interface, interfaces
 from crds.kubevirt_stored import MOST_CARRIED, read_instance, read_machine
 from crds.mac import MacAddress
-from crds.resources import INSTANCES, KINDS, MACHINES, PODS, read_pod
-from crds.tests.kubevirt import Manifest, Nic, controlled_by, instance, launcher, machine
+from crds.resources import INSTANCES, KINDS, MACHINES, PODS
+from crds.tests.kubevirt import Manifest, Nic, instance, machine, raw
 from kube.nesting import decode_bounded
 
 A, B = (MacAddress.parse(f"02:00:00:00:00:0{n}") for n in "ab")
-VERSIONED = {"resourceVersion": "7", "uid": "u-1", "generation": 3, "managedFields": []}
-
-
-def raw(manifest: Manifest, **changes: object) -> bytes:
-    metadata = VERSIONED | manifest["metadata"]
-    return json.dumps(manifest | {"metadata": metadata} | changes).encode()
 
 
 def carried(manifest: Manifest, **changes: object) -> list[tuple[MacAddress, str, str]]:
     read = KINDS[manifest["kind"]].read
     found = read(raw(manifest, **changes)).attachments
-    return [(one.mac, one.interface, one.network) for one in found]
+    return [(each.mac, each.interface, each.network) for each in found]
 
 
 def test_a_machine_is_read_with_what_its_template_carries() -> None:
@@ -40,7 +33,7 @@ def test_a_machine_is_read_with_what_its_template_carries() -> None:
     assert (vm.api_version, vm.uid, vm.version) == ("kubevirt.io/v1", "u-1", "7")
     assert not vm.terminal
     assert vm.controller is None
-    assert [(one.mac, one.interface, one.network) for one in vm.attachments] == [
+    assert [(each.mac, each.interface, each.network) for each in vm.attachments] == [
         (A, "blue", "shop/ovs-conf"),
         (B, "red", "infra/red"),
     ]
@@ -62,7 +55,7 @@ def test_an_interface_on_a_multus_network_or_behind_nat_is_served(nic: Nic) -> N
 
 
 @pytest.mark.parametrize("binding", ["bridge", "passt", "binding", "macvtap"])
-def test_what_shares_the_pod_s_own_interface_is_not_served(binding: str) -> None:
+def test_an_interface_that_shares_the_pod_s_address_is_not_served(binding: str) -> None:
     (found,) = interfaces(
         json.dumps(machine("db", Nic("n", None, None, binding))["spec"]).encode(), "s"
     )
@@ -81,7 +74,7 @@ def test_an_interface_without_a_network_of_its_name_is_not_served() -> None:
     assert not found.is_served
 
 
-def test_an_interface_on_its_way_out_is_absent_and_still_carried() -> None:
+def test_an_interface_with_state_absent_is_still_carried() -> None:
     vm = machine("db", Nic("n", A))
     vm["spec"]["template"]["spec"]["domain"]["devices"]["interfaces"][0]["state"] = "absent"
 
@@ -91,12 +84,12 @@ def test_an_interface_on_its_way_out_is_absent_and_still_carried() -> None:
     assert carried(vm) == [(A, "n", "shop/ovs-conf")]
 
 
-def test_an_address_that_its_author_wrote_is_carried_served_or_not() -> None:
+def test_an_address_in_the_spec_is_carried_even_if_its_interface_is_not_served() -> None:
     assert carried(machine("db", Nic("n", A, None))) == [(A, "n", "pod")]
 
 
 @pytest.mark.parametrize("mac", ["", "nonsense", "03:00:00:00:00:01", "00:00:00:00:00:00"])
-def test_what_is_no_address_is_not_carried(mac: str) -> None:
+def test_an_invalid_address_is_not_carried(mac: str) -> None:
     assert carried(machine("db", Nic("a", mac), Nic("b", B))) == [(B, "b", "shop/ovs-conf")]
 
 
@@ -124,7 +117,7 @@ def test_a_machine_that_cannot_be_read_or_has_no_interfaces_carries_nothing(spec
 
 
 @pytest.mark.parametrize("spec", [b"", b"{", b"[]", b'{"template":[]}', b"[" * 100_000])
-def test_a_spec_that_is_none_is_a_bad_machine(spec: bytes) -> None:
+def test_a_spec_that_is_not_json_is_a_bad_machine(spec: bytes) -> None:
     with pytest.raises(BadMachine, match=r"^spec: "):
         interfaces(spec, "shop")
 
@@ -136,7 +129,7 @@ def test_an_instance_is_read_with_what_its_spec_carries() -> None:
     assert vmi.root == (MACHINE, "shop", "db")
     assert vmi.controller == OwnerReference(MACHINE, "db", "u-0")
     assert vmi.is_running
-    assert [(one.mac, one.interface) for one in vmi.attachments] == [(A, "blue")]
+    assert [(each.mac, each.interface) for each in vmi.attachments] == [(A, "blue")]
 
 
 def test_an_instance_carries_what_its_status_shows_on_a_served_interface() -> None:
@@ -146,13 +139,13 @@ def test_an_instance_carries_what_its_status_shows_on_a_served_interface() -> No
 
 
 @pytest.mark.parametrize("name", ["", "docker0", "default"])
-def test_what_the_guest_made_itself_or_the_pod_network_gave_is_not_carried(name: str) -> None:
+def test_an_address_of_the_guest_or_of_the_pod_network_is_not_carried(name: str) -> None:
     vmi = instance("db", Nic("default", None, None), seen=[_seen(A, name)])
 
     assert carried(vmi) == []
 
 
-def test_an_address_in_status_that_is_none_is_not_carried() -> None:
+def test_an_invalid_address_in_status_is_not_carried() -> None:
     vmi = instance("db", Nic("blue", B), seen=[{"name": "blue"}, _seen("nonsense", "blue")])
 
     assert carried(vmi) == [(B, "blue", "shop/ovs-conf")]
@@ -191,7 +184,7 @@ MOVING = {
 }
 
 
-def test_both_sides_of_a_migration_across_namespaces_say_the_same_guest() -> None:
+def test_both_sides_of_a_migration_across_namespaces_have_the_same_guest() -> None:
     status = {"phase": "Running", "migrationState": MOVING}
 
     sides = {
@@ -214,74 +207,15 @@ def test_both_sides_of_a_migration_across_namespaces_say_the_same_guest() -> Non
     ],
     ids=str,
 )
-def test_a_migration_of_one_side_alone_names_no_guest(state: Any) -> None:  # noqa: ANN401
+def test_a_migration_with_one_side_has_no_guest(state: Any) -> None:  # noqa: ANN401
     status = {"phase": "Running", "migrationState": state}
 
     assert read_instance(raw(instance("db"), status=status)).guest == ""
 
 
-CONTROLLER = controlled_by(MACHINE, "db", "u-0")
-
-
-@pytest.mark.parametrize(
-    "references",
-    [
-        [],
-        [CONTROLLER | {"controller": False}],
-        [CONTROLLER | {"kind": "VirtualMachinePool"}],
-        [CONTROLLER | {"apiVersion": "example.com/v1"}],
-        [CONTROLLER | {"apiVersion": "kubevirt.io.example.com/v1"}],
-    ],
-    ids=str,
-)
-def test_only_a_kubevirt_object_that_controls_it_has_made_an_instance(
-    references: list[Manifest],
-) -> None:
-    vmi = instance("db")
-    vmi["metadata"]["ownerReferences"] = references
-
-    assert read_instance(raw(vmi)).controller is None
-
-
-def test_an_older_version_of_kubevirt_controls_as_well() -> None:
-    vmi = instance("db")
-    other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "u-9"}
-    older = CONTROLLER | {"apiVersion": "kubevirt.io/v1alpha3"}
-    vmi["metadata"]["ownerReferences"] = [other, older]
-
-    assert read_instance(raw(vmi)).controller == OwnerReference(MACHINE, "db", "u-0")
-
-
-def test_a_launcher_pod_is_of_its_instance_s_machine() -> None:
-    pod = read_pod(raw(launcher("virt-launcher-db-x7", "db", "u-0", Nic("n", A))))
-
-    assert pod.kind == "Pod"
-    assert pod.root == (MACHINE, "shop", "db")
-    assert pod.controller == OwnerReference(INSTANCE, "db", "u-0")
-    assert [(one.mac, one.network) for one in pod.attachments] == [(A, "shop/ovs-conf")]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"labels": {}},
-        {"labels": {"kubevirt.io": "virt-handler"}},
-        {"ownerReferences": []},
-        {"ownerReferences": [controlled_by(MACHINE, "db", "u-0")]},
-        {"ownerReferences": [controlled_by(INSTANCE, "db", "u-0") | {"apiVersion": "apps/v1"}]},
-    ],
-    ids=str,
-)
-def test_a_pod_without_the_label_or_the_reference_is_no_launcher(change: Manifest) -> None:
-    pod = launcher("virt-launcher-db-x7", "db", "u-0", Nic("n", A))
-    pod["metadata"] |= change
-
-    assert read_pod(raw(pod)).root == ("Pod", "shop", "virt-launcher-db-x7")
-
-
 @pytest.mark.parametrize("read", [read_machine, read_instance])
 @pytest.mark.parametrize("text", [b"", b"{}", b"null", b"[]", b'{"metadata":{"name":"x"}}'])
-def test_what_is_no_object_is_not_read(read: Any, text: bytes) -> None:  # noqa: ANN401
+def test_json_that_is_not_an_object_is_not_read(read: Any, text: bytes) -> None:  # noqa: ANN401
     with pytest.raises(msgspec.DecodeError):
         read(text)
 
@@ -294,7 +228,7 @@ def test_machines_are_listed_before_instances_before_pods() -> None:
 
 
 def test_a_status_shows_one_address_of_each_interface_however_many_it_has() -> None:
-    # Whoever creates a VMI may write its status with it.
+    # A user who creates a VMI may write its status, too.
     many = [_seen(MacAddress(A.bits + 256 * n), "lan") for n in range(5000)]
 
     found = carried(instance("db", Nic("lan")), status={"interfaces": many})
@@ -308,30 +242,13 @@ def test_a_machine_carries_no_more_than_a_guest_can_have() -> None:
     assert len(carried(machine("db", *many))) == MOST_CARRIED
 
 
-def test_what_names_an_owner_is_no_longer_than_an_allocation_takes() -> None:
+def test_interface_and_network_of_an_owner_are_cut_to_the_limits_of_the_crd() -> None:
     owner = read_machine(raw(machine("db", Nic("x" * 1000, A, "y" * 1000)))).as_owner(A)
 
     assert (len(owner.interface or ""), len(owner.network or "")) == (253, 317)
 
 
-@pytest.mark.parametrize("wrong", [{"name": "other"}, {"uid": ""}, {"uid": "u" * 129}])
-def test_a_vm_that_an_instance_cannot_have_has_not_made_it(wrong: Manifest) -> None:
-    vmi = instance("db")
-    vmi["metadata"]["ownerReferences"] = [CONTROLLER | wrong]
-
-    assert read_instance(raw(vmi)).controller is None
-
-
-def test_a_launcher_holds_what_was_given_to_its_bare_instance_until_it_goes() -> None:
-    pod = read_pod(raw(launcher("virt-launcher-db-x7", "db", "u-0")))
-    bare = Owner(api_version="kubevirt.io/v1", kind=INSTANCE, namespace="shop", name="db")
-
-    assert pod.still_holds(A, replace(bare, uid="u-0"))
-    assert not pod.still_holds(A, replace(bare, uid="u-9"))
-    assert not pod.still_holds(A, bare)
-
-
-def test_at_no_depth_does_a_machine_lose_what_it_carries() -> None:
+def test_deep_nesting_never_hides_an_address_of_a_machine() -> None:
     # `decode_bounded` prunes what the decoder cannot follow. This must work at every depth.
     text = raw(machine("db", Nic("blue", A))).decode()
 

@@ -1,4 +1,4 @@
-"""A cluster may lack KubeVirt, get it later, or serve it no more: what is said, and what is not."""
+"""A cluster may be without KubeVirt, get it later, or stop serving it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")
 ITS_VMI = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace="default", name="db")
 
 
-class NameAndVersion:
+class Names:
     """A View of carriers that lets a test wait for what it shows."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class NameAndVersion:
         self._news = asyncio.Event()
 
     def reset(self, everything: list[Carrier]) -> None:
-        self._now({one.name for one in everything})
+        self._now({item.name for item in everything})
 
     def put(self, item: Carrier) -> None:
         self._now(self.names | {item.name})
@@ -65,7 +65,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def following(
-    api: Api, view: NameAndVersion, resource: Resource[Carrier] = MACHINES
+    api: Api, view: Names, resource: Resource[Carrier] = MACHINES
 ) -> AsyncIterator[Follower[Carrier]]:
     follower = Follower(api, resource, view)
     task = asyncio.create_task(follower.run())
@@ -90,10 +90,10 @@ async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
     assert await objects.get(DB) is None
     assert await objects.get(ITS_VMI) is None
     assert await read_root(objects, ROOT, None) == ()
-    assert {one.kind for one in await objects.list()} <= {"Pod"}
+    assert {found.kind for found in await objects.list()} <= {"Pod"}
 
 
-async def test_machines_that_are_not_served_just_now_are_not_gone(api: Api) -> None:
+async def test_machines_that_are_not_served_now_are_not_gone(api: Api) -> None:
     await install(api)
     await create_both(api)
 
@@ -108,13 +108,13 @@ async def test_machines_that_are_not_served_just_now_are_not_gone(api: Api) -> N
     with pytest.raises(StoreUnavailable, match="404"):
         await objects.list()
     await serve(api, served=True)
-    assert [one.kind for one in await read_root(objects, ROOT, None)] == [MACHINE, INSTANCE]
+    assert [found.kind for found in await read_root(objects, ROOT, None)] == [MACHINE, INSTANCE]
     await take_away(api)
 
 
-async def test_a_view_of_what_is_not_installed_is_complete_and_empty(api: Api) -> None:
+async def test_without_kubevirt_a_view_is_complete_and_empty(api: Api) -> None:
     await take_away(api)
-    seen = NameAndVersion()
+    seen = Names()
 
     async with following(api, seen) as follower:
         await asyncio.wait_for(follower.synced.wait(), 30)
@@ -123,11 +123,11 @@ async def test_a_view_of_what_is_not_installed_is_complete_and_empty(api: Api) -
 
 
 @pytest.mark.parametrize("resource", [MACHINES, INSTANCES], ids=[MACHINE, INSTANCE])
-async def test_what_is_installed_later_is_followed_until_it_is_taken_away(
+async def test_kubevirt_is_followed_from_its_installation_to_its_removal(
     api: Api, resource: Resource[Carrier]
 ) -> None:
     await take_away(api)
-    seen = NameAndVersion()
+    seen = Names()
 
     async with following(api, seen, resource) as follower:
         await asyncio.wait_for(follower.synced.wait(), 30)
@@ -141,10 +141,10 @@ async def test_what_is_installed_later_is_followed_until_it_is_taken_away(
         assert follower.synced.is_set()
 
 
-async def test_a_view_keeps_what_is_not_served_just_now(api: Api) -> None:
+async def test_a_view_keeps_objects_that_are_not_served_now(api: Api) -> None:
     await install(api)
     await create_both(api)
-    seen = NameAndVersion()
+    seen = Names()
 
     async with following(api, seen):
         await seen.until("db")
@@ -155,16 +155,16 @@ async def test_a_view_keeps_what_is_not_served_just_now(api: Api) -> None:
         await seen.until("db", "web")
 
 
-async def test_a_machine_nested_without_end_keeps_no_other_from_being_read(api: Api) -> None:
+async def test_a_deeply_nested_machine_does_not_block_others(api: Api) -> None:
     await install(api)
     deep = json.dumps(machine("deep", Nic("blue", MAC), namespace="default"))
     nested = '"template": {"metadata": ' + '{"a":' * 9_000 + "1" + "}" * 9_000 + ", "
     await api.post(MACHINES.namespaced("default"), deep.replace('"template": {', nested).encode())
     await create_both(api)
-    seen = NameAndVersion()
+    seen = Names()
 
     listed = await ApiObjects(api).list()
     async with following(api, seen):
         await seen.until("db", "deep")
 
-    assert {one.name for one in listed if one.carries(MAC)} >= {"db", "deep"}
+    assert {found.name for found in listed if found.carries(MAC)} >= {"db", "deep"}

@@ -54,7 +54,7 @@ def test_an_address_is_written_in_lower_case_with_colons(mac: MacAddress) -> Non
         "02:00:00:00:00:00\x00",
     ],
 )
-def test_what_is_not_six_octets_is_no_address(text: str) -> None:
+def test_a_text_that_is_not_six_octets_is_refused(text: str) -> None:
     with pytest.raises(MalformedMac, match="is not a MAC address: write six octets, such as 02:"):
         MacAddress.parse(text)
 
@@ -67,13 +67,13 @@ def test_only_unicast_addresses_can_be_owned(bits: int) -> None:
         read = MacAddress.parse_unicast(str(MacAddress(bits)))
     except MalformedMac as error:
         assert group or not bits
-        assert "no interface can own it" in str(error)  # noqa: PT017 - half of them are refused
+        assert "no interface can own it" in str(error)  # noqa: PT017 # half of them are refused
     else:
         assert not group
         assert read.bits == bits
 
 
-def test_zero_and_group_addresses_are_told_apart() -> None:
+def test_the_messages_for_zero_and_group_addresses_differ() -> None:
     with pytest.raises(MalformedMac, match="00:00:00:00:00:00 is the zero address"):
         MacAddress.parse_unicast("0000.0000.0000")
     with pytest.raises(MalformedMac, match="ff:ff:ff:ff:ff:ff is a group address"):
@@ -81,8 +81,8 @@ def test_zero_and_group_addresses_are_told_apart() -> None:
 
 
 @given(BITS, BITS)
-def test_addresses_are_ordered_as_their_spellings_are(one: int, other: int) -> None:
-    first, second = MacAddress(one), MacAddress(other)
+def test_addresses_are_ordered_as_their_spellings_are(low: int, high: int) -> None:
+    first, second = MacAddress(low), MacAddress(high)
 
     assert (first < second) == (str(first) < str(second))
     assert (first >= second) == (str(first) >= str(second))

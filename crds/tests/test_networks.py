@@ -66,7 +66,7 @@ EDITS = st.dictionaries(st.sampled_from(["mac", "namespace"]), st.text(), max_si
 @given(DRAFTS, st.data())
 def test_an_edit_leaves_every_other_byte_alone(draft: Draft, data: st.DataObject) -> None:
     edits = {n: data.draw(EDITS) for n in range(1, len(draft.elements) + 1)}
-    expected = Draft([list(one) for one in draft.elements], draft.space)
+    expected = Draft([list(element) for element in draft.elements], draft.space)
     added: dict[int, str] = {}
     for position, changes in edits.items():
         for key, value in changes.items():
@@ -84,14 +84,14 @@ def test_an_edit_leaves_every_other_byte_alone(draft: Draft, data: st.DataObject
 
 
 @given(DRAFTS, st.data())
-def test_after_an_edit_its_members_are_read_back(draft: Draft, data: st.DataObject) -> None:
+def test_the_values_of_an_edit_are_read_back(draft: Draft, data: st.DataObject) -> None:
     edits = {n: data.draw(EDITS) for n in range(1, len(draft.elements) + 1)}
     before: list[dict[str, Any]] = json.loads(draft.text(), object_pairs_hook=as_go)
 
     written = Networks.parse(draft.text()).edit(edits)
 
     after = json.loads(written, object_pairs_hook=as_go)
-    assert after == [{**one, **edits[n]} for n, one in enumerate(before, 1)]
+    assert after == [{**element, **edits[n]} for n, element in enumerate(before, 1)]
 
 
 @given(DRAFTS)
@@ -166,7 +166,7 @@ def test_the_last_of_two_members_counts() -> None:
     assert networks.edit({1: {"mac": "x"}}) == text.replace("two", "x")
 
 
-def test_a_null_changes_nothing_that_stood_before_it() -> None:
+def test_a_null_does_not_replace_an_earlier_value() -> None:
     text = '[{"name":"a","mac":"one","MAC":null}]'
 
     networks = Networks.parse(text)
@@ -210,7 +210,7 @@ def test_a_pod_carries_the_addresses_that_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "[", '[{"name":1,"mac":"02:00:00:00:00:2a"}]'])
-def test_what_cannot_be_read_carries_nothing(text: str | None) -> None:
+def test_an_unreadable_annotation_carries_nothing(text: str | None) -> None:
     assert attachments_of(text, "shop") == ()
 
 

@@ -72,7 +72,9 @@ DEEP = "[" * 100_000
     ],
     ids=lambda text: text[:24],
 )
-def test_what_multus_cannot_read_is_refused_with_the_place(text: str, says: str) -> None:
+def test_an_annotation_that_multus_cannot_read_is_refused_with_the_place(
+    text: str, says: str
+) -> None:
     with pytest.raises(BadAnnotation) as refused:
         Networks.parse(text)
 
@@ -85,7 +87,7 @@ def test_what_multus_cannot_read_is_refused_with_the_place(text: str, says: str)
     ["1" * 200_000, "-1.5e999999999", "0." + "0" * 100_000 + "1", "[]", "{}", '"\\ud83d\\ude00"'],
     ids=["huge", "exponent", "tiny", "list", "object", "pair"],
 )
-def test_what_other_members_hold_is_nobody_s_business(value: str) -> None:
+def test_the_values_of_other_members_are_not_checked(value: str) -> None:
     text = f'[{{"x":{value},"name":"a"}}]'
 
     networks = Networks.parse(text)
@@ -107,7 +109,7 @@ class Steps:
         monkeypatch.setattr(owner, name, count)
 
 
-def test_a_text_that_the_api_server_would_refuse_is_not_read(
+def test_a_text_that_is_too_long_for_the_api_server_is_not_parsed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps = Steps(monkeypatch, read._List, "_peek")
@@ -142,7 +144,7 @@ def test_no_member_after_the_most_of_an_element_is_read(monkeypatch: pytest.Monk
     assert steps.count == MOST_MEMBERS
 
 
-def test_spaces_cost_no_step_each(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_spaces_is_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = Steps(monkeypatch, read._List, "_peek")
     space = " \n\t\r" * 1_000
 
@@ -151,7 +153,7 @@ def test_spaces_cost_no_step_each(monkeypatch: pytest.MonkeyPatch) -> None:
     assert steps.count < 20
 
 
-def test_a_stored_pod_carries_all_its_addresses_however_many_they_are() -> None:
+def test_a_stored_pod_may_carry_any_number_of_addresses() -> None:
     elements = (f'{{"name":"a","mac":"{MacAddress(2 << 40 | n)}"}}' for n in range(1000))
 
     assert len(attachments_of(f"[{','.join(elements)}]", "shop")) == 1000

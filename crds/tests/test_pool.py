@@ -10,7 +10,7 @@ from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 
 OCTET = 1 << 40
-# Around the edges of first octets, where zero and group addresses lie, and in open country.
+# Near the edges of first octets, where zero and group addresses are, and far from them.
 EDGES = st.sampled_from([0, OCTET, 2 * OCTET, 3 * OCTET, 4 * OCTET, (1 << 48) - 40, 2 * OCTET + 99])
 
 
@@ -30,12 +30,12 @@ POOLS = st.builds(
 
 
 def members(ranges: tuple[MacRange, ...]) -> set[int]:
-    return {bits for one in ranges for bits in range(one.start.bits, one.end.bits + 1)}
+    return {bits for block in ranges for bits in range(block.start.bits, block.end.bits + 1)}
 
 
 def brute_force(pool: Pool) -> set[MacAddress]:
-    left = members(pool.ranges) - members(pool.reserved)
-    return {MacAddress(bits) for bits in left if bits and not MacAddress(bits).is_group}
+    unreserved = members(pool.ranges) - members(pool.reserved)
+    return {MacAddress(bits) for bits in unreserved if bits and not MacAddress(bits).is_group}
 
 
 @given(POOLS, st.integers(0, 1 << 48))
@@ -47,7 +47,7 @@ def test_a_walk_visits_every_address_exactly_once(pool: Pool, start: int) -> Non
 
 
 @given(POOLS)
-def test_an_address_is_in_the_pool_exactly_if_it_stands_at_an_index(pool: Pool) -> None:
+def test_an_address_is_in_the_pool_exactly_if_it_has_an_index(pool: Pool) -> None:
     around = members(pool.ranges) | members(pool.reserved)
     candidates = {bits + n for bits in around for n in (-1, 0, 1) if 0 <= bits + n < 1 << 48}
 
@@ -60,7 +60,7 @@ def test_an_address_is_in_the_pool_exactly_if_it_stands_at_an_index(pool: Pool) 
 def test_addresses_are_numbered_in_their_order(pool: Pool) -> None:
     numbered = [pool.at(index) for index in range(pool.size)]
 
-    assert all(one < other for one, other in itertools.pairwise(numbered))
+    assert all(low < high for low, high in itertools.pairwise(numbered))
 
 
 @given(POOLS.filter(lambda pool: pool.size > 0), st.data())
@@ -100,9 +100,7 @@ def test_overlapping_ranges_count_once() -> None:
     ],
     ids=["no range", "only group addresses", "only zero", "all reserved"],
 )
-def test_a_pool_may_have_nothing_to_give(
-    ranges: tuple[str, ...], reserved: tuple[str, ...]
-) -> None:
+def test_a_pool_may_be_empty(ranges: tuple[str, ...], reserved: tuple[str, ...]) -> None:
     pool = Pool("default", blocks(*ranges), blocks(*reserved))
 
     assert pool.size == 0
@@ -116,7 +114,7 @@ def test_start_and_end_may_be_the_same() -> None:
     assert [str(mac) for mac in pool.walk(7)] == ["02:00:00:00:00:2a"]
 
 
-def test_a_pool_says_its_name_and_ranges() -> None:
+def test_the_text_of_a_pool_has_its_name_and_ranges() -> None:
     pool = Pool("default", blocks("02:00:00:00:00:00", "02:00:00:00:00:0f"))
 
     assert str(pool) == "default (02:00:00:00:00:00 - 02:00:00:00:00:0f)"

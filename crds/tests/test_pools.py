@@ -1,4 +1,4 @@
-"""Which pool serves a namespace, and which holds an address."""
+"""The pool of a namespace, and the pool that contains an address."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from crds.pool import CollisionPolicy
 from crds.resources import ALLOCATED, ALLOCATIONS, KINDS, PODS, POOLS, NameAndVersion
 from kube.resource import is_name, is_namespace
 
-# As a real API server wrote them; what is not read is there to be skipped.
+# As a real API server wrote them, with fields that are not read.
 POD: dict[str, Any] = {
     "kind": "Pod",
     "apiVersion": "v1",
@@ -106,7 +106,7 @@ def test_a_pod_whose_annotation_holds_no_address_carries_nothing(
     assert pod.attachments == ()
 
 
-def test_a_pod_may_lack_annotations_and_status() -> None:
+def test_a_pod_may_have_no_annotations_and_no_status() -> None:
     pod = PODS.read(b'{"metadata":{"name":"a","namespace":"b","uid":"c","resourceVersion":"1"}}')
 
     assert pod.root == ("Pod", "b", "a")
@@ -138,21 +138,21 @@ def test_an_allocation_is_read_whole() -> None:
     assert stored.conflicts[0].since == "2026-11-24T12:00:00Z"
 
 
-def test_name_and_version_alone_are_read_of_what_is_taken() -> None:
+def test_a_name_and_a_version_are_read_of_an_allocation() -> None:
     assert ALLOCATED.read(ALLOCATION) == NameAndVersion(
         MAC, int(ALLOCATIONS.read(ALLOCATION).version)
     )
 
 
 def test_a_pool_is_read_with_its_reserved_addresses_and_status() -> None:
-    seen = POOLS.read(POOL)
+    found = POOLS.read(POOL)
 
-    assert seen.pool.name == "default"
-    assert [mac.bits & 0xFF for mac in seen.pool.walk(0)] == [0, 2, 3, *range(6, 16)]
-    assert (seen.status.size, seen.status.allocated, seen.status.free) == (13, 3, 10)
-    assert seen.status.says("Ready")
-    assert not seen.status.says("Adopted")
-    assert not seen.status.says("Unheard")
+    assert found.pool.name == "default"
+    assert [mac.bits & 0xFF for mac in found.pool.walk(0)] == [0, 2, 3, *range(6, 16)]
+    assert (found.status.size, found.status.allocated, found.status.free) == (13, 3, 10)
+    assert found.status.says("Ready")
+    assert not found.status.says("Adopted")
+    assert not found.status.says("Unheard")
 
 
 @pytest.mark.parametrize("policy", CollisionPolicy)
@@ -163,16 +163,16 @@ def test_a_pool_is_read_with_its_policy(policy: CollisionPolicy) -> None:
 
 
 def test_a_new_pool_has_no_status_and_policy_reject() -> None:
-    seen = POOLS.read(b'{"metadata":{"name":"default"},"spec":{"ranges":[]}}')
+    found = POOLS.read(b'{"metadata":{"name":"default"},"spec":{"ranges":[]}}')
 
-    assert seen.pool.size == 0
-    assert seen.policy is CollisionPolicy.REJECT
-    assert not seen.status.says("Adopted")
+    assert found.pool.size == 0
+    assert found.policy is CollisionPolicy.REJECT
+    assert not found.status.says("Adopted")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"[]", b"null", b'{"metadata":{}}'])
 @pytest.mark.parametrize("resource", [PODS, ALLOCATIONS, ALLOCATED, POOLS])
-def test_what_is_no_such_object_is_not_read(resource: Any, raw: bytes) -> None:  # noqa: ANN401
+def test_json_of_another_object_is_not_read(resource: Any, raw: bytes) -> None:  # noqa: ANN401
     with pytest.raises(msgspec.DecodeError):
         resource.read(raw)
 
@@ -198,7 +198,7 @@ def test_pods_can_be_looked_up() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "0", "web-1", "a.b", "a-b.c-d", "x" * 253])
-def test_what_the_api_server_stores_is_a_name(name: str) -> None:
+def test_a_name_that_the_api_server_accepts_is_a_name(name: str) -> None:
     assert is_name(name)
 
 
@@ -209,7 +209,7 @@ def test_what_the_api_server_stores_is_a_name(name: str) -> None:
         *["a b", "a%2Fb", "a?b", "a#b", "\u00fc", "\u0661", "a\x00", "x" * 254],
     ],
 )
-def test_what_the_api_server_refuses_is_no_name(name: str) -> None:
+def test_a_name_that_the_api_server_refuses_is_no_name(name: str) -> None:
     assert not is_name(name)
     assert not is_namespace(name)
 

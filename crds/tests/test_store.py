@@ -1,4 +1,4 @@
-"""The real store keeps the contract on a real API server, its lists read in pages of two."""
+"""The implementation fulfils the contract on a real API server, with lists in pages of two."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
         made = [await world.allocations.create(replace(PENDING, mac=mac)) for mac in macs]
 
         assert await world.allocations.names() == [
-            NameAndVersion(one.mac, int(one.version)) for one in made
+            NameAndVersion(stored.mac, int(stored.version)) for stored in made
         ]
 
 

@@ -1,4 +1,4 @@
-"""The world that the contract needs: a store, and everybody else who uses the same API server."""
+"""The world that the contract needs: the ports, and other clients of the same API server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CONFLICT = Conflict(
 
 
 class World(Protocol):
-    """A store, and the hand of everybody else who uses the same API server."""
+    """The two ports, and the actions of other clients of the same API server."""
 
     allocations: Allocations
     objects: Objects
@@ -54,10 +54,10 @@ class World(Protocol):
         """Delete it, at once."""
 
     async def store(self, manifest: Manifest) -> Carrier:
-        """Create the object; KubeVirt's kinds are there after `install_kubevirt`."""
+        """Create the object. KubeVirt's kinds need `install_kubevirt` first."""
 
     async def install_kubevirt(self) -> None:
-        """Make its kinds known, unless they are."""
+        """Install KubeVirt's kinds, unless they are installed."""
 
     async def label(self, mac: MacAddress, key: str, value: str) -> None:
         """Label an allocation."""
@@ -70,14 +70,16 @@ class World(Protocol):
 
 
 class Story:
-    """A View that writes down what it is told, and lets a test wait for it."""
+    """A View that records its calls, and lets a test wait for them."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, tuple[str, ...]]] = []
         self._news = asyncio.Event()
 
     def reset(self, everything: list[Stored]) -> None:
-        self._tell("reset", *sorted(f"{one.mac} {one.allocation.state}" for one in everything))
+        self._tell(
+            "reset", *sorted(f"{stored.mac} {stored.allocation.state}" for stored in everything)
+        )
 
     def put(self, item: Stored) -> None:
         self._tell("put", f"{item.mac} {item.allocation.state}")
@@ -86,7 +88,7 @@ class Story:
         self._tell("drop", str(item.mac))
 
     async def until(self, length: int) -> list[tuple[str, tuple[str, ...]]]:
-        """Wait until it has been told `length` things."""
+        """Wait for `length` calls."""
         async with asyncio.timeout(20):
             while len(self.told) < length:
                 self._news.clear()

@@ -1,4 +1,4 @@
-"""An API server that answers what a test wrote down, for answers that a real one seldom gives."""
+"""An API server with scripted answers, for answers that a real one rarely gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ApiServer:
-    """Gives the next of `script` to each request, and holds requests while there is none."""
+    """Answers each request with the next of `script`; waits if there is none."""
 
     def __init__(self) -> None:
         self.asked: list[web.Request] = []
@@ -32,15 +32,14 @@ class ApiServer:
 
     @property
     def queries(self) -> list[dict[str, str]]:
-        """The query of each request so far, without what says nothing about place and time."""
-        dull = {"watch", "allowWatchBookmarks", "timeoutSeconds", "limit"}
+        """The query of each request, without parameters that are always the same."""
+        constant = {"watch", "allowWatchBookmarks", "timeoutSeconds", "limit"}
         return [
-            {key: value for key, value in asked.query.items() if key not in dull}
+            {key: value for key, value in asked.query.items() if key not in constant}
             for asked in self.asked
         ]
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
         self.asked.append(request)
         if self.script:
             return await self.script.popleft()(request)
@@ -49,8 +48,6 @@ class ApiServer:
 
 
 def says(status: int, body: object, **headers: str) -> Answer:
-    """Answer with JSON, or with a text as it is."""
-
     async def answer(_: web.Request) -> web.StreamResponse:
         text = body if isinstance(body, str) else json.dumps(body)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -60,19 +57,18 @@ def says(status: int, body: object, **headers: str) -> Answer:
 
 
 def refuses(status: int, reason: str, message: str = "", **headers: str) -> Answer:
-    """Answer with a Status."""
     status_object = {"kind": "Status", "code": status, "reason": reason, "message": message}
     return says(status, status_object, **headers)
 
 
 def page(*items: object, version: str = "1", more: str = "") -> Answer:
-    """Answer with one page of a list, as protobuf where that is asked for."""
-    json_of_it = {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
+    """Answer with one page of a list; as protobuf, if the request accepts that."""
+    as_json = {"metadata": {"resourceVersion": version, "continue": more}, "items": items}
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.headers["Accept"] == ACCEPT:
             return web.Response(body=names_list(version, map(_named, items)))
-        return web.json_response(json_of_it)
+        return web.json_response(as_json)
 
     return answer
 
@@ -83,7 +79,7 @@ def _named(item: object) -> bytes:
 
 
 def streams(*chunks: bytes, cut: bool = False) -> Answer:
-    """Answer a watch with these chunks, then end it; `cut` breaks the connection instead."""
+    """Answer a watch with these chunks, then end it; `cut`: break the connection instead."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         stream = web.StreamResponse()
@@ -99,7 +95,6 @@ def streams(*chunks: bytes, cut: bool = False) -> Answer:
 
 
 async def hangs_up(request: web.Request) -> web.StreamResponse:
-    """Close the connection without an answer."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""An API server that answers what a test wrote down, and a client of it."""
+"""An API server with scripted answers, and a client of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kube import watch
 from kube.client import Api
 from kube.tests.api_server import ApiServer, serving
 
@@ -29,3 +30,8 @@ async def kubeconfig(server: ApiServer, tmp_path: Path) -> AsyncIterator[Path]:
 async def scripted(kubeconfig: Path) -> AsyncIterator[Api]:
     async with Api("kubemacpool-tests", str(kubeconfig), field_manager="kubemacpool") as api:
         yield api
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_FIRST_WAIT_S", 0.0)

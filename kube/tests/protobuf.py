@@ -1,4 +1,4 @@
-"""Writes Kubernetes' protobuf of lists of metadata, as the API server does."""
+"""Encodes lists of metadata in Kubernetes' protobuf, as the API server does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def names_list(version: str, items: Iterable[bytes], more: str = "") -> bytes:
-    """A PartialObjectMetadataList, in the Unknown in which it travels."""
+    """Return a PartialObjectMetadataList inside an Unknown, as it is sent."""
     listed = field(1, field(1, "") + field(2, version) + field(3, more))
     listed += b"".join(field(2, item) for item in items)
     kind = field(1, "meta.k8s.io/v1") + field(2, "PartialObjectMetadataList")
@@ -17,7 +17,6 @@ def names_list(version: str, items: Iterable[bytes], more: str = "") -> bytes:
 
 
 def named(name: str, version: str, uid: str = "u") -> bytes:
-    """A PartialObjectMetadata."""
     unused = b"".join(field(number, "") for number in (2, 3, 4))
     generation = varint(7 << 3) + varint(300)
     metadata = field(1, name) + unused + field(5, uid) + field(6, version) + generation
@@ -25,12 +24,10 @@ def named(name: str, version: str, uid: str = "u") -> bytes:
 
 
 def field(number: int, content: bytes | str) -> bytes:
-    """A field that has a length."""
     raw = content.encode() if isinstance(content, str) else content
     return varint(number << 3 | 2) + varint(len(raw)) + raw
 
 
 def varint(value: int) -> bytes:
-    """A number, seven bits at a time."""
     low, rest = value & 0x7F, value >> 7
     return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])

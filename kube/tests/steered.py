@@ -6,10 +6,10 @@ import asyncio
 
 
 class SteeredLoop(asyncio.SelectorEventLoop):
-    """An event loop whose time stands still until a test moves it.
+    """An event loop whose time passes only when a test moves it.
 
-    `now_s` is the time; timers, and so time-outs, know of it only after `strike`: a process that
-    was paused wakes to what it waited for first, or to its deadline.
+    `now_s` is the time. Timers see it only after `strike`, as in a process that was paused: it may
+    wake to the event that it waits for, or to its timeout.
     """
 
     now_s = 1000.0
@@ -19,12 +19,18 @@ class SteeredLoop(asyncio.SelectorEventLoop):
         return self._struck_s
 
     def strike(self) -> None:
-        """Let due timers go off (at the next `rest`)."""
+        """Let due timers fire at the next `rest`."""
         self._struck_s = self.now_s
-        self.call_soon(lambda: None)  # it has something to wake for
+        self.call_soon(lambda: None)  # so that `rest` runs
+
+    def pass_time(self, by_s: float) -> None:
+        """Move the clock, and run all that is due."""
+        self.now_s += by_s
+        self.strike()
+        self.rest()
 
     def rest(self) -> None:
-        """Run until nobody can go on."""
+        """Run until all tasks wait."""
         if self._has_work():
             self.call_soon(self._turn)
             self.run_forever()
@@ -40,7 +46,7 @@ class SteeredLoop(asyncio.SelectorEventLoop):
         return bool(self._ready)  # type: ignore[attr-defined]
 
     def end(self) -> None:
-        """Cancel all that still waits, and close."""
+        """Cancel all waiting tasks, and close the loop."""
         for task in asyncio.all_tasks(self):
             task.cancel()
         self.rest()

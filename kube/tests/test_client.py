@@ -7,26 +7,19 @@ from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
-from msgspec.structs import replace
 
-from crds.objects import ApiObjects
-from crds.resources import ALLOCATED, ALLOCATIONS, PODS, NameAndVersion
-from crds.store import ApiAllocations, StoreUnavailable
-from crds.tests.world import MAC, PENDING, POD
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS
 from kube import listing
 from kube.errors import ApiError, Unreachable
 from kube.protobuf import ACCEPT
 from kube.resource import Resource
-from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
-from kube.tests.protobuf import named, names_list
+from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from crds.allocation import Owner
     from kube.client import Api
-    from kube.tests.api_server import Answer
 
 T = TypeVar("T")
 
@@ -58,7 +51,7 @@ async def test_a_list_whose_continuation_expired_starts_again(
     assert server.queries == [{}, {"continue": "a"}, {}]
 
 
-async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServer) -> None:
+async def test_a_list_with_a_refused_page_fails(scripted: Api, server: ApiServer) -> None:
     server.script += [page(1, more="a"), refuses(500, "InternalError", "etcd is away")]
 
     with pytest.raises(ApiError, match="etcd is away"):
@@ -66,7 +59,7 @@ async def test_a_list_that_is_refused_is_no_list(scripted: Api, server: ApiServe
 
 
 @pytest.mark.parametrize("by_name", [False, True])
-async def test_others_use_the_loop_while_a_list_is_read(
+async def test_other_tasks_run_while_a_list_is_read(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, *, by_name: bool
 ) -> None:
     monkeypatch.setattr(listing, "_STEP_S", 0.0)
@@ -91,7 +84,9 @@ async def test_others_use_the_loop_while_a_list_is_read(
     assert len(set(seen)) == 100
 
 
-async def test_a_list_keeps_nothing_but_what_was_read(scripted: Api, server: ApiServer) -> None:
+async def test_a_list_keeps_only_the_values_that_were_read(
+    scripted: Api, server: ApiServer
+) -> None:
     server.script += [page("x" * 1_000_000, more="a") for _ in range(8)] + [page()]
 
     tracemalloc.start()
@@ -100,10 +95,10 @@ async def test_a_list_keeps_nothing_but_what_was_read(scripted: Api, server: Api
     tracemalloc.stop()
 
     assert items == [1_000_002] * 8
-    assert peak < 8_000_000  # the stub's own pages are in it
+    assert peak < 8_000_000  # includes the pages in the test's own server
 
 
-async def test_what_cannot_be_read_fails_a_list_or_is_left_out(
+async def test_an_unreadable_object_fails_a_list_or_is_left_out(
     scripted: Api, server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     named = {"metadata": {"name": "b"}}
@@ -117,20 +112,7 @@ async def test_what_cannot_be_read_fails_a_list_or_is_left_out(
     assert caplog.messages == ["b cannot be read and is left out: no number"]
 
 
-@pytest.mark.parametrize(
-    "odd", [{"metadata": {"name": "x"}, "spec": {}}, {"metadata": {"name": "x"}}, {}, 7]
-)
-async def test_an_allocation_that_cannot_be_read_is_left_out_of_lists(
-    scripted: Api, server: ApiServer, odd: object
-) -> None:
-    good = {"metadata": {"name": MAC.name, "resourceVersion": "7"}, "spec": {"mac": str(MAC)}}
-    server.script += [page(odd, good)] * 2
-
-    assert [stored.mac for stored in await ApiAllocations(scripted).list()] == [MAC]
-    assert await ApiAllocations(scripted).names() == [NameAndVersion(MAC, 7)]
-
-
-async def test_of_what_is_known_by_name_metadata_is_listed_at_once(
+async def test_a_resource_that_is_known_by_name_is_listed_in_one_call(
     scripted: Api, server: ApiServer
 ) -> None:
     server.script += [page()] * 2
@@ -139,40 +121,12 @@ async def test_of_what_is_known_by_name_metadata_is_listed_at_once(
     await scripted.list(ALLOCATIONS)
 
     headers = [asked.headers for asked in server.asked]
-    assert [one["Accept"] for one in headers] == [ACCEPT, "application/json"]
-    assert {one["Accept-Encoding"] for one in headers} == {"identity"}
+    assert [sent["Accept"] for sent in headers] == [ACCEPT, "application/json"]
+    assert {sent["Accept-Encoding"] for sent in headers} == {"identity"}
     assert [asked.query.get("limit") for asked in server.asked] == [None, "2500"]
 
 
-@pytest.mark.parametrize("body", ["", "{}", "k8s\0", "k8s\0\x12\x7f"])
-async def test_names_that_do_not_come_whole_are_unavailable(
-    scripted: Api, server: ApiServer, body: str
-) -> None:
-    server.script += [says(200, body)]
-
-    with pytest.raises(StoreUnavailable):
-        await ApiAllocations(scripted).names()
-
-
-@pytest.mark.parametrize("cut", [False, True])
-async def test_names_that_break_off_are_unavailable_and_then_listed_whole(
-    scripted: Api, server: ApiServer, *, cut: bool
-) -> None:
-    whole = names_list("9", [named(MAC.name, "7")] * 2)
-    server.script += [
-        streams(whole[:-60], cut=cut),
-        refuses(429, "TooManyRequests", Retry_After="0"),
-        streams(whole),
-    ]
-    allocations = ApiAllocations(scripted)
-
-    with pytest.raises(StoreUnavailable):
-        await allocations.names()
-
-    assert await allocations.names() == [NameAndVersion(MAC, 7)] * 2
-
-
-async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
+async def test_a_list_names_no_version_so_it_is_up_to_date(
     scripted: Api, server: ApiServer
 ) -> None:
     server.script += [page()]
@@ -195,7 +149,7 @@ async def test_a_list_asks_for_no_version_so_that_it_is_of_now(
         ("a#b", "a%23b"),
     ],
 )
-async def test_a_path_is_asked_for_as_it_is_written(
+async def test_a_path_is_sent_without_a_change(
     scripted: Api, server: ApiServer, name: str, last: str
 ) -> None:
     server.script += [says(200, "{}")]
@@ -205,25 +159,7 @@ async def test_a_path_is_asked_for_as_it_is_written(
     assert server.asked[0].raw_path == f"/api/v1/namespaces/shop/pods/{last}?a=b+c"
 
 
-@pytest.mark.parametrize(
-    "owner",
-    [replace(POD, name=name) for name in ("x/log", "a/b", ".", "..", "a\nb", "x" * 300)]
-    + [replace(POD, namespace=namespace) for namespace in ("a/b", "..", "", "a.b", "x" * 64)],
-    ids=str,
-)
-async def test_an_object_that_cannot_be_is_none_and_nobody_is_asked(
-    scripted: Api, server: ApiServer, owner: Owner
-) -> None:
-    server.script += [says(200, '{"kind":"PodList","metadata":{"name":"a list"}}')]
-
-    assert await ApiObjects(scripted).get(owner) is None
-
-    assert server.asked == []
-
-
-async def test_a_call_is_made_again_while_the_api_server_says_not_now(
-    scripted: Api, server: ApiServer
-) -> None:
+async def test_a_call_is_repeated_after_429(scripted: Api, server: ApiServer) -> None:
     server.script += [refuses(429, "TooManyRequests", Retry_After="0")] * 2 + [says(201, "{}")]
 
     assert await scripted.post("/things", b"{}") == b"{}"
@@ -250,7 +186,7 @@ async def test_a_token_that_stays_refused_is_an_error(scripted: Api, server: Api
         await scripted.get("/things/one")
 
 
-async def test_a_refusal_that_is_no_status_is_quoted(scripted: Api, server: ApiServer) -> None:
+async def test_an_error_without_a_status_is_quoted(scripted: Api, server: ApiServer) -> None:
     server.script += [says(502, "<html>Bad Gateway</html>" + "x" * 1000)]
 
     with pytest.raises(ApiError) as refused:
@@ -267,7 +203,7 @@ async def test_an_answer_that_never_came_is_unreachable(scripted: Api, server: A
     with pytest.raises(Unreachable, match="POST /things: "):
         await scripted.post("/things", b"{}")
 
-    assert len(server.asked) == 1  # it may have been carried out: it is not sent again
+    assert len(server.asked) == 1  # it may have been executed, so it is not sent again
 
 
 async def test_writes_name_their_manager(scripted: Api, server: ApiServer) -> None:
@@ -283,80 +219,6 @@ async def test_writes_name_their_manager(scripted: Api, server: ApiServer) -> No
         "application/merge-patch+json",
         "application/apply-patch+yaml",
     ]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        refuses(500, "InternalError", "etcd is away"),
-        refuses(403, "Forbidden", "you may not"),
-        refuses(409, "Conflict", "the namespace is being deleted"),
-        hangs_up,
-    ],
-    ids=["500", "403", "409", "hangs up"],
-)
-async def test_a_create_without_a_clear_answer_is_unavailable(
-    scripted: Api, server: ApiServer, answer: Answer
-) -> None:
-    server.script.append(answer)
-
-    with pytest.raises(StoreUnavailable):
-        await ApiAllocations(scripted).create(PENDING)
-
-
-@pytest.mark.parametrize("body", ["", "{}", "<html>", '{"metadata":{"name":"x"},"spec":{}}'])
-async def test_an_allocation_that_cannot_be_read_is_unavailable(
-    scripted: Api, server: ApiServer, body: str
-) -> None:
-    server.script += [says(200, body)] * 2
-    allocations = ApiAllocations(scripted)
-
-    with pytest.raises(StoreUnavailable):
-        await allocations.create(PENDING)
-    with pytest.raises(StoreUnavailable):
-        await allocations.get(MAC)
-
-
-@pytest.mark.parametrize("body", ["", "{}", "<html>"])
-async def test_an_object_that_cannot_be_read_is_unavailable(
-    scripted: Api, server: ApiServer, body: str
-) -> None:
-    server.script += [says(200, body), page({"metadata": {}})]
-    objects = ApiObjects(scripted)
-
-    with pytest.raises(StoreUnavailable):
-        await objects.get(POD)
-    with pytest.raises(StoreUnavailable):
-        await objects.list()
-
-
-async def test_all_who_ask_for_the_launchers_of_a_namespace_share_one_list(
-    scripted: Api, server: ApiServer
-) -> None:
-    server.script += [page(launcher("web"), launcher("db"))]
-    objects = ApiObjects(scripted)
-
-    found = await asyncio.gather(*(objects.launchers("shop", name) for name in ("web", "db", "x")))
-
-    assert [[pod.name for pod in pods] for pods in found] == [["launcher-web"], ["launcher-db"], []]
-    assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/pods"]
-
-
-def launcher(instance: str) -> object:
-    made_by = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachineInstance",
-        "name": instance,
-        "uid": "u",
-        "controller": True,
-    }
-    metadata = {
-        "name": f"launcher-{instance}",
-        "namespace": "shop",
-        "labels": {"kubevirt.io": "virt-launcher"},
-        "ownerReferences": [made_by],
-    }
-    return {"metadata": metadata}
 
 
 def renew_token(kubeconfig: Path) -> None:

@@ -1,4 +1,4 @@
-"""Configuration that changes, or is not there, while the program runs."""
+"""The configuration may change, or be absent for a while, when the program runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Cluster:
         self.url = str(server.make_url("")).rstrip("/").replace("127.0.0.1", "localhost")
         self.ca = ca
 
-    def tell(self, ca: bytes) -> None:
+    def trust(self, ca: bytes) -> None:
         """Write a kubeconfig that trusts `ca`."""
         trusted = base64.b64encode(ca).decode()
         cluster = {"server": self.url, "certificate-authority-data": trusted}
@@ -66,20 +66,20 @@ async def tls_server(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 async def test_a_replaced_ca_is_read_again(tls_server: Cluster) -> None:
-    tls_server.tell(_pair()[0])
+    tls_server.trust(_pair()[0])
     async with Api("kubemacpool-tests", str(tls_server.kubeconfig)) as api:
         with pytest.raises(Unreachable, match="certificate verify failed"):
             await api.get("/things/one")
 
-        tls_server.tell(tls_server.ca)
+        tls_server.trust(tls_server.ca)
 
         assert await api.get("/things/one") == b"{}"
 
 
-async def test_a_watch_reads_a_replaced_ca_for_the_next_try(tls_server: Cluster) -> None:
-    tls_server.tell(_pair()[0])
+async def test_a_watch_reads_a_replaced_ca_before_the_next_try(tls_server: Cluster) -> None:
+    tls_server.trust(_pair()[0])
     async with Api("kubemacpool-tests", str(tls_server.kubeconfig)) as api:
-        tls_server.tell(tls_server.ca)
+        tls_server.trust(tls_server.ca)
 
         with pytest.raises(Unreachable, match="certificate verify failed"):
             [line async for line in api.watch("/things", "1", {}, lambda: None)]
@@ -112,7 +112,7 @@ async def test_a_token_whose_configuration_is_gone_is_unreachable_until_it_is_ba
     assert await scripted.get("/things/one") == b"{}"
 
 
-async def test_a_time_to_retry_that_is_a_date_is_a_second(
+async def test_a_retry_after_that_is_not_a_number_of_seconds_is_a_second(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []

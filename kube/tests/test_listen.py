@@ -26,6 +26,6 @@ def test_an_address_is_a_host_and_a_port(text: str, read: Address) -> None:
 @pytest.mark.parametrize(
     "text", ["", "8000", "::1:8000", "[::1]", "[::1]8000", "[]:80", "a:", "a:b", "a:-1", "a:65536"]
 )
-def test_what_is_no_address_is_refused_saying_how_one_is_written(text: str) -> None:
+def test_an_invalid_address_is_refused_with_the_valid_forms(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="write HOST:PORT, "):
         address(text)

@@ -1,4 +1,4 @@
-"""What is nested too deeply is null, and all else is as it was."""
+"""Values that are nested too deeply become null, and the rest does not change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nested(levels: int, within: str = "1") -> str:
 
 
 @given(JSON)
-def test_what_is_nested_no_deeper_than_anybody_does_stays(value: Any) -> None:  # noqa: ANN401
+def test_ordinary_nesting_does_not_change(value: Any) -> None:  # noqa: ANN401
     raw = json.dumps(value).encode()
 
     assert prune_below(raw) == raw
@@ -37,7 +37,7 @@ def test_the_hundredth_level_is_read(levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [101, 1_000, 10_000, 100_000])
-def test_what_lies_deeper_is_null(levels: int) -> None:
+def test_deeper_values_are_null(levels: int) -> None:
     raw = f'{{"before":[1],"deep":{nested(levels)},"after":"}}]"}}'.encode()
 
     found = json.loads(prune_below(raw))
@@ -49,19 +49,19 @@ def test_what_lies_deeper_is_null(levels: int) -> None:
     assert inmost is None
 
 
-def test_several_that_are_too_deep_are_null_each() -> None:
+def test_each_value_that_is_too_deep_is_null() -> None:
     deep = nested(200, '"[\\"{"')
 
     assert prune_below(f"[{deep},2,{deep}]".encode()).count(b"null") == 2
 
 
 @pytest.mark.parametrize("raw", [b"[" * 5_000, b'{"a":' * 5_000 + b'"'])
-def test_what_does_not_end_is_no_json(raw: bytes) -> None:
+def test_json_that_does_not_end_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="does not end"):
         prune_below(raw)
 
 
-def test_what_can_be_decoded_without_the_depths_is() -> None:
+def test_a_deeply_nested_text_is_decoded_without_the_deep_values() -> None:
     class Whole(msgspec.Struct):
         name: str
 

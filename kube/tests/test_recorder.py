@@ -1,4 +1,4 @@
-"""The queue of events, on a loop whose clock a test moves."""
+"""The event recorder, on a loop whose clock a test moves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BROKEN = ApiError(500, "InternalError", "")
 
 @dataclass
 class Scene:
-    """A recorder that runs, and an API server that answers with `trouble`, then takes all."""
+    """A running recorder, and an API server that first fails with `trouble`."""
 
     loop: SteeredLoop = field(default_factory=SteeredLoop)
     asked: list[str] = field(default_factory=list)
@@ -45,15 +45,13 @@ class Scene:
             raise self.trouble.pop(0)
         self.written.append(event.note)
 
-    def say(self, *notes: str) -> None:
+    def record(self, *notes: str) -> None:
         for note in notes:
             self.recorder.record(Event(WEB, "MACCollision", "Police", note, "n"))
         self.loop.rest()
 
     def pass_time(self, by_s: float) -> None:
-        self.loop.now_s += by_s
-        self.loop.strike()
-        self.loop.rest()
+        self.loop.pass_time(by_s)
 
 
 @pytest.fixture
@@ -63,8 +61,8 @@ def scene() -> Iterator[Scene]:
     scene.loop.end()
 
 
-def test_an_event_is_written_at_once_and_the_next_ones_in_their_turn(scene: Scene) -> None:
-    scene.say("a", "b", "c")
+def test_an_event_is_written_at_once_and_the_next_ones_one_by_one(scene: Scene) -> None:
+    scene.record("a", "b", "c")
     assert scene.written == ["a"]
 
     scene.pass_time(0.9 / PER_S)
@@ -75,10 +73,10 @@ def test_an_event_is_written_at_once_and_the_next_ones_in_their_turn(scene: Scen
     assert scene.written == ["a", "b", "c"]
 
 
-def test_one_that_exists_was_said_already(scene: Scene) -> None:
+def test_an_event_that_exists_is_not_written_again(scene: Scene) -> None:
     scene.trouble = [EXISTS]
 
-    scene.say("a", "b")
+    scene.record("a", "b")
     scene.pass_time(1 / PER_S)
 
     assert scene.asked == ["a", "b"]
@@ -86,10 +84,10 @@ def test_one_that_exists_was_said_already(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("trouble", [AWAY, BROKEN])
-def test_one_that_failed_is_tried_again_a_few_times(scene: Scene, trouble: Exception) -> None:
+def test_a_failed_event_is_retried_a_few_times(scene: Scene, trouble: Exception) -> None:
     scene.trouble = [trouble] * len(_RETRIES_S)
 
-    scene.say("a")
+    scene.record("a")
     for wait_s in _RETRIES_S:
         assert not scene.written
         scene.pass_time(wait_s)
@@ -98,12 +96,12 @@ def test_one_that_failed_is_tried_again_a_few_times(scene: Scene, trouble: Excep
 
 
 @pytest.mark.parametrize("trouble", [AWAY, BROKEN])
-def test_one_that_fails_to_the_end_is_given_up_and_the_next_is_written(
+def test_after_the_last_retry_the_next_event_is_written(
     scene: Scene, trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.trouble = [trouble] * (len(_RETRIES_S) + 1)
 
-    scene.say("a", "b")
+    scene.record("a", "b")
     for wait_s in (*_RETRIES_S, 1 / PER_S):
         scene.pass_time(wait_s)
 
@@ -114,12 +112,12 @@ def test_one_that_fails_to_the_end_is_given_up_and_the_next_is_written(
 @pytest.mark.parametrize(
     "trouble", [ApiError(403, "Forbidden", "it is being terminated"), RuntimeError("a fault")]
 )
-def test_what_will_not_get_better_is_not_tried_again(
+def test_a_permanent_failure_is_not_retried(
     scene: Scene, trouble: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     scene.trouble = [trouble]
 
-    scene.say("a", "b")
+    scene.record("a", "b")
     scene.pass_time(1 / PER_S)
 
     assert scene.asked == ["a", "b"]
@@ -127,13 +125,13 @@ def test_what_will_not_get_better_is_not_tried_again(
     assert str(trouble) in caplog.text
 
 
-def test_of_too_many_the_oldest_are_left_out_and_the_log_says_so_once(
+def test_if_too_many_wait_the_oldest_are_dropped_and_logged_once(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(recorder, "MOST_WAITING", 3)
-    scene.say("first")
+    scene.record("first")
 
-    scene.say(*"abcdefg")
+    scene.record(*"abcdefg")
     for _ in range(4):
         scene.pass_time(1 / PER_S)
 

@@ -1,4 +1,4 @@
-"""Selectors: as the API server evaluates them."""
+"""Label selectors match as in the API server."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_no_selector_selects_nothing_and_an_empty_one_everything() -> None:
 
 
 @pytest.mark.parametrize("raw", ['{"matchExpressions": [{"key": "a", "operator": "Gt"}]}', "[]"])
-def test_what_is_no_selector_is_not_read(raw: str) -> None:
+def test_an_invalid_selector_is_not_read(raw: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         read(raw)
 

@@ -1,4 +1,4 @@
-"""What is loaded works in a handshake, and what the flags cannot mean is refused at the start."""
+"""The TLS flags, and the refusal of wrong flags and certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_without_flags_it_is_tls_1_2_and_pythons_ciphers() -> None:
     assert parsed() == TlsOptions(ssl.TLSVersion.TLSv1_2, None)
 
 
-def test_the_flags_say_what_is_spoken() -> None:
+def test_the_flags_set_version_and_ciphers() -> None:
     flags = ("--tls-min-version=VersionTLS13", "--tls-cipher-suites=ECDHE-ECDSA-AES256-GCM-SHA384")
 
     asked = parsed(*flags)
@@ -37,7 +37,7 @@ def test_the_flags_say_what_is_spoken() -> None:
         ("--tls-min-version=VersionTLS11", "choose from"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_saying_what_can(
+def test_a_wrong_flag_is_refused_with_the_valid_values(
     flag: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
