@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-# Lock files, a licence, a plot, and a manifest of another project.
-OTHERS = ("*.txt", "*.mod", "*.sum", "*.svg", "LICENSE", "e2e/go-manager.yaml")
+# Lock files, a licence, a plot, a manifest of another project, and the previous one of our own.
+OTHERS = (
+    *("*.txt", "*.mod", "*.sum", "*.svg", "LICENSE"),
+    *("e2e/go-manager.yaml", "e2e/tests/manifests/previous.yaml"),
+)
 THIS = Path(__file__).relative_to(PROJECT).as_posix()
 
 # Regular expression: replacement. An underscore ends a word, as a space does.
