@@ -155,7 +155,8 @@ def _manual_address(stage: Stage) -> None:
 def _protection(stage: Stage) -> None:
     title("Not even an administrator takes an address away from a pod that has it")
     stage.run("kubectl auth whoami -o jsonpath='{.status.userInfo.groups}{\"\\n\"}'")
-    stage.refused("kubectl delete macallocation 02-00-00-00-00-2a", "can be deleted only after its owner")
+    refusal = "can be deleted only after its owner"
+    stage.refused("kubectl delete macallocation 02-00-00-00-00-2a", refusal)
 
 
 def _declared_address(stage: Stage) -> None:
