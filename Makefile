@@ -66,8 +66,9 @@ format-check: venv
 	@echo "==> format-check: ruff format" && ruff format --check .
 
 .PHONY: lint
-lint: venv ## Ruff, all rules except those excused in pyproject.toml
+lint: venv ## Ruff, all rules except those excused in pyproject.toml, and the banned words
 	@echo "==> lint: ruff check" && ruff check .
+	@echo "==> lint: banned words" && python -m lint.words
 
 .PHONY: types
 types: venv ## mypy, strict
