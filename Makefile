@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
-# The number of test processes; each has a control plane of its own (1 GB).
+# The number of test processes; each has its own control plane (1 GB).
 PROCESSES ?= 2
 # More arguments for pytest, for `make unit` and `make e2e`.
 ARGS ?=
@@ -13,6 +13,8 @@ BASE ?=
 HEAD ?= HEAD
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Keep compiled modules: otherwise each test process compiles all tests again (half of collecting).
+unexport PYTHONDONTWRITEBYTECODE
 
 # $(call timed,NAME,TARGETS): make these targets one after the other, and say how long it took.
 define timed
@@ -64,8 +66,9 @@ format-check: venv
 	@echo "==> format-check: ruff format" && ruff format --check .
 
 .PHONY: lint
-lint: venv ## Ruff, all rules except those excused in pyproject.toml
+lint: venv ## Ruff, all rules except those excused in pyproject.toml, and the banned words
 	@echo "==> lint: ruff check" && ruff check .
+	@echo "==> lint: banned words" && python -m lint.words
 
 .PHONY: types
 types: venv ## mypy, strict

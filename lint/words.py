@@ -10,15 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-# Lock files, a licence, a plot, manifests of another project and of an earlier release.
+# Lock files, a licence, a plot, a manifest of another project, and the previous one of our own.
 OTHERS = (
-    "*.txt",
-    "*.mod",
-    "*.sum",
-    "*.svg",
-    "LICENSE",
-    "e2e/go-manager.yaml",
-    "e2e/tests/manifests/*",
+    *("*.txt", "*.mod", "*.sum", "*.svg", "LICENSE"),
+    *("e2e/go-manager.yaml", "e2e/tests/manifests/previous.yaml"),
 )
 THIS = Path(__file__).relative_to(PROJECT).as_posix()
 
@@ -36,13 +31,13 @@ BANNED = {
     r"so (?:many|long)": "this many, for this time; as many as, as long as",
 }
 # A statement that begins with a clause in the place of its subject. Questions are fine.
-CLAUSE = re.compile(r'(?:^[#\s*>-]*|[.:!?]\s+|"""|# )((?:What|Who|Whose|Whom) [a-z]\w*)(?!.*\?)')
+CLAUSE = re.compile(
+    r'(?:^[#\s*>-]*|[.:!?]\s+|"""|# )((?:What|Who|Whose|Whom) [a-z]\w*)(?!.*\?)', re.MULTILINE
+)
 SUBJECT = "begin with the subject"
 
-WORDS = [
-    (re.compile(rf"(?<![^\W_])({word})(?![^\W_])", re.IGNORECASE), instead)
-    for word, instead in BANNED.items()
-]
+# With a lookbehind or IGNORECASE the search would take six times as long.
+WORDS = [(re.compile(rf"({word})(?![^\W_])"), instead) for word, instead in BANNED.items()]
 
 
 def main() -> int:
@@ -60,9 +55,16 @@ def main() -> int:
 
 def banned(text: str) -> Iterator[tuple[int, str, str]]:
     """Yield line number, word and suggestion for each banned word."""
-    for number, line in enumerate(text.splitlines(), 1):
-        for pattern, instead in (*WORDS, (CLAUSE, SUBJECT)):
-            yield from ((number, found[1], instead) for found in pattern.finditer(line))
+    lower = text.lower()
+    found = [
+        (match.start(), match[1], instead)
+        for pattern, instead in WORDS
+        for match in pattern.finditer(lower)
+        if not lower[match.start() - 1 : match.start()].isalnum()
+    ]
+    found += [(match.start(1), match[1], SUBJECT) for match in CLAUSE.finditer(text)]
+    for at, word, instead in sorted(found):
+        yield text.count("\n", 0, at) + 1, word, instead
 
 
 if __name__ == "__main__":

@@ -1,17 +1,15 @@
-"""The API server's part: it asks a replica what may be created or changed, and stores that.
+"""The API server: it asks a replica to review creates and updates, and stores what was allowed.
 
-Between its question and its answer, and between the answer and what is stored, a test does what it
-likes.
+A test can act between question and answer, and between answer and storage.
 """
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
-from crds.carriers import OwnerReference
+from crds.carriers import Carrier, OwnerReference
+from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
@@ -19,16 +17,10 @@ from kube.tests.steered import SteeredLoop
 from simulation.kubevirt import Key, KubeVirt, vm_with
 from simulation.laws import UNSEEN, Laws
 from simulation.programs import Request, networks
+from simulation.replica import Replica
 from simulation.steering import DOING, Calls, Parked
 from webhook.admission import Allowed, PodReview, Review, VmReview
 from webhook.tests.reviews import as_stored
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from crds.carriers import Carrier
-    from crds.mac import MacAddress
-    from simulation.replica import Replica
 
 NAMESPACE = "shop"
 
@@ -36,13 +28,15 @@ NAMESPACE = "shop"
 class Admission:
     """The reviews of pods, VMs and launcher pods of NAMESPACE, which has opted in."""
 
+    replicas: list[Replica]
+
     def __init__(self) -> None:
         self.loop = SteeredLoop()
         self.calls = Calls(self.loop)
         self.cluster = FakeCluster(self.calls.gate, self.calls.answer)
         self.laws = Laws(self.cluster)
         self.requests: list[Request] = []
-        self.replicas: list[Replica] = []
+        self.replicas = []
         self.kubevirt = KubeVirt(
             self.cluster, self.laws, lambda: self.loop.now_s, self._is_launching
         )
@@ -163,7 +157,7 @@ class Admission:
         return stored
 
     def _note_stock(self, request: Request, verdict: Allowed) -> None:
-        """What came from stock has nobody's name on record: for the laws."""
+        """Tell the laws what came from stock, because its allocation has no owner yet."""
         review = request.review
         kind, name = review.owner.kind, review.owner.name
         if isinstance(review, PodReview) and review.launched_for is not None:
@@ -219,7 +213,7 @@ class Admission:
         return self.kubevirt.store(vm_with(live, nics)) if _spec(live) == review.old_spec else None
 
     def _is_launching(self, key: Key) -> bool:
-        """Whether a launcher pod of that VMI is on its way."""
+        """Return True if a launcher pod of that VMI is being created."""
         return any(
             not one.is_over
             and isinstance(one.review, PodReview)
@@ -231,11 +225,11 @@ class Admission:
     # --- one after the other ------------------------------------------------------------------
 
     def pod(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
-        """A pod is created, and nothing comes between."""
+        """A pod is created, without interruption."""
         return self.stored(self.answer(self.ask(name, *macs, replica=replica)))
 
     def machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
-        """A VM is created, and nothing comes between."""
+        """A VM is created, without interruption."""
         return self.stored(self.answer(self.ask_machine(name, *macs, replica=replica)))
 
     def start(self, vm: Carrier) -> Carrier:
@@ -248,7 +242,7 @@ class Admission:
         return vmi
 
     def launch(self, vmi: Carrier) -> Carrier:
-        """KubeVirt creates a launcher pod for a VMI as it is, and nothing comes between."""
+        """KubeVirt creates a launcher pod for a VMI as it is, without interruption."""
         key = vmi.namespace, vmi.name
         self.kubevirt.look(INSTANCE, key)
         request = self.ask_launcher(key)
@@ -256,25 +250,25 @@ class Admission:
         return self.stored(self.answer(request))
 
     def bypass(self, name: str, mac: MacAddress, namespace: str = "other") -> Carrier:
-        """A pod appears with an address of its own where no webhook looks, or did not just then."""
+        """A pod with its own address appears, which no webhook has reviewed."""
         pod = self.cluster.create_pod(namespace, name, networks(mac))
         self.laws.bypass(pod)
         self.step()
         return pod
 
     def bypass_machine(self, stored: Manifest) -> Carrier:
-        """A VM or a VMI that nothing made appears likewise."""
+        """A VM or VMI without a maker appears in the same way."""
         one = self.kubevirt.store(stored, UNSEEN)
         self.step()
         return one
 
     def let(self, which: Parked, *, keep_answer: bool = False) -> None:
-        """Let a parked call through; its answer may park, too."""
+        """Let a parked call through; its answer can park, too."""
         self.calls.let(which, keep_answer=keep_answer)
         self.step()
 
     def step(self) -> None:
-        """All that can go on does, and the laws are checked."""
+        """Let the programs run until all of them wait, and check the laws."""
         raise NotImplementedError
 
 

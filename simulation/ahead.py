@@ -1,45 +1,39 @@
-"""What the replicas do without being asked: they create ahead, tidy, and stop cleanly.
+"""The work that replicas do without a request: they create stock, tidy it, and stop cleanly.
 
-Between any two of their calls a test does what it likes.
+A test can act between any two of their calls.
 """
 
-from __future__ import annotations
+from collections.abc import Callable
 
-from typing import TYPE_CHECKING
-
+from crds.mac import MacAddress
 from simulation.admission import Admission
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crds.mac import MacAddress
-    from simulation.replica import Replica
+from simulation.replica import Replica
 
 
 class Ahead(Admission):
     """The stocks of all replicas."""
 
     def stocked(self, replica: int = 0, keep: int = 1) -> tuple[MacAddress, ...]:
-        """A replica keeps so many from now on, and has created them and seen that; return them."""
+        """A replica keeps `keep` addresses from now on; create them, and return them."""
         self.replicas[replica].demand.keep = keep
         self.create_ahead(replica)
         self.replicas[replica].watch.deliver()
         return tuple(sorted(self.replicas[replica].ready()))
 
     def create_ahead(self, replica: int = 0, most: int | None = None) -> None:
-        """A replica creates what it lacks: up to `most` of its calls."""
+        """A replica creates the stock that it lacks, with up to `most` calls."""
         self._begin(self.replicas[replica].fill, replica, most)
 
     def tidy(self, replica: int = 0, most: int | None = None) -> None:
-        """A replica deletes what is of no use any more: up to `most` of its calls."""
+        """A replica deletes stock that it cannot use any more, with up to `most` calls."""
         self._begin(self.replicas[replica].tidy, replica, most)
 
     def stop_replica(self, replica: int = 0, most: int | None = None) -> None:
-        """A replica was told to stop, and serves on; a test kills it when it has."""
+        """A replica gets SIGTERM and serves on; the test kills it later."""
         self._begin(self.replicas[replica].stop, replica, most)
 
     def go_on(self, one: Replica, most: int | None = None) -> None:
-        """Let through up to `most` calls of what a replica does without being asked."""
+        """Let through up to `most` calls that a replica makes without a request."""
         while (most is None or most > 0) and (mine := self.calls.of(one)):
             most = None if most is None else most - 1
             self.let(mine[0])

@@ -1,16 +1,16 @@
-"""KubeVirt as it treats the objects it stores: VMI from VM, launcher pods from VMI, and their end.
+"""KubeVirt, as it treats the objects in the API server: VMI from VM, launchers from VMI, their end.
 
-Law: it acts on what it has seen of an object, and that may be what was so up to Q ago; but it ends
-an object only when it has seen that it must. What comes of each step is told to the laws. Source:
-KubeVirt 1.8, pkg/virt-controller/watch/vm (startVMI, sync, stopVMI), pkg/network/controllers/vm.go.
+Law: it acts on its view of an object, which can be up to Q old. But it ends an object only after it
+has read that it must. It tells the laws about each step. Source: KubeVirt 1.8,
+pkg/virt-controller/watch/vm (startVMI, sync, stopVMI), pkg/network/controllers/vm.go.
 """
 
-from __future__ import annotations
-
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from crds.allocation import INSTANCE, MACHINE, QUIET_S
+from crds.carriers import Carrier
+from crds.tests.fake import FakeCluster
 from crds.tests.kubevirt import (
     Manifest,
     Nic,
@@ -23,23 +23,17 @@ from crds.tests.kubevirt import (
     machine,
     nics_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crds.carriers import Carrier
-    from crds.tests.fake import FakeCluster
-    from simulation.laws import Laws
+from simulation.laws import Laws
 
 Key = tuple[str, str]  # namespace and name
 _GOING, _ORPHAN = "deletionTimestamp", "finalizers"
 
 
 class KubeVirt:
-    """virt-controller and the garbage collector; each method is one step, or none where it cannot.
+    """virt-controller and the garbage collector; a method is one step, or nothing if impossible.
 
-    `is_launching` says whether a launcher pod of that VMI is being created: nothing else is done
-    about a VMI meanwhile.
+    `is_launching` returns True while a launcher pod of that VMI is created; KubeVirt then does
+    nothing else with the VMI.
     """
 
     def __init__(
@@ -53,7 +47,7 @@ class KubeVirt:
         self._laws = laws
         self._now_s = now_s
         self._is_launching = is_launching
-        # What it has not seen yet of an object, after what it has: (since when, the object).
+        # Versions of an object: the one that it knows, then newer ones, each with its time.
         self._versions: dict[tuple[str, Key], deque[tuple[float, Manifest]]] = {}
 
     # --- what it knows ------------------------------------------------------------------------
@@ -65,7 +59,7 @@ class KubeVirt:
             versions.popleft()
 
     def age(self) -> None:
-        """What was no longer so Q ago is seen."""
+        """See each change that is older than Q."""
         for versions in self._versions.values():
             while len(versions) > 1 and versions[1][0] <= self._now_s() - QUIET_S:
                 versions.popleft()
@@ -84,13 +78,13 @@ class KubeVirt:
         ]
 
     def is_going(self, kind: str, key: Key) -> bool:
-        """Whether the object is being deleted."""
+        """Return True if the object is being deleted."""
         return key in self._cluster.of(kind) and _GOING in self._live(kind, key)["metadata"]
 
     # --- lives --------------------------------------------------------------------------------
 
     def store(self, manifest: Manifest, made_by: str | None = None) -> Carrier:
-        """A VM or VMI is stored, by whomever; `made_by` is the UID of what it was made from."""
+        """A VM or VMI is stored, by any client; `made_by` is the UID of what it was made from."""
         kind, metadata = manifest["kind"], manifest["metadata"]
         key = metadata["namespace"], metadata["name"]
         before = self._cluster.of(kind).get(key)
@@ -111,7 +105,7 @@ class KubeVirt:
         return self.store(vmi, uid)
 
     def adopt(self, key: Key) -> None:
-        """A VM takes in the VMI of its name that nobody controls; it is read anew before."""
+        """A VM adopts the VMI of its name that has no controller; it reads the VMI before."""
         vmi = self._cluster.instances.get(key)
         vm = self._cluster.machines.get(key)
         if vm is None or vmi is None or vmi.controller is not None or self.is_going(MACHINE, key):
@@ -171,7 +165,7 @@ class KubeVirt:
     # --- ends ---------------------------------------------------------------------------------
 
     def delete(self, kind: str, key: Key, *, orphan: bool = False) -> None:
-        """Somebody deletes a VM or VMI: it goes when what it made has gone."""
+        """A user deletes a VM or VMI: it is gone after the objects that it made."""
         if key in self._cluster.of(kind) and not self.is_going(kind, key):
             finalizers = ["orphan"] if orphan else []
             live = self._live(kind, key)
@@ -188,13 +182,13 @@ class KubeVirt:
             self._end_machine(key)
 
     def vanish(self, kind: str, key: Key) -> None:
-        """It is gone, whatever it made."""
+        """It is gone at once, also if the objects that it made exist."""
         if key in self._cluster.of(kind):
             self._cluster.remove(kind, *key)
             self._versions.pop((kind, key), None)
 
     def collect(self) -> None:
-        """The garbage collector ends what was made by what is gone."""
+        """The garbage collector deletes objects whose maker is gone."""
         machines = {vm.uid for vm in self._cluster.machines.values()}
         instances = {vmi.uid for vmi in self._cluster.instances.values()}
         for key, vmi in list(self._cluster.instances.items()):

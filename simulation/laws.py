@@ -1,46 +1,41 @@
-"""What must hold, whatever happens when: of what is stored, at every moment and at rest.
+"""The laws, for the stored objects: some hold at every moment, some when all is at rest.
 
-I1 nothing admitted carries what a live object of another root carries; I2 nobody can be given what
-a live object carries, by a create or from a stock, or what a pod was bound to and may still have on
-an interface, what a replica would hand out is Stock, and what people declared stays; I3 at rest
-nothing leaks and everything carried is bound to its root. A VM, its VMI and its launcher pods are
-one root; an address that was shared under policy Warn is excused from I1, and from belonging to all
-who carry it.
+I1: two live objects of different roots never carry the same address, unless one bypassed the
+webhook. I2: no create and no stock can get an address that a live object carries, or that a pod was
+bound to and may still have on an interface; what a replica would hand out is Stock; declarations
+stay. I3: at rest nothing leaks, and each carried address is bound to its root.
+
+A VM, its VMI and its launcher pods are one root. An address that was shared under policy Warn is
+excused from I1, and from being bound to each object that carries it.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from controller.allocations.ownership import is_one_guest
-from crds.allocation import INSTANCE, MACHINE, State
+from crds.allocation import INSTANCE, MACHINE, Allocation, Root, State
+from crds.carriers import Carrier
+from crds.mac import MacAddress
+from crds.tests.fake import FakeCluster
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crds.allocation import Allocation, Root
-    from crds.carriers import Carrier
-    from crds.mac import MacAddress
-    from crds.tests.fake import FakeCluster
-
-Group = list["Carrier"]
-UNSEEN = "nobody's"  # what objects are made from that no webhook has seen
+Group = list[Carrier]
+Ready = Callable[[], set[MacAddress]]
+UNSEEN = "unseen"  # the maker of objects that no webhook has reviewed
 
 
 class Laws:
-    """The laws, and what they must know of the past: who came by without the webhook."""
+    """The laws, and what they remember: objects that bypassed the webhook, and more."""
 
     def __init__(self, cluster: FakeCluster) -> None:
         self.cluster = cluster
-        self.bypassed = {UNSEEN}  # UIDs of objects that no webhook has seen, nor their makers
-        self.declared: dict[MacAddress, Allocation] = {}  # as people wrote it, until withdrawn
+        self.bypassed = {UNSEEN}  # UIDs of objects that no webhook has reviewed
+        self.declared: dict[MacAddress, Allocation] = {}  # as users wrote it, until they delete it
         self.held: dict[str, set[MacAddress]] = {}  # what was ever bound to an object, by its UID
-        self.generated: set[Root] = set()  # those that were admitted without a name
-        self.handed: set[tuple[Root, MacAddress]] = set()  # who was admitted with what from stock
+        self.generated: set[Root] = set()  # objects that were admitted without a name
+        self.handed: set[tuple[Root, MacAddress]] = set()  # objects that got stock
         self.spoilt: set[MacAddress] = set()  # addresses that a bypassing object has ever carried
         self.shared: set[MacAddress] = set()  # addresses that policy Warn has ever let others have
-        # What the replicas would hand out from stock at this moment.
-        self.ready: Callable[[], set[MacAddress]] = set
+        # Returns the stock that the replicas would hand out at this moment.
+        self.ready: Ready = set
 
     def bypass(self, one: Carrier) -> None:
         """`one` was stored without the webhook, or made from what was."""
@@ -48,7 +43,7 @@ class Laws:
         self.spoilt |= _macs(one)
 
     def live(self) -> Group:
-        """All that carry addresses."""
+        """Return all objects that carry addresses."""
         kinds = (self.cluster.machines, self.cluster.instances, self.cluster.pods)
         return [one for kind in kinds for one in kind.values() if one.attachments]
 
@@ -75,11 +70,11 @@ class Laws:
         self.shared |= {mac for mac, one in self.cluster.allocated.items() if one.allocation.shared}
 
     def _excused(self, one: Carrier) -> set[MacAddress]:
-        """A known gap: where no name is on record, the address fits whatever carries it.
+        """Return the addresses of a known gap: without a name in the allocation, any carrier fits.
 
-        That is so in the namespace while a name is not generated yet, and anywhere for what came
-        from stock. So an object that came by without us may be bound in the place of `one`; then
-        the address goes its way, until `one` has it by rule 5 or 9.
+        That is so in the namespace until a name is generated, and in every namespace for stock. So
+        an object that bypassed the webhook can be bound in the place of `one`, until `one` gets the
+        address by rule 5 or 9.
         """
         if one.root in self.generated:
             return self.spoilt
@@ -100,7 +95,7 @@ class Laws:
             assert stored is not None, f"{mac} was declared, and is no more"
             now = stored.allocation
             kept = now.declared or now.state is State.DECLARED
-            assert kept, f"{mac} was declared, and nobody knows any more"
+            assert kept, f"{mac} was declared, and its declaration is lost"
             assert now.reserved_for == declared.reserved_for, f"{mac} is reserved for another"
         for one in self.live():
             if one.uid not in self.bypassed:
@@ -117,7 +112,7 @@ class Laws:
             owner = stored.allocation.owner
             if owner is not None and owner.uid is not None:
                 self.held.setdefault(owner.uid, set()).add(mac)
-            # Bound to another, it was that one's: rule 5, when the first one is gone.
+            # It is bound to another object: rule 5, after the first object is gone.
             for uid, macs in self.held.items():
                 if owner is not None and owner.uid not in {uid, None}:
                     macs.discard(mac)
@@ -129,7 +124,7 @@ class Laws:
         assert stored is not None, f"{_named(one)} carries {mac}, which has no allocation"
         owner = stored.allocation.owner
         if stored.allocation.state is State.STOCK:
-            return  # handed out, and not bound yet: nobody is on record
+            return  # handed out, and not bound yet: it has no owner
         assert owner is not None, f"{_named(one)} carries {mac}, which is free to take"
         if mac not in self.spoilt | self.shared:
             kind, namespace, name = owner.root
@@ -164,9 +159,9 @@ class Laws:
         return groups
 
     def _whose(self, group: Group) -> set[str | None]:
-        """Return the UID of who owns what `group` carries: the highest, or who made that.
+        """Return the UIDs of possible owners for `group`: its highest object, or the maker.
 
-        Where a launcher pod alone carries it, its VMI may stand for the VM until both are read.
+        If only a launcher carries the address, its VMI can own it until VM and VMI are read.
         """
         highest = group[0]  # VMs are live before VMIs before pods
         made_by = highest.controller

@@ -1,20 +1,14 @@
-"""What traces of machines begin with: a VM named db that runs, its end, and whose an address is."""
+"""The start of traces with VMs: a VM named db that runs, its end, and the owner of its address."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from crds.allocation import MACHINE, Owner, State
-from crds.tests.kubevirt import nics_of
+from crds.carriers import Carrier
+from crds.mac import MacAddress
+from crds.tests.kubevirt import Nic, nics_of
 from simulation.admission import NAMESPACE
-from simulation.programs import FIRST
-
-if TYPE_CHECKING:
-    from crds.carriers import Carrier
-    from crds.mac import MacAddress
-    from crds.tests.kubevirt import Nic
-    from simulation.programs import Request
-    from simulation.simulation import Simulation
+from simulation.programs import FIRST, Request
+from simulation.simulation import Simulation
 
 DB = NAMESPACE, "db"
 
@@ -57,3 +51,10 @@ def ask_for_more(sim: Simulation, vm: Carrier, *nics: Nic) -> Request:
     """An update of the VM that adds interfaces is answered."""
     has = nics_of(sim.cluster.manifest(MACHINE, vm.namespace, vm.name))
     return sim.answer(sim.ask_machine_update(vm, (*has, *nics)))
+
+
+def check_rest(sim: Simulation, bound: Mapping[MacAddress, Carrier] | None = None) -> None:
+    """At rest these addresses are bound to these objects, and no other address is allocated."""
+    sim.quiesce()
+    owners = {mac: owner(sim, mac).uid for mac in sim.cluster.allocated}
+    assert owners == {mac: carrier.uid for mac, carrier in (bound or {}).items()}

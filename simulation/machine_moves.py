@@ -1,34 +1,28 @@
-"""What can happen next to virtual machines: moves like those of pods, by users and by KubeVirt."""
+"""Moves of virtual machines in a random life: by users and by KubeVirt."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from crds.allocation import INSTANCE, MACHINE
+from crds.carriers import Carrier
+from crds.mac import MacAddress
 from crds.tests.kubevirt import Nic, instance, machine, nics_of
 from simulation.admission import NAMESPACE
+from simulation.kubevirt import Key
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from crds.carriers import Carrier
-    from crds.mac import MacAddress
-    from simulation.kubevirt import Key
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 T = TypeVar("T")
 Choose = Callable[[int], int]  # a number 0 <= n < its argument
 
-# What repeats is likelier: accidents need one address and one name, again and again.
+# Repeated entries are chosen more often: accidents need the same address and name many times.
 _NAMES = ("web-0", "web-0", "web-0", "web-1", None)
 _WANTED = (None, FIRST, FIRST, FIRST, SECOND, OUTSIDE)
 FEW = (0, 1, 1, 2, 2, 3, 4)
 
 
 class MachineMoves:
-    """The moves of machines. Those that are impossible just now do nothing."""
+    """The moves of machines. An impossible move does nothing."""
 
     choose: Choose
     sim: Simulation
@@ -100,7 +94,7 @@ class MachineMoves:
             self.sim.bypass_machine(vmi)
 
     def a_machine_appears_unseen(self) -> None:
-        """Its namespace has not opted in; it may be a side of a migration, or just run there."""
+        """Its namespace has not opted in; it can be one side of a migration."""
         key = "other", self._pick(_NAMES[1:]) or "alien"
         if key in self.sim.cluster.machines:
             return
@@ -122,7 +116,7 @@ class MachineMoves:
             self.sim.step()
 
     def a_launcher_is_created(self) -> None:
-        """Of an instance that has one, it is that of a migration."""
+        """If the instance has a launcher already, this is a migration."""
         if (key := self._instance()) and (request := self._launch(key)):
             self.sim.store(self.sim.answer(request))
             if self._one_in(3):
@@ -161,7 +155,7 @@ class MachineMoves:
             self.sim.step()
 
     def something_vanishes_by_force(self) -> None:
-        """Somebody takes its finalizers away; what it made is still there, and collected later."""
+        """A user removes its finalizers; the objects that it made are collected later."""
         kind = self._pick((MACHINE, INSTANCE))
         if key := (self._machine() if kind == MACHINE else self._instance()):
             self.sim.vanish(kind, key)

@@ -1,42 +1,34 @@
-"""What can happen next: the moves of a random life, each picked apart by numbers from outside.
+"""Moves of a random life; numbers from outside choose their details.
 
-A move is coarse where fine steps would only dilute (a pod is created and nothing comes between) and
-fine where accidents live (a request or a settling goes some calls far, and stays there).
+A move is coarse where fine steps would not help (a pod is created, without interruption). It is
+fine where accidents happen (a request or a reconciliation makes a few calls, and stops there).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from crds.allocation import Allocation, Reservation
+from crds.carriers import Carrier
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from simulation.admission import NAMESPACE
-from simulation.machine_moves import FEW, MACHINE_WEIGHTS
-from simulation.programs import FIRST, OUTSIDE, SECOND, Request
+from simulation.machine_moves import FEW, MACHINE_WEIGHTS, Choose
+from simulation.programs import FIRST, OUTSIDE, SECOND, Request, Watch
 from simulation.simulation import Simulation
 from simulation.stock_moves import STOCK_WEIGHTS, StockMoves
 from webhook.admission import Allowed
 
-if TYPE_CHECKING:
-    from crds.carriers import Carrier
-    from simulation.machine_moves import Choose
-    from simulation.programs import Watch
-
-# What repeats is likelier: accidents need one address and one name, again and again.
+# Repeated entries are chosen more often: accidents need the same address and name many times.
 _NAMES = ("web-0", "web-0", "web-0", "web-1", None)
 _MACS = (FIRST, FIRST, FIRST, SECOND, OUTSIDE)
 _RESERVATION = Reservation(kind="Pod", namespace=NAMESPACE, name="web-1")
 
 
 class Moves(StockMoves):
-    """The moves of one simulation. Those that are impossible just now do nothing."""
+    """The moves of one simulation. An impossible move does nothing."""
 
     def __init__(self, choose: Choose) -> None:
         self.choose = choose
         policy = CollisionPolicy.WARN if self._one_in(3) else CollisionPolicy.REJECT
         controllers, late = 1 + self._one_in(4), choose(9)
-        # Nothing is chosen from here on: Hypothesis ends a life where it likes, and a loop is open.
+        # No choices after this line: Hypothesis can end a life at any choice, and a loop is open.
         self.sim = Simulation(controllers=controllers, draw=choose, policy=policy)
         watches = self.sim.controllers[-1].carrier_watches
         self.sim.late += watches[late : late + 1]  # in two of three lives, none
@@ -98,7 +90,7 @@ class Moves(StockMoves):
             self.sim.edit(self._pick(pods))
 
     def a_pod_appears_unseen(self) -> None:
-        """Its namespace has not opted in, or not just now."""
+        """Its namespace has not opted in, or the webhook did not review it."""
         namespace = self._pick(("other", NAMESPACE))
         try:
             self.sim.bypass(self._pick(_NAMES[2:]) or "alien", self._pick(_MACS), namespace)
@@ -117,16 +109,16 @@ class Moves(StockMoves):
     def the_controller_goes_on(self) -> None:
         number = self.choose(len(self.sim.controllers))
         one = self.sim.controllers[number]
-        macs = [*one.settling, *one.marks]
+        macs = [*one.reconciling, *one.marks]
         if macs:
             mac = self._pick(macs)
-            self.sim.settle(mac, self._pick(FEW), number)
+            self.sim.reconcile(mac, self._pick(FEW), number)
 
     def all_is_calm(self) -> None:
         self.sim.calm()
 
     def quiet_passes(self) -> None:
-        """Requests that began just now are still under way when it is over."""
+        """Requests that have just begun are still in progress after it."""
         self.sim.calm()
         self.sim.pass_time(31.0, deadlines=self.choose(2) == 0)
         self.sim.pass_time(31.0)
@@ -154,7 +146,7 @@ class Moves(StockMoves):
         if self.sim.late:
             self._pick(self.sim.late).deliver(1)
 
-    def a_watch_lists_anew(self) -> None:
+    def a_watch_lists_again(self) -> None:
         self._pick(self.sim.watches()).relist()
 
     def a_repair_runs(self) -> None:
@@ -178,7 +170,7 @@ class Moves(StockMoves):
         return self.sim.ask(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
 
     def _pods(self) -> list[Carrier]:
-        """Those that are no launchers; of what has ended, only some."""
+        """Return pods that are no launchers; of those that have ended, only some."""
         return [
             pod
             for pod in self.sim.cluster.pods.values()
@@ -221,7 +213,7 @@ COMMON_WEIGHTS = {
     Moves.a_view_learns: 3,
     Moves.a_controller_sees_a_kind_late: 1,
     Moves.a_late_view_learns: 4,
-    Moves.a_watch_lists_anew: 1,
+    Moves.a_watch_lists_again: 1,
     Moves.a_repair_runs: 1,
     Moves.a_call_fails: 2,
     Moves.a_replica_is_killed: 1,

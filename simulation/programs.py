@@ -1,26 +1,20 @@
-"""The controller as a test runs it, on the fake API server; requests, and the pool of them all."""
+"""The controller in a simulation, requests, and the pool of all programs."""
 
-from __future__ import annotations
-
+import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from controller.replica import Replica as ControllerReplica
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS
 from crds.store import StoreUnavailable
+from crds.tests.fake import FakeCluster
+from kube.tests.steered import SteeredLoop
+from simulation.replica import Replica
 from simulation.steering import DOING
-from webhook.admission import Allowed, Denied
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from crds.tests.fake import FakeCluster
-    from kube.tests.steered import SteeredLoop
-    from simulation.replica import Replica
-    from webhook.admission import Review
+from webhook.admission import Allowed, Denied, Review
 
 # Few addresses: so requests compete for them often.
 FIRST, SECOND, THIRD = (MacAddress(0x02_00_00_00_00_0A + n) for n in range(3))
@@ -65,13 +59,13 @@ class Request:
 
 
 class Controller:
-    """One controller process, wired as it ships; what it adds to its queue waits for a test."""
+    """One controller process, wired as it ships; the test decides when its queue is worked on."""
 
     def __init__(self, cluster: FakeCluster, name: str, loop: SteeredLoop) -> None:
         self.name = name
         self.marks: dict[MacAddress, None] = {}
         self.timers: dict[MacAddress, float] = {}
-        self.settling: dict[MacAddress, asyncio.Task[None]] = {}
+        self.reconciling: dict[MacAddress, asyncio.Task[None]] = {}
         self._loop = loop
         self._client = cluster.client(name)
         self.replica = ControllerReplica(
@@ -103,11 +97,11 @@ class Controller:
         self.timers[mac] = min(at_s, self.timers.get(mac, at_s))
 
     def begin(self, mac: MacAddress) -> None:
-        """Begin to settle `mac`, unless it is under way."""
-        if mac not in self.settling:
+        """Begin to reconcile `mac`, unless that is in progress."""
+        if mac not in self.reconciling:
             self.marks.pop(mac, None)
             DOING.set((self, mac))
-            self.settling[mac] = self._loop.create_task(self.replica.reconcile(mac))
+            self.reconciling[mac] = self._loop.create_task(self.replica.reconcile(mac))
             self._loop.rest()
 
     def repair(self) -> asyncio.Task[None]:
@@ -116,10 +110,10 @@ class Controller:
         return self._loop.create_task(self.replica.repair())
 
     def reap(self) -> None:
-        """Take note of what has ended; what the API server did not do is tried again."""
-        for mac, task in list(self.settling.items()):
+        """Collect tasks that have ended; a failed call is tried again."""
+        for mac, task in list(self.reconciling.items()):
             if task.done():
-                del self.settling[mac]
+                del self.reconciling[mac]
                 error = None if task.cancelled() else task.exception()
                 if isinstance(error, StoreUnavailable):
                     self.add_after(mac, 1)
@@ -127,7 +121,7 @@ class Controller:
                     raise error
 
     def wake(self) -> None:
-        """Mark what is due."""
+        """Queue the addresses whose timers are due."""
         for mac in [mac for mac, at_s in self.timers.items() if at_s <= self._loop.now_s]:
             del self.timers[mac]
             self.add(mac)

@@ -1,39 +1,32 @@
-"""A webhook process as a test runs it: its own code, on the fake API server.
+"""A webhook process in a simulation: its own code, on the fake API server.
 
-Law: what it does without being asked (creating ahead, tidying, stopping) begins when a test says
-so, and each of its calls parks, made on behalf of the replica itself.
+Law: its work without a request (to create stock, to tidy, to stop) begins when a test asks for it,
+and each of its calls parks, made on behalf of the replica itself.
 """
 
-from __future__ import annotations
-
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.mac import MacAddress
+from crds.pool import CollisionPolicy, Pool
 from crds.pools import only
-from crds.tests.fake import name_and_version
+from crds.resources import NameAndVersion
+from crds.tests.fake import FakeCluster, name_and_version
+from kube.tests.steered import SteeredLoop
 from simulation.steering import DOING
 from webhook.replica import Surroundings, build
 from webhook.stock.demand import Demand
 from webhook.stock.entries import Instant
 from webhook.stock.filling import Stock
 
-if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine
-
-    from crds.mac import MacAddress
-    from crds.pool import CollisionPolicy, Pool
-    from crds.resources import NameAndVersion
-    from crds.tests.fake import FakeCluster
-    from kube.tests.steered import SteeredLoop
-
 STOCK_LIFETIME_S = STOCK_LIVES_Q * QUIET_S
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What all replicas of a life have in common."""
+    """The settings that all replicas of a life share."""
 
     draw: Callable[[int], int]
     policy: CollisionPolicy
@@ -54,7 +47,7 @@ class Clocks:
 
 
 class Demanded(Demand):
-    """So many are to be kept as a test says; by the real law, of two addresses none would be."""
+    """A test sets the size of the stock; the real rule keeps none of two addresses."""
 
     keep = 0
 
@@ -66,7 +59,7 @@ class Demanded(Demand):
 
 @dataclass
 class _Remembering(Stock):
-    """Knows what it has ever handed out, for the laws."""
+    """Remembers all addresses that it handed out, for the laws."""
 
     handed: set[MacAddress] = field(default_factory=set)
 
@@ -113,15 +106,15 @@ class Replica:
         self.watch = cluster.follow_names(built.names, lag=True)
 
     def ready(self) -> set[MacAddress]:
-        """What it would hand out at this moment."""
+        """Return the stock that it would hand out at this moment."""
         return set(self.entries._ready(self.pool))
 
     def fill(self) -> None:
-        """Begin to create what is missing."""
+        """Begin to create the missing stock."""
         self.stock.fill(self._do)
 
     def tidy(self) -> None:
-        """Begin to delete what is of no use any more."""
+        """Begin to delete stock that it cannot use any more."""
         self._do(self.stock.tidy())
 
     def stop(self) -> None:
@@ -129,7 +122,7 @@ class Replica:
         self._do(self.stock.close())
 
     def reap(self) -> None:
-        """Take note of what has ended; none of it may fail."""
+        """Collect tasks that have ended; none may fail."""
         for task in [task for task in self.tasks if task.done()]:
             self.tasks.discard(task)
             task.result()

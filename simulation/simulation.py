@@ -1,30 +1,28 @@
-"""Two webhook replicas and a controller on one fake API server, where a test decides what is next.
+"""Two webhook replicas and a controller on one fake API server, in steps that a test decides.
 
-Every call of a port parks until the test lets it through, fails it before or after its effect, or
-crashes its program; watches lag until they are delivered; time moves only by `pass_time`. After
-every step the laws are checked.
+Every call parks until the test lets it through, fails it before or after its effect, or crashes its
+program. Watches lag until they are delivered. Time moves only by `pass_time`. After every step the
+laws are checked.
+
+`calm`: all events arrive, and the controllers finish their work. `quiet`: that, and Q passes.
+`quiesce`: every request ends, and all is at rest.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, State
+from crds.carriers import Carrier
+from crds.mac import MacAddress
 from crds.pool import CollisionPolicy, Pool
 from simulation.ahead import Ahead
+from simulation.kubevirt import Key
 from simulation.programs import POOL, Controller, Watch
 from simulation.replica import Replica, Settings
+from simulation.steering import Parked
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from crds.carriers import Carrier
-    from crds.mac import MacAddress
-    from simulation.kubevirt import Key
-    from simulation.steering import Parked
-
-_MOST_TURNS = 500  # far more calls than a whole run leaves to do
-# Unseen, bound, conflicts noted, released, adopted: each may take one; and stock what it takes.
+_MOST_TURNS = 500  # far more calls than a run leaves to do
+# Bound, conflicts recorded, released, adopted: each can take one; and the time of stock.
 _MOST_QUIETS = 8 + STOCK_KEPT_Q
 
 
@@ -39,7 +37,7 @@ class Simulation(Ahead):
         pool: Pool = POOL,
     ) -> None:
         super().__init__()
-        self.late: list[Watch] = []  # they learn of nothing, until they are asked by name
+        self.late: list[Watch] = []  # `deliver` and `calm` leave them out
         self._settings = Settings(draw, policy, pool)
         self.replicas = [self._replica(f"webhook-{n}") for n in range(2)]
         self.controllers = [
@@ -50,7 +48,7 @@ class Simulation(Ahead):
     def _replica(self, name: str) -> Replica:
         return Replica(self.cluster, name, self.loop, self._settings)
 
-    # --- everybody else -----------------------------------------------------------------------
+    # --- other clients ------------------------------------------------------------------------
 
     def delete(self, pod: Carrier) -> None:
         """A pod is deleted."""
@@ -68,7 +66,7 @@ class Simulation(Ahead):
         self.step()
 
     def vanish(self, kind: str, key: Key) -> None:
-        """A VM or VMI is gone by force; what KubeVirt was doing about it comes to nothing."""
+        """A VM or VMI is gone by force; KubeVirt gives up its work on it."""
         for request in self.requests:
             made_by = getattr(request.review, "launched_for", None)
             if kind == INSTANCE and made_by and made_by.name == key[1]:
@@ -77,13 +75,13 @@ class Simulation(Ahead):
         self.step()
 
     def declare(self, allocation: Allocation) -> None:
-        """Somebody applies a Declared allocation; one that is there already stays as it is."""
+        """A user applies a Declared allocation; an existing one stays as it is."""
         if allocation.mac not in self.cluster.allocated:
             self.cluster._create(allocation)
             self.laws.declared[allocation.mac] = allocation
 
     def undeclare(self, mac: MacAddress) -> None:
-        """Somebody deletes a Declared allocation; the policy refuses it in every other state."""
+        """A user deletes a Declared allocation; the policy refuses that in every other state."""
         stored = self.cluster.allocated.get(mac)
         if stored is not None and stored.allocation.state is State.DECLARED:
             self.cluster._delete(stored)
@@ -104,24 +102,24 @@ class Simulation(Ahead):
         raise AssertionError(f"no {verb} of {client} in {[str(one) for one in self.calls.parked]}")
 
     def watches(self) -> list[Watch]:
-        """All of them: two of the replicas, then those of each controller."""
+        """Return all watches: of the replicas, then of each controller."""
         found: list[Watch] = [replica.watch for replica in self.replicas]
         for one in self.controllers:
             found += [one.allocation_watch, *one.carrier_watches]
         return found
 
     def deliver(self) -> None:
-        """All views learn of all that has happened, but for late ones."""
+        """Deliver all events to all views except late ones."""
         for watch in self.watches():
             if watch not in self.late:
                 watch.deliver()
 
-    def settle(self, mac: MacAddress, most: int | None = None, controller: int = 0) -> None:
-        """The controller looks at `mac` (or goes on with it), and does up to `most` calls."""
+    def reconcile(self, mac: MacAddress, most: int | None = None, controller: int = 0) -> None:
+        """The controller begins or continues to reconcile `mac`, with up to `most` calls."""
         one = self.controllers[controller]
         one.begin(mac)
         self.step()
-        while mac in one.settling and (most is None or most > 0):
+        while mac in one.reconciling and (most is None or most > 0):
             mine = self.calls.of((one, mac)) or [
                 parked for parked in self.calls.parked if parked.call.client == one.name
             ]
@@ -129,7 +127,7 @@ class Simulation(Ahead):
             self.let(mine[0])
 
     def repair(self, controller: int = 0) -> None:
-        """A repair, and nothing comes between."""
+        """The controller repairs, without interruption."""
         one = self.controllers[controller]
         task = one.repair()
         self.step()
@@ -138,7 +136,7 @@ class Simulation(Ahead):
         task.result()
 
     def pass_time(self, by_s: float, *, deadlines: bool = True) -> None:
-        """Time passes; requests that began Q ago are over, whatever became of them."""
+        """Time passes; requests that began Q ago are over, with any result."""
         self.loop.now_s += by_s
         if deadlines:
             self.loop.strike()
@@ -167,7 +165,7 @@ class Simulation(Ahead):
     def crash_controller(self, number: int = 0) -> None:
         """kill -9 of a controller, and a new one starts."""
         dead = self.controllers[number]
-        for task in dead.settling.values():
+        for task in dead.reconciling.values():
             task.cancel()
         self._forget(dead.name, dead.allocation_watch, *dead.carrier_watches)
         self.controllers[number] = Controller(self.cluster, dead.name, self.loop)
@@ -193,7 +191,7 @@ class Simulation(Ahead):
     def calm(self) -> None:
         """All events arrive and the controllers do what they can; requests stay where they are.
 
-        Of two that see differently one acts: they would record and clear conflicts in turns.
+        If two controllers see different objects, one acts: both would set and clear conflicts.
         """
         late = set(map(id, self.late))
         seeing = [one for one in self.controllers if late.isdisjoint(map(id, one.carrier_watches))]
@@ -202,7 +200,7 @@ class Simulation(Ahead):
             self.deliver()
             busy = [one for one in self.calls.parked if one.call.client.startswith("controller")]
             marked = [(one, mac) for one in acting for mac in one.marks]
-            free = [(one, mac) for one, mac in marked if mac not in one.settling]
+            free = [(one, mac) for one, mac in marked if mac not in one.reconciling]
             if busy:
                 self.let(busy[0])
             elif free:
@@ -221,9 +219,9 @@ class Simulation(Ahead):
     def quiesce(self, *, repaired: bool = False) -> None:
         """Every request ends and Q passes, again and again: then nothing leaks and all is bound.
 
-        That takes as long as stock is kept, and no replica creates ahead meanwhile. A controller
-        that never saw a pod show its address takes no note when it goes, so a life in which that
-        can happen needs to be `repaired` first.
+        That takes as long as the controller keeps stock, and no replica creates stock. A controller
+        that never saw a pod with its address does not notice its end, so a life in which that can
+        happen must be `repaired` first.
         """
         self.late.clear()
         for request in self.requests:
@@ -247,7 +245,7 @@ class Simulation(Ahead):
         self.loop.end()
 
     def allocation(self, mac: MacAddress) -> Allocation | None:
-        """What is stored for `mac`."""
+        """Return the stored allocation of `mac`."""
         stored = self.cluster.allocated.get(mac)
         return stored.allocation if stored else None
 

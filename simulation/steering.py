@@ -1,24 +1,18 @@
-"""What makes a run repeatable: a loop whose clock a test moves, and calls that a test lets through.
+"""A run that can be repeated: a test moves the clock of the loop, and lets each call through.
 
 Law: between two decisions of the test every program runs until all it can do is wait.
 """
 
-from __future__ import annotations
-
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from crds.store import StoreUnavailable
+from crds.tests.gates import Call
+from kube.tests.steered import SteeredLoop
 
-if TYPE_CHECKING:
-    import asyncio
-
-    from crds.tests.gates import Call
-    from kube.tests.steered import SteeredLoop
-
-# On whose behalf a task runs: an admission request, or a controller's work on an address. Tasks
-# pass it on to the tasks that they start.
+# The purpose of a task: an admission request, or a controller's work on an address. A task passes
+# it to the tasks that it starts.
 DOING: ContextVar[object] = ContextVar("DOING", default=None)
 
 
@@ -58,7 +52,7 @@ class Calls:
             self._keeping.append(call)
 
     async def answer(self, call: Call) -> None:
-        """Lose or keep back the answer where the test said so (FakeCluster.answer)."""
+        """Lose or hold the answer if the test said so (FakeCluster.answer)."""
         if call in self._keeping:
             self._keeping.remove(call)
             await self._park(Parked(call, DOING.get(), self._loop.create_future(), is_done=True))
@@ -76,11 +70,11 @@ class Calls:
         return parked
 
     def of(self, doing: object) -> list[Parked]:
-        """Those that are made on behalf of `doing`."""
+        """Return the calls made on behalf of `doing`."""
         return [one for one in self.parked if one.doing == doing]
 
     def let(self, which: Parked, *, keep_answer: bool = False) -> None:
-        """Let a call through; its answer parks, too, where the test wants that."""
+        """Let a call through; with `keep_answer` its answer parks, too."""
         self.parked.remove(which)
         which.keep_answer = keep_answer and not which.is_done
         which.go.set_result(None)

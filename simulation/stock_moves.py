@@ -1,31 +1,25 @@
-"""What can happen next to addresses created ahead: moves of the replicas, their watches and clocks.
+"""Moves of stock in a random life: of the replicas, their watches and clocks.
 
-The wall clock of a replica may jump, its other one does not: of the two, one is always right.
+The wall clock of a replica can jump, its other clock does not: one of the two is always right.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from simulation.machine_moves import FEW, MachineMoves
+from simulation.programs import Request
 from simulation.replica import STOCK_LIFETIME_S
 
-if TYPE_CHECKING:
-    from simulation.programs import Request
-
-# V; as long as the controller keeps stock; less, so that a second time brings it over either.
+# V; the time that the controller keeps stock; less, so that two such times exceed either.
 _LONG_S = (STOCK_LIFETIME_S, 420.0, 200.0)
 _JUMPS_S = (-STOCK_LIFETIME_S, -10.0, 10.0, STOCK_LIFETIME_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 
 
 class StockMoves(MachineMoves):
-    """The moves of stock. Those that are impossible just now do nothing."""
+    """The moves of stock. An impossible move does nothing."""
 
     # --- replicas -----------------------------------------------------------------------------
 
     def a_replica_creates_ahead(self) -> None:
-        """And sees it, or does not yet."""
+        """Its watch shows that, or not yet."""
         number = self._keeping()
         self.sim.create_ahead(number)
         if self.choose(3):
@@ -44,7 +38,7 @@ class StockMoves(MachineMoves):
         self.sim.tidy(number, None if self.choose(2) else self._pick(FEW))
 
     def a_replica_stops(self) -> None:
-        """It serves on while it deletes its stock, or is done with that, and is replaced."""
+        """It serves while it deletes its stock, or it is replaced after that."""
         number = self.choose(2)
         if self.choose(2):
             self.sim.stop_replica(number, self._pick(FEW))
@@ -81,7 +75,7 @@ class StockMoves(MachineMoves):
             self.sim.calm()
 
     def a_replica_is_paused(self) -> None:
-        """Perhaps in the middle of a create; meanwhile the others go on. It wakes to a request."""
+        """Perhaps in the middle of a create; the others go on. Then it gets a request."""
         number = self.choose(2)
         one, other = self.sim.replicas[number], 1 - number
         if self.choose(2):
@@ -105,7 +99,7 @@ class StockMoves(MachineMoves):
         return number
 
     def _stocked(self) -> int:
-        """A replica that has something ready; where none has, it may be that one has now."""
+        """Return a replica with stock; if none has any, one tries to create some."""
         found = [number for number, one in enumerate(self.sim.replicas) if one.ready()]
         if found:
             return self._pick(found)

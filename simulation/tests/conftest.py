@@ -1,9 +1,7 @@
 """A simulation for each test; at the end of the test it comes to rest, and the laws still hold."""
 
-from __future__ import annotations
-
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,9 +9,6 @@ from crds.mac import MacRange
 from crds.pool import CollisionPolicy, Pool
 from simulation.programs import FIRST, THIRD
 from simulation.simulation import Simulation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(autouse=True)

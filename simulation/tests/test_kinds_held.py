@@ -1,4 +1,4 @@
-"""The table of owner kinds and the fixed names, held against the CRD and the release."""
+"""The CRD and the release agree with the table of owner kinds and with the fixed names."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_release_has_these_names(kind: str, name: str) -> None:
     assert name in {one["metadata"]["name"] for one in RELEASE if one["kind"] == kind}
 
 
-def test_a_kind_that_is_not_in_the_table_is_a_root_of_its_own() -> None:
+def test_a_kind_that_is_not_in_the_table_is_its_own_root() -> None:
     robot = Carrier("example.org/v1", "Robot", "shop", "r2", "u-1", "1")
     owner = Owner(api_version="example.org/v1", kind="Robot", namespace="shop", name="r2")
 

@@ -1,4 +1,4 @@
-"""The state diagram is held against the CRD's rules, the admission policy and the users' guide."""
+"""The CRD's rules, the admission policy and the users' guide agree with the state diagram."""
 
 from __future__ import annotations
 

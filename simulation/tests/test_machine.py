@@ -1,8 +1,7 @@
-"""Random lives of addresses over two webhook replicas and the controller: never a duplicate among
-live objects, never a lost allocation, and at rest no leak.
+"""Random lives of two webhook replicas and the controller keep the laws (simulation/laws.py).
 
-Hypothesis chooses the moves, and shrinks what fails. pytest's `--all` runs all lives, else a tenth;
-`EXAMPLES` sets their number.
+Hypothesis chooses the moves, and shrinks a life that fails. pytest's `--all` runs all lives, else a
+tenth; `EXAMPLES` sets their number.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from simulation.moves import LIVES, Moves
 EXAMPLES = int(os.environ.get("EXAMPLES", 3 * settings().max_examples))
 ALL = LIVES[-1]
 MOVES = {move.__name__: move for move in ALL}
-# One rule for all moves, not one for each: of many rules Hypothesis leaves some out of each life,
-# and most accidents need six or seven different moves.
+# One rule for all moves: with many rules Hypothesis leaves some out of each life, but most
+# accidents need six or seven different moves.
 WEIGHTED = [move.__name__ for move, weight in ALL.items() for _ in range(weight)]
 
 

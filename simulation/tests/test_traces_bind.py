@@ -1,16 +1,10 @@
-"""Rules 5, 9 and 10: who is bound, adopted and found again (the laws hold at every step)."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Rules 5, 9 and 10: which object an address is bound to or adopted from (I1 to I3 hold)."""
 
 from crds.allocation import Allocation, Reservation, Source, State
 from simulation.admission import NAMESPACE
-from simulation.lives import owner
+from simulation.lives import check_rest, owner
 from simulation.programs import FIRST, OUTSIDE, SECOND
-
-if TYPE_CHECKING:
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 
 def test_a_late_view_binds_no_address_to_a_dead_pod(two_controllers: Simulation) -> None:
@@ -19,17 +13,17 @@ def test_a_late_view_binds_no_address_to_a_dead_pod(two_controllers: Simulation)
     dead = sim.old_pod(None, FIRST)
     sim.delete(dead)
     sim.controllers[0].pod_watch.deliver()
-    sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
+    sim.reconcile(FIRST, controller=0)  # released; the other view still shows the pod
     request = sim.answer(sim.ask(None, FIRST))
     late.allocation_watch.deliver()
 
-    sim.settle(FIRST, controller=1)  # Pending, and its view shows the dead pod
+    sim.reconcile(FIRST, controller=1)  # Pending, and its view shows the dead pod
 
     sim.store(request)
     late.allocation_watch.deliver()
-    late.pod_watch.deliver(1)  # it is dead; that another came is not heard of yet
+    late.pod_watch.deliver(1)  # it is dead; the view does not show the new pod yet
     sim.pass_time(61)
-    sim.settle(FIRST, controller=1)
+    sim.reconcile(FIRST, controller=1)
 
 
 def test_an_address_in_an_answer_is_bound_to_no_other_name(sim: Simulation) -> None:
@@ -37,19 +31,19 @@ def test_an_address_in_an_answer_is_bound_to_no_other_name(sim: Simulation) -> N
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
     sim.deliver()
 
-    sim.settle(FIRST)
+    sim.reconcile(FIRST)
 
     sim.delete(stranger)
     sim.deliver()
     sim.store(request)
     sim.pass_time(61)
-    sim.settle(FIRST)  # the view does not show the new pod yet
+    sim.reconcile(FIRST)  # the view does not show the new pod yet
 
 
 def test_a_bound_address_passes_to_the_new_pod_of_its_name(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
-    sim.calm()  # it is bound to the former one
+    sim.calm()  # bound to the former pod
     sim.delete(former)
 
     pod = sim.stored(again)
@@ -67,14 +61,14 @@ def test_a_bound_address_passes_to_a_namesake_that_the_view_lacks(sim: Simulatio
     pod = sim.stored(again)
 
     sim.pass_time(61)
-    sim.settle(FIRST)
+    sim.reconcile(FIRST)
 
     assert owner(sim, FIRST).uid == pod.uid
 
 
 def test_an_old_owner_that_lives_on_is_bound_again(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
-    sim.answer(sim.ask("web-0", FIRST))  # the API server will refuse it: there is one
+    sim.answer(sim.ask("web-0", FIRST))  # the API server will refuse it: the name is in use
 
     sim.calm()
 
@@ -122,7 +116,7 @@ def test_an_address_adopted_from_a_deleted_pod_is_released(sim: Simulation) -> N
     alien = sim.bypass("alien", OUTSIDE)
     sim.deliver()
     sim.delete(alien)
-    sim.settle(OUTSIDE)  # no read: the list or the watch that showed it has to do
+    sim.reconcile(OUTSIDE)  # it is adopted without a read, from the list or watch
 
     sim.quiesce()
 
@@ -132,7 +126,7 @@ def test_an_address_adopted_from_a_deleted_pod_is_released(sim: Simulation) -> N
 def test_a_request_that_comes_before_an_adoption_keeps_the_address(sim: Simulation) -> None:
     alien = sim.bypass("alien", FIRST)
     sim.deliver()
-    sim.settle(FIRST, 0)  # it will be adopted
+    sim.reconcile(FIRST, 0)  # it will be adopted
     request = sim.answer(sim.ask("web-0", FIRST))
 
     sim.let(sim.next("controller", "create"))
@@ -163,8 +157,7 @@ def test_a_deletion_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) 
 
     sim.repair()
 
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 def test_a_pod_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
@@ -175,17 +168,15 @@ def test_a_pod_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> No
 
     sim.repair()
 
-    sim.quiesce()
-    assert owner(sim, FIRST).uid == alien.uid
+    check_rest(sim, {FIRST: alien})
 
 
 def test_an_allocation_that_the_watch_missed_is_found_by_a_repair(sim: Simulation) -> None:
-    sim.answer(sim.ask("web-0", FIRST))  # nothing comes of it
+    sim.answer(sim.ask("web-0", FIRST))  # never stored
     sim.controllers[0].allocation_watch.pending.clear()
     sim.quiet()
     assert sim.allocation(FIRST) is not None
 
     sim.repair()
 
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)

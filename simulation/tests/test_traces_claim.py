@@ -1,17 +1,9 @@
-"""Rules 1 to 4, at the webhook: each interleaving that they prevent (the laws are checked at every
-step, and once more at rest).
-"""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Rules 1 to 4, at the webhook: each interleaving that they prevent (I1 to I3 hold)."""
 
 from crds.allocation import Allocation, Reservation, State
 from simulation.admission import NAMESPACE
 from simulation.programs import FIRST, OUTSIDE, SECOND, networks
-
-if TYPE_CHECKING:
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 
 def test_no_answer_is_sent_before_its_address_is_allocated(sim: Simulation) -> None:
@@ -41,7 +33,7 @@ def test_the_pool_is_exhausted_only_by_a_list_made_after_the_request_came(sim: S
         sim.delete(pod)
     for watch in (sim.controllers[0].allocation_watch, sim.controllers[0].pod_watch):
         watch.deliver()
-    sim.settle(FIRST)  # released, and no replica has heard of it yet
+    sim.reconcile(FIRST)  # released; no replica knows that yet
 
     assert sim.pod("web-2", replica=1).carries(FIRST)
 
@@ -79,7 +71,7 @@ def test_a_reserved_address_waits_for_its_own_object(sim: Simulation) -> None:
 
 def test_a_pod_that_is_created_again_at_once_keeps_its_address(sim: Simulation) -> None:
     former = sim.old_pod("web-0", OUTSIDE)
-    sim.delete(former)  # and nobody has heard of it
+    sim.delete(former)  # no view shows that yet
 
     again = sim.pod("web-0", OUTSIDE, replica=1)
 
@@ -92,14 +84,14 @@ def test_a_create_whose_namesake_still_exists_is_allowed_without_a_read(sim: Sim
     again = sim.answer(sim.ask("web-0", OUTSIDE))
 
     assert again.is_allowed
-    assert sim.store(again) is None  # the API server has one already: nothing comes of it
+    assert sim.store(again) is None  # the name is in use
 
 
 def test_the_write_of_a_namesake_stops_a_release_in_progress(sim: Simulation) -> None:
     former = sim.old_pod("web-0", FIRST)
     sim.delete(former)
     sim.deliver()
-    sim.settle(FIRST, 1)  # its owner is gone: the delete is on its way
+    sim.reconcile(FIRST, 1)  # its owner is gone: the delete is parked
     again = sim.answer(sim.ask("web-0", FIRST))
 
     sim.let(sim.next("controller", "delete"))
@@ -108,10 +100,10 @@ def test_the_write_of_a_namesake_stops_a_release_in_progress(sim: Simulation) ->
 
 
 def test_a_namesake_that_loses_to_a_release_claims_again(sim: Simulation) -> None:
-    sim.answer(sim.ask("web-0", FIRST))  # and nothing comes of it
+    sim.answer(sim.ask("web-0", FIRST))  # never stored
     sim.calm()
     sim.pass_time(61)
-    sim.settle(FIRST, 1)
+    sim.reconcile(FIRST, 1)
     again = sim.ask("web-0", FIRST)
     sim.answer(again, 2)  # it has read the allocation
 
@@ -149,7 +141,7 @@ def test_two_pods_of_one_deployment_never_share_a_fixed_address(sim: Simulation)
 
 
 def test_a_shared_address_is_refused_to_a_namesake_of_its_owner(sim: Simulation) -> None:
-    sim.answer(sim.ask("web-0", OUTSIDE))  # nothing comes of it, but two others carry its address
+    sim.answer(sim.ask("web-0", OUTSIDE))  # never stored; two other pods carry its address
     first = sim.bypass("web-1", OUTSIDE, NAMESPACE)
     second = sim.bypass("web-2", OUTSIDE)
     sim.quiet()
@@ -201,7 +193,7 @@ def test_a_pod_can_move_an_address_to_another_interface(sim: Simulation) -> None
 
     assert [attached.mac for attached in now.attachments] == [SECOND, FIRST]
     sim.quiesce()
-    assert set(sim.cluster.allocated) == {FIRST, SECOND, OUTSIDE}  # the pod runs: it keeps them all
+    assert set(sim.cluster.allocated) == {FIRST, SECOND, OUTSIDE}  # a running pod keeps them all
 
 
 def test_a_denied_request_deletes_what_it_created(sim: Simulation) -> None:

@@ -1,21 +1,16 @@
-"""Machines that were there before us, or come by without us, and those that share an address."""
-
-from __future__ import annotations
+"""VMs that existed before us or bypass the webhook, and VMs that share an address."""
 
 from itertools import permutations
-from typing import TYPE_CHECKING
 
 import pytest
 
 from crds.allocation import INSTANCE, MACHINE
+from crds.carriers import Carrier
 from crds.tests.kubevirt import Nic, instance, machine
-from simulation.lives import DB, owner, running
+from simulation.kubevirt import Key
+from simulation.lives import DB, check_rest, owner, running
 from simulation.programs import FIRST, OUTSIDE
-
-if TYPE_CHECKING:
-    from crds.carriers import Carrier
-    from simulation.kubevirt import Key
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 THERE = "other", "alien"
 
@@ -45,14 +40,13 @@ def test_the_vm_owns_what_was_adopted_in_any_order(sim: Simulation, order: tuple
 
     for at in order:
         sim.controllers[0].carrier_watches[at].deliver()
-        sim.settle(FIRST)
+        sim.reconcile(FIRST)
         sim.controllers[0].allocation_watch.deliver()
 
     sim.quiesce()
     assert (owner(sim).kind, owner(sim).uid) == (MACHINE, vm.uid)
     ends_there(sim)
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 @pytest.mark.parametrize("late", range(3))
@@ -109,7 +103,7 @@ def test_two_vms_of_one_name_conflict_only_if_both_run(sim: Simulation) -> None:
     sim.quiet()
     assert not sim.cluster.allocated[FIRST].conflicts
 
-    sim.start(vm)  # no VMI says that it is a migration
+    sim.start(vm)  # no VMI shows that it is a migration
 
     sim.quiet()
     assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
@@ -154,7 +148,7 @@ def test_an_address_bound_less_than_q_ago_is_not_shared(warning: Simulation) -> 
     request = sim.answer(sim.ask_machine("db", OUTSIDE))
     assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied
     assert sim.store(request)
-    sim.calm()  # bound a moment ago
+    sim.calm()  # bound less than Q ago
     assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied
 
     sim.quiet()

@@ -1,16 +1,10 @@
 """Lost answers, crashes and second calls between any two steps: nothing is lost, nothing leaks."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from simulation.lives import owner
+from simulation.lives import check_rest
 from simulation.programs import FIRST, OUTSIDE, SECOND
-
-if TYPE_CHECKING:
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 
 def test_of_two_calls_for_one_request_one_address_is_used(sim: Simulation) -> None:
@@ -50,8 +44,7 @@ def test_a_lost_answer_to_a_create_leaves_nothing_behind(sim: Simulation) -> Non
 
     assert request.is_denied
     assert sim.allocation(FIRST) is not None
-    sim.quiesce()
-    assert not sim.cluster.allocated
+    check_rest(sim)
 
 
 def test_an_error_stops_the_request_without_a_second_try(sim: Simulation) -> None:
@@ -69,15 +62,14 @@ def test_a_killed_webhook_takes_no_address_with_it(sim: Simulation) -> None:
 
     sim.crash_replica(0)
 
-    sim.quiesce()
-    assert not sim.cluster.allocated
+    check_rest(sim)
 
 
 def test_the_answer_of_a_webhook_that_was_killed_later_is_valid(sim: Simulation) -> None:
     request = sim.answer(sim.ask("web-0", None))
 
     sim.crash_replica(0)
-    sim.settle(FIRST)
+    sim.reconcile(FIRST)
 
     assert sim.store(request)
 
@@ -86,24 +78,23 @@ def test_the_answer_of_a_webhook_that_was_killed_later_is_valid(sim: Simulation)
 def test_a_controller_killed_between_two_calls_loses_nothing(sim: Simulation, calls: int) -> None:
     pod = sim.pod("web-0", FIRST)
     sim.deliver()
-    sim.settle(FIRST, calls)  # binding
+    sim.reconcile(FIRST, calls)  # binding
 
     sim.crash_controller()
     sim.quiet()
     sim.delete(pod)
     sim.deliver()
-    sim.settle(FIRST, calls)  # releasing
+    sim.reconcile(FIRST, calls)  # releasing
     sim.crash_controller()
 
-    sim.quiesce()
-    assert not sim.cluster.allocated
+    check_rest(sim)
 
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_controller_whose_write_failed_tries_again(sim: Simulation, *, after: bool) -> None:
     sim.pod("web-0", FIRST)
     sim.deliver()
-    sim.settle(FIRST, 1)
+    sim.reconcile(FIRST, 1)
 
     sim.fail(sim.next("controller", "replace"), after=after)
 
@@ -113,7 +104,7 @@ def test_a_second_controller_deletes_no_new_allocation(two_controllers: Simulati
     sim.delete(sim.old_pod("web-0", FIRST))
     sim.deliver()
     for number in range(2):
-        sim.settle(FIRST, 1, number)  # both know that its owner is gone
+        sim.reconcile(FIRST, 1, number)  # both know that its owner is gone
     sim.let(sim.next("controller-0", "delete"))
     other = sim.answer(sim.ask("web-1", FIRST))
 
@@ -131,5 +122,4 @@ def test_the_late_write_of_a_request_that_is_over_is_undone(sim: Simulation) -> 
     sim.answer(late)  # its process was paused, and took the address back from the pod
 
     assert late.is_allowed
-    sim.quiesce()
-    assert owner(sim, FIRST).uid == pod.uid
+    check_rest(sim, {FIRST: pod})

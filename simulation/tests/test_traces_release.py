@@ -1,18 +1,12 @@
-"""Rules 6 to 8: what is released, when, and who has it next (the laws hold at every step)."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Rules 6 to 8: what is released, when, and which object gets it next (I1 to I3 hold)."""
 
 import pytest
 
 from crds.allocation import Allocation, Reservation, State
 from simulation.admission import NAMESPACE
-from simulation.lives import owner
+from simulation.lives import check_rest, owner
 from simulation.programs import FIRST, OUTSIDE
-
-if TYPE_CHECKING:
-    from simulation.simulation import Simulation
+from simulation.simulation import Simulation
 
 
 def test_an_object_that_lived_longer_than_q_frees_its_address_at_once(sim: Simulation) -> None:
@@ -43,10 +37,10 @@ def test_a_shorter_life_frees_its_address_q_after_it_was_bound(sim: Simulation) 
 def test_an_answer_in_progress_stops_the_release_of_the_former_pod(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
-    sim.calm()  # bound to the former one, which lives
+    sim.calm()  # bound to the former pod, which exists
     sim.delete(former)
 
-    sim.calm()  # gone, and not quiet
+    sim.calm()  # gone, but Q has not passed
 
     assert sim.store(again)
 
@@ -78,7 +72,7 @@ def test_a_pod_that_the_view_does_not_show_keeps_its_address(
     sim.controllers[0].allocation_watch.deliver()
 
     sim.pass_time(61)
-    sim.settle(FIRST)
+    sim.reconcile(FIRST)
 
     assert sim.stored_state(FIRST) is State.BOUND
 
@@ -100,36 +94,36 @@ def test_a_release_is_proved_by_a_live_read(two_controllers: Simulation) -> None
     late = sim.controllers[1]
     sim.controllers[0].allocation_watch.deliver()
     sim.controllers[0].pod_watch.deliver()
-    sim.settle(FIRST, controller=0)
+    sim.reconcile(FIRST, controller=0)
     late.allocation_watch.deliver()
     sim.pass_time(61)
 
-    sim.settle(FIRST, controller=1)  # it has not heard of the pod
+    sim.reconcile(FIRST, controller=1)  # its view does not show the pod
 
 
 def test_a_namesake_with_another_uid_keeps_the_address(sim: Simulation) -> None:
     former = sim.pod("web-0", FIRST)
     again = sim.answer(sim.ask("web-0", FIRST))
-    sim.calm()  # bound to the former one
+    sim.calm()  # bound to the former pod
     sim.pass_time(61)
-    again.is_over = False  # stored within Q, and this process was paused since
+    again.is_over = False  # stored within Q, and then this process was paused
     sim.delete(former)
     sim.deliver()
-    sim.settle(FIRST, 0)  # the read is under way
+    sim.reconcile(FIRST, 0)  # the read is parked
 
     sim.store(again)
 
-    sim.settle(FIRST)
+    sim.reconcile(FIRST)
 
 
 def test_a_decision_older_than_its_bound_is_made_again(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.delete(pod)
     sim.deliver()
-    sim.settle(FIRST, 0)
+    sim.reconcile(FIRST, 0)
     sim.pass_time(11)
 
-    sim.settle(FIRST, 1)
+    sim.reconcile(FIRST, 1)
 
     assert not sim.calls.parked
 
@@ -142,15 +136,14 @@ def test_a_running_pod_keeps_an_address_that_its_annotation_lost(sim: Simulation
 
     sim.delete(pod)
 
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 def test_a_refused_create_takes_nothing_from_the_running_namesake(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
     sim.edit(pod)
 
-    sim.answer(sim.ask("web-0", FIRST)).is_over = True  # the API server has one of that name
+    sim.answer(sim.ask("web-0", FIRST)).is_over = True  # the name is in use
 
     sim.quiet()
     assert owner(sim, FIRST).uid == pod.uid
@@ -190,20 +183,19 @@ def test_a_declared_address_whose_pod_never_came_is_declared_again(sim: Simulati
 
 
 def test_an_address_of_several_pods_passes_to_those_that_remain(sim: Simulation) -> None:
-    sim.answer(sim.ask(None, OUTSIDE)).is_over = True  # nothing comes of it
+    sim.answer(sim.ask(None, OUTSIDE)).is_over = True  # never stored
     carriers = [sim.bypass(f"alien-{n}", OUTSIDE) for n in range(2)]
 
     for pod in carriers:
         sim.controllers[0].allocation_watch.deliver()  # no view shows a carrier
         sim.pass_time(61)
-        sim.settle(OUTSIDE)
+        sim.reconcile(OUTSIDE)
 
         assert sim.cluster.allocated[OUTSIDE].allocation.shared
         assert owner(sim, OUTSIDE).uid == pod.uid
         sim.delete(pod)
 
-    sim.quiesce()
-    assert sim.allocation(OUTSIDE) is None
+    check_rest(sim)
 
 
 def test_an_address_whose_pod_never_came_passes_to_its_carrier(sim: Simulation) -> None:
@@ -219,7 +211,7 @@ def test_an_address_whose_pod_never_came_passes_to_its_carrier(sim: Simulation) 
 def test_an_address_bound_to_a_stranger_passes_to_its_pod(sim: Simulation) -> None:
     request = sim.answer(sim.ask(None, FIRST))  # its name is not generated yet
     stranger = sim.bypass("web-1", FIRST, NAMESPACE)
-    sim.calm()  # so it fits the stranger
+    sim.calm()  # so it is bound to the stranger
     pod = sim.stored(request)
     sim.laws.generated.clear()
     sim.quiet()

@@ -1,29 +1,21 @@
-"""Which of what was created ahead may be handed out, and which no more (laws hold at every step).
+"""Which stock a replica may hand out, and when it stops to be valid (I1 to I3 hold).
 
-Each test forces the accident that a missing rule lets happen.
+Each test forces the accident that a rule prevents.
 """
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.allocation import State
-from crds.mac import MacRange
+from crds.allocation import State, Stored
+from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
 from simulation.replica import STOCK_LIFETIME_S
+from simulation.simulation import Simulation
 
-if TYPE_CHECKING:
-    from crds.allocation import Stored
-    from crds.mac import MacAddress
-    from simulation.simulation import Simulation
+Snapshot = tuple[dict[MacAddress, Stored], int]
 
-    Snapshot = tuple[dict[MacAddress, Stored], int]
-
-KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
+KEPT_S = STOCK_LIFETIME_S + 120  # the controller keeps stock for this time
 
 
 def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
@@ -40,7 +32,7 @@ def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
 
 def test_a_replica_that_slept_past_v_hands_out_nothing(sim: Simulation) -> None:
     sim.stocked()
-    sim.late.append(sim.replicas[0].watch)  # it sleeps, and its connection stays open
+    sim.late.append(sim.replicas[0].watch)  # it sleeps; its connection stays open
     sim.calm()
     sim.pass_time(KEPT_S)
     sim.calm()  # deleted
@@ -57,7 +49,7 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
     sim.calm()
 
-    sim.pass_time(STOCK_LIFETIME_S)  # only then the answer comes
+    sim.pass_time(STOCK_LIFETIME_S)  # the answer comes only now
     sim.go_on(sim.replicas[0])
 
     assert not sim.replicas[0].ready()
@@ -101,7 +93,7 @@ def test_stock_that_a_restored_etcd_lacks_is_not_handed_out(
     pod = sim.pod("web-0")
 
     assert pod.carries(SECOND)
-    _list_anew(sim)
+    _list_again(sim)
 
 
 def test_stock_first_seen_after_a_restore_is_not_handed_out(sim: Simulation) -> None:
@@ -109,8 +101,8 @@ def test_stock_first_seen_after_a_restore_is_not_handed_out(sim: Simulation) -> 
     sim.replicas[0].demand.keep = 1
     sim.create_ahead()
     _restore(sim, before)
-    _list_anew(sim)
-    assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)  # with the very same version
+    _list_again(sim)
+    assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)  # with the same version
 
     sim.deliver()
 
@@ -173,7 +165,7 @@ def test_of_two_replicas_that_create_one_address_one_keeps_it(sim: Simulation) -
         sim.create_ahead(number, 0)
 
     sim.go_on(sim.replicas[1])
-    sim.go_on(sim.replicas[0])  # it had chosen the same
+    sim.go_on(sim.replicas[0])  # it had chosen the same address
     sim.deliver()
 
     assert sim.replicas[1].ready() == {FIRST}
@@ -224,7 +216,7 @@ def test_stock_bound_to_a_stranger_is_forgotten(sim: Simulation) -> None:
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)
     sim.calm()
-    assert sim.replicas[0].ready() == {FIRST}  # it has not heard of it
+    assert sim.replicas[0].ready() == {FIRST}  # it does not know that yet
 
     sim.replicas[0].watch.deliver()
 
@@ -245,14 +237,14 @@ def _snapshot(sim: Simulation) -> Snapshot:
 
 
 def _restore(sim: Simulation, snapshot: Snapshot) -> None:
-    """Of etcd, while no object is there: all watches end, and versions are given out again."""
+    """Restore etcd, while no object exists: all watches end, and versions are used again."""
     sim.cluster.allocated, sim.cluster.revision = dict(snapshot[0]), snapshot[1]
     for watch in sim.watches():
         watch.cut()
     sim.step()
 
 
-def _list_anew(sim: Simulation) -> None:
-    """After a restore everybody does."""
+def _list_again(sim: Simulation) -> None:
+    """After a restore all programs list again."""
     for watch in sim.watches():
         watch.relist()

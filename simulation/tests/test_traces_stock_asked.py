@@ -1,21 +1,14 @@
-"""Stock, and who asks for an address by name, for several, for a VM, or only to see (laws hold)."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""Stock and requests: by name, for several addresses, for a VM, or as a dry run (I1 to I3 hold)."""
 
 import pytest
 
 from crds.allocation import Source, State
 from crds.tests.kubevirt import Nic
-from simulation.lives import ask_for_more, owner, running
-from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD
+from simulation.lives import ask_for_more, check_rest, running
+from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD, Request
 from simulation.replica import STOCK_LIFETIME_S
+from simulation.simulation import Simulation
 from webhook.admission import Denied
-
-if TYPE_CHECKING:
-    from simulation.programs import Request
-    from simulation.simulation import Simulation
 
 
 def test_a_replica_gives_its_own_stock_to_a_request_by_name(sim: Simulation) -> None:
@@ -68,7 +61,7 @@ def test_handed_out_stock_is_refused_to_a_request_by_name(sim: Simulation, name:
 def test_a_request_by_name_that_loses_a_write_race_is_refused(sim: Simulation) -> None:
     sim.stocked()
     request = sim.ask("web-0", FIRST)
-    sim.answer(request, 2)  # it has read what is its own stock
+    sim.answer(request, 2)  # it has read its own stock
 
     sim.cluster.label(FIRST, "backup", "yes")
     sim.answer(request)
@@ -82,7 +75,7 @@ def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation)
     sim.stocked()
     sim.calm()
     sim.pass_time(STOCK_LIFETIME_S + 120)
-    sim.settle(FIRST, 3)  # nobody carries it: the delete is on its way
+    sim.reconcile(FIRST, 3)  # no object carries it: the delete is parked
     request = sim.ask("web-0", FIRST)
     sim.answer(request, 2)
 
@@ -96,7 +89,7 @@ def test_a_request_by_name_stops_the_release_of_stock(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
     sim.pass_time(STOCK_LIFETIME_S + 120)
-    sim.settle(FIRST, 3)
+    sim.reconcile(FIRST, 3)
     request = sim.answer(sim.ask("web-0", FIRST))
 
     sim.let(sim.next("controller", "delete"))
@@ -188,8 +181,7 @@ def test_the_launcher_of_a_vm_is_allowed_before_its_address_is_bound(sim: Simula
 
     assert pod.carries(FIRST)
     assert sim.stored_state(FIRST) is State.STOCK
-    sim.quiesce()
-    assert owner(sim).uid == vm.uid
+    check_rest(sim, {FIRST: vm})
 
 
 def test_an_interface_added_to_a_running_vm_gets_stock(sim: Simulation) -> None:
@@ -200,8 +192,7 @@ def test_an_interface_added_to_a_running_vm_gets_stock(sim: Simulation) -> None:
 
     stored = sim.stored(request)
     assert stored.carries(FIRST)
-    sim.quiesce()
-    assert owner(sim).uid == vm.uid
+    check_rest(sim, {FIRST: vm, OUTSIDE: vm})
 
 
 def _why(request: Request) -> str:

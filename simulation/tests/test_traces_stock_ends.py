@@ -1,24 +1,17 @@
-"""How stock ends: bound to who got it, deleted by who created it, or collected (laws hold)."""
-
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+"""The end of stock: bound, deleted by its replica, or released by the controller."""
 
 import pytest
 
-from simulation.lives import owner
-from simulation.programs import FIRST, SECOND
+from simulation.lives import check_rest, owner
+from simulation.programs import FIRST, SECOND, Request
 from simulation.replica import STOCK_LIFETIME_S
+from simulation.simulation import Simulation
 
-if TYPE_CHECKING:
-    from simulation.programs import Request
-    from simulation.simulation import Simulation
-
-KEPT_S = STOCK_LIFETIME_S + 120  # so long the controller keeps what was created ahead
+KEPT_S = STOCK_LIFETIME_S + 120  # the controller keeps stock for this time
 
 
 def _handed_out(sim: Simulation) -> Request:
-    """A pod gets FIRST from stock; the answer is on its way, and the controller knows of FIRST."""
+    """A pod gets FIRST from stock and is not stored yet; the controller knows of FIRST."""
     assert sim.stocked() == (FIRST,)
     sim.calm()
     request = sim.ask("web-0")
@@ -63,8 +56,7 @@ def test_stock_created_just_before_a_kill_is_released(sim: Simulation) -> None:
     sim.crash_replica(0)
 
     assert sim.allocation(FIRST) is not None
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 def test_stock_in_the_answer_of_a_killed_replica_is_valid(sim: Simulation) -> None:
@@ -88,7 +80,7 @@ def test_stock_handed_out_and_stored_at_the_latest_moment_is_bound(sim: Simulati
     pod = sim.stored(request)
 
     sim.pass_time(62)
-    sim.settle(FIRST)  # no view shows it
+    sim.reconcile(FIRST)  # no view shows it
 
     assert owner(sim).uid == pod.uid
 
@@ -97,7 +89,7 @@ def test_handed_out_stock_is_bound_if_its_namespace_has_opted_out(sim: Simulatio
     pod = sim.stored(_handed_out(sim))
     sim.pass_time(KEPT_S)
 
-    sim.settle(FIRST)  # no view shows it, and no label of a namespace is asked for
+    sim.reconcile(FIRST)  # no view shows it, and no label of a namespace is read
 
     assert sim.cluster.calls[-2].verb == "list"  # of all namespaces
     assert owner(sim).uid == pod.uid
@@ -109,12 +101,12 @@ def test_no_stock_is_bound_to_a_dead_pod(two_controllers: Simulation) -> None:
     dead = sim.old_pod("web-0", FIRST)
     sim.delete(dead)
     sim.controllers[0].pod_watch.deliver()
-    sim.settle(FIRST, controller=0)  # released, and the other has not heard of its end
+    sim.reconcile(FIRST, controller=0)  # released; the other view still shows the pod
     sim.replicas[0].watch.deliver()
     assert sim.stocked() == (FIRST,)
     late.allocation_watch.deliver()
 
-    sim.settle(FIRST, controller=1)
+    sim.reconcile(FIRST, controller=1)
 
     assert sim.replicas[0].ready() == {FIRST}
     assert sim.pod("web-1").carries(FIRST)
@@ -124,8 +116,8 @@ def test_a_paused_controller_binds_no_released_stock(two_controllers: Simulation
     sim = two_controllers
     pod = sim.stored(_handed_out(sim))
     sim.deliver()
-    sim.settle(FIRST, 1, controller=0)  # it has read that the pod lives
-    sim.settle(FIRST, controller=1)
+    sim.reconcile(FIRST, 1, controller=0)  # it has read that the pod exists
+    sim.reconcile(FIRST, controller=1)
     sim.delete(pod)
     sim.quiet()
 
@@ -135,19 +127,18 @@ def test_a_paused_controller_binds_no_released_stock(two_controllers: Simulation
 def test_a_controller_paused_while_binding_reads_again(sim: Simulation) -> None:
     pod = sim.stored(_handed_out(sim))
     sim.deliver()
-    sim.settle(FIRST, 0)  # the read is on its way
+    sim.reconcile(FIRST, 0)  # the read is parked
     sim.pass_time(11)
 
-    sim.settle(FIRST, 1)
+    sim.reconcile(FIRST, 1)
 
     assert not sim.calls.parked
-    sim.quiesce()
-    assert owner(sim).uid == pod.uid
+    check_rest(sim, {FIRST: pod})
 
 
 def test_a_clean_stop_deletes_only_stock_that_was_not_handed_out(sim: Simulation) -> None:
     assert sim.stocked(keep=2) == (FIRST, SECOND)
-    request = sim.ask("web-0")  # gets the first
+    request = sim.ask("web-0")  # gets FIRST
 
     sim.stop_replica()
     sim.crash_replica(0)
@@ -186,8 +177,7 @@ def test_a_stop_without_an_answer_leaves_stock_to_the_controller(sim: Simulation
 
     assert not sim.replicas[0].tasks
     assert sim.allocation(FIRST) is not None
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 def test_a_replica_deletes_stock_that_is_too_old(sim: Simulation) -> None:
@@ -221,8 +211,7 @@ def test_a_delete_that_fails_leaves_it_to_the_controller(sim: Simulation, *, aft
     sim.fail(sim.next("webhook-0", "delete"), after=after)
 
     assert FIRST not in sim.replicas[0].entries
-    sim.quiesce()
-    assert sim.allocation(FIRST) is None
+    check_rest(sim)
 
 
 def test_stock_that_a_stranger_carries_is_not_deleted(sim: Simulation) -> None:

@@ -1,4 +1,4 @@
-"""Random walks over the same moves as the state machine, by the thousand: a plain loop is faster.
+"""Thousands of random walks with the moves of the state machine: a plain loop is faster.
 
 pytest's `--all` runs all walks, else a tenth; `WALKS` sets their number, and `SEED` is the seed of
 the first. A failure names its seed and its last steps.

@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from controller.certificates.intervals import PROPAGATION
-from controller.certificates.keeper import Certifier
 from controller.certificates.tests.keeping import CONFIGURATIONS, INTERVALS, Scene
 from controller.certificates.tests.test_checklist import RSA
 from controller.collisions.namespaces import MUTATOR
