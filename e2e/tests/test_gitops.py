@@ -94,7 +94,7 @@ def test_a_changed_reservation_is_refused_until_the_address_is_free(
     declared_again(pods, mac)
     apply(pods.kubectl, changed)
 
-    assert "its spec cannot be changed meanwhile" in said
+    assert "until it is free its spec cannot be changed" in said
     assert pods.spec(mac)["reservedFor"]["name"] == "new"
 
 
