@@ -15,7 +15,7 @@ import yaml
 
 from testbed.connection import Answer, Connection, Object, Refused
 from testbed.discovery import ACCEPT, PATHS, Resource, resources
-from testbed.readiness import READY_S
+from testbed.readiness import READY_S, eventually
 
 T = TypeVar("T")
 
@@ -208,6 +208,7 @@ class Client:
             )
 
         self.wait("crd", crd, established, f"{crd} established")
+        eventually(lambda: self.serves(crd), f"{crd} in the discovery")  # it lags behind
 
     def wait_account(self, namespace: str) -> None:
         """Wait for a namespace's default service account, without which it takes no pods."""
@@ -236,6 +237,14 @@ class Client:
         if kind not in self._resources:
             raise LookupError(f"the server does not have a resource type {kind!r}")
         return self._resources[kind]
+
+    def serves(self, kind: str) -> bool:
+        """Return whether the API server has a resource of this name now."""
+        try:
+            self.resource(kind)
+        except LookupError:
+            return False
+        return True
 
     def _home(self, kind: str) -> str:
         return "default" if self.resource(kind).namespaced else ""
