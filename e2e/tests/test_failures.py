@@ -101,7 +101,7 @@ def test_changes_while_the_controller_is_down_are_handled_when_it_is_back(
 
 
 def test_a_restarted_api_server_is_found_again_by_both_programs(
-    own_cluster: ControlPlane, programs: Installed, spaces: tuple[PodNamespace, PodNamespace]
+    own_cluster: ControlPlane, spaces: tuple[PodNamespace, PodNamespace]
 ) -> None:
     pods, _ = spaces
     own_cluster.process("kube-apiserver").kill()
@@ -111,8 +111,8 @@ def test_a_restarted_api_server_is_found_again_by_both_programs(
 
     def is_bound() -> bool:
         # A leader that cannot renew its Lease for 10 s ends, and its kubelet starts it again.
-        if not programs.controller.process.alive:
-            programs.controller = start_controller(own_cluster, "controller-1", *QUIET)
+        if not own_cluster.process("controller-1").alive:
+            start_controller(own_cluster, "controller-1", *QUIET)
         return pods.spec(element["mac"]).get("state") == "Bound"
 
     eventually(is_bound, "bound again")
