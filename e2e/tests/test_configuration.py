@@ -58,7 +58,8 @@ def test_without_its_config_map_the_pool_goes_on_and_says_so(
         pods.kubectl, "Ready", lambda ready: ready.get("reason") == "ConfigMapMissing", "missing"
     )
     offered = pool.offered(pods.kubectl, pods.namespace)
-    metadata = {"name": kept["metadata"]["name"], "namespace": kept["metadata"]["namespace"]}
+    applied = ("name", "namespace", "labels")
+    metadata = {field: kept["metadata"][field] for field in applied}
     pods.client.create({**kept, "metadata": metadata})
 
     assert offered.startswith("06:00:00:00:00:")
@@ -95,7 +96,7 @@ def test_a_reserved_address_is_never_given_out_but_can_be_asked_for(
         pods.create("gateway", [{"name": "a", "mac": "06:00:00:00:00:07"}])
         assert pool.status(pods.kubectl)["size"] == 1
     finally:
-        _reserve(pods.kubectl, [])
+        _reserve(pods.kubectl, None)
 
 
 def _warned(kubectl: Kubectl, expected: str) -> None:
@@ -107,5 +108,6 @@ def _warned(kubectl: Kubectl, expected: str) -> None:
     pool.warned(kubectl, lambda event: said(event).startswith(expected), expected)
 
 
-def _reserve(kubectl: Kubectl, reserved: list[dict[str, str]]) -> None:
+def _reserve(kubectl: Kubectl, reserved: list[dict[str, str]] | None) -> None:
+    """Write `spec.reserved`; None removes the field."""
     kubectl.client.patch("macpool", "default", {"spec": {"reserved": reserved}})

@@ -116,13 +116,19 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
 
 
 DAY = dt.timedelta(days=1)
+_DAYS_LEFT = {f'kmp_certificate_days_left{{certificate="{label}"}}' for label in ("ca", "serving")}
 
 
 def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> None:
     kubectl = cluster.kubectl
     scrape = metrics.Scrape(release.controller.metrics_url, metrics.reader(kubectl))
-    try:
-        said = scrape()
+
+    def complete() -> dict[str, float]:
+        found = scrape()
+        return found if found.keys() >= _DAYS_LEFT else {}
+
+    try:  # a controller that has just started has not read the Secrets yet
+        said = eventually(complete, "the days left of both certificates")
     finally:
         metrics.forget_reader(kubectl)
 

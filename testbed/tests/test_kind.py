@@ -13,7 +13,7 @@ from testbed.kind.kubevirt import images
 from testbed.kubevirt import whole
 
 # The guest's image, and eight digits of what is built into it.
-GUEST = ("kubemacpool.test/guest:2", "6bd01673")
+GUEST = ("kubemacpool.test/guest:3", "4b200cbc")
 OPERATOR = "quay.io/kubevirt/virt-operator:v1.8.2"
 MANIFEST = f"""
 kind: CustomResourceDefinition

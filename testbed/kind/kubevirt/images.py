@@ -17,7 +17,7 @@ from testbed.progress import CommandFailed, Progress, say
 
 REGISTRY = "kubemacpool.test"
 _FILES = Path(__file__).with_name("image")
-_GUEST = f"{REGISTRY}/guest:2"  # raise the number with each change in its folder
+_GUEST = f"{REGISTRY}/guest:3"  # raise the number with each change in its folder
 _GUEST_ARCH = "amd64"
 _GUEST_FILES = Path(__file__).with_name("guest")
 _SUITE = "trixie"  # libvirt 11.3 and QEMU 10.0
