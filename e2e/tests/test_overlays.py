@@ -40,10 +40,6 @@ def overlay(kubectl: Kubectl, name: str) -> None:
     kubectl.apply(built(kubectl, DEPLOY / "overlays" / name))
 
 
-# The controller restores an emptied caBundle later if other files emptied it often before.
-SERVED_S = 240.0
-
-
 def label(kubectl: Kubectl, namespace: str, name: str, value: str | None) -> None:
     kubectl.client.label("namespace", namespace, {name: value})
 
@@ -56,7 +52,7 @@ def test_with_opt_out_all_are_served_but_those_that_do_not_want_it(
 
     overlay(kubectl, "opt-out")
 
-    eventually(lambda: served(kubectl, namespace), "no label is needed", SERVED_S)
+    eventually(lambda: served(kubectl, namespace), "no label is needed")
     [element] = pods.create("samplepod", [{"name": "a"}])
     pods.bound(element["mac"], "samplepod")
     for value in ("ignore", "disable"):
@@ -70,7 +66,7 @@ def test_with_opt_out_the_pods_that_kubemacpool_needs_never_wait_for_it(
     kubectl: Kubectl, namespace: str
 ) -> None:
     overlay(kubectl, "opt-out")
-    eventually(lambda: served(kubectl, namespace), "no label is needed", SERVED_S)
+    eventually(lambda: served(kubectl, namespace), "no label is needed")
 
     assert not served(kubectl, "kube-system")
     for lost in ("runlevel", "pod-security.kubernetes.io/enforce"):
