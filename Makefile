@@ -30,7 +30,7 @@ PYTEST = pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durati
 
 .PHONY: help
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: venv ## Watch it work: a real control plane, the release manifest, pods and a VM with addresses
@@ -62,7 +62,7 @@ format: venv ## Format the code
 	@ruff format . && ruff check --fix --quiet .
 
 .PHONY: format-check
-format-check: venv
+format-check: venv ## Fail if the code is not formatted
 	@echo "==> format-check: ruff format" && ruff format --check .
 
 .PHONY: lint
