@@ -168,12 +168,6 @@ ROWS: dict[str, tuple[Interfaces | None, Interfaces, Interfaces, list[tuple[str,
         {"front": "02-00-00-00-00-2A"},
         [],
     ),
-    "two shared one until now": (
-        {"front": A, "back": A},
-        {"front": A, "back": A, "side": NONE},
-        {"front": A, "back": A, "side": NEW},
-        [("side", NONE)],
-    ),
     "two shared one, and show none": (
         {"front": A, "back": A},
         {"front": NONE, "back": NONE},

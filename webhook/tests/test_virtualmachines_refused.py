@@ -60,13 +60,9 @@ def test_a_name_twice_in_one_vm_is_refused() -> None:
     ("text", "says"),
     [
         ("02:00:00:00:00", "'02:00:00:00:00' is not a MAC address: write six octets, such as"),
-        ("02:00:00:00:00:00:00:01", "is not a MAC address"),
-        (" 02:00:00:00:00:01", "is not a MAC address"),
-        ("\u0662:00:00:00:00:01", "is not a MAC address"),
         ("\x00", "'\\x00' is not a MAC address"),
         ("0" * 100_000, "000...' is not a MAC address"),
         ("03:00:00:00:00:01", "03:00:00:00:00:01 is a group address (its first octet is odd)"),
-        ("ff-ff-ff-ff-ff-ff", "ff:ff:ff:ff:ff:ff is a group address"),
         ("0000.0000.0000", "00:00:00:00:00:00 is the zero address: no interface can own it"),
     ],
 )
