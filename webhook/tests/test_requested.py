@@ -66,19 +66,6 @@ def test_a_reservation_admits_its_object_and_stays() -> None:
 @pytest.mark.parametrize(
     ("found", "want"),
     [
-        (reserved(name="other"), WANT),
-        (reserved(namespace="other"), WANT),
-        (reserved(kind="VirtualMachine"), WANT),
-        (reserved(), NAMELESS),
-    ],
-)
-def test_what_is_declared_for_another_is_taken(found: Allocation, want: Want) -> None:
-    assert claim_allocated(found, want, "now") == HeldByAnother()
-
-
-@pytest.mark.parametrize(
-    ("found", "want"),
-    [
         (PENDING, WANT),
         (BOUND, WANT),
         (of(BOUND, uid="of-its-former-self"), WANT),
@@ -140,6 +127,10 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
             replace(of(BOUND, uid="u-2"), shared=True), UPDATE, id="shared with a former self"
         ),
         pytest.param(replace(BOUND, owner=None), WANT, id="no owner"),
+        pytest.param(reserved(name="other"), WANT, id="declared for another name"),
+        pytest.param(reserved(namespace="other"), WANT, id="declared for another namespace"),
+        pytest.param(reserved(kind="VirtualMachine"), WANT, id="declared for another kind"),
+        pytest.param(reserved(), NAMELESS, id="declared for a name"),
     ],
 )
 def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
