@@ -129,7 +129,7 @@ async def test_a_pool_of_nothing_is_exhausted_without_a_call() -> None:
     assert cluster.calls == []
 
 
-async def test_who_comes_after_a_list_began_gets_what_was_freed_since() -> None:
+async def test_a_claim_made_after_a_list_began_gets_an_address_freed_since() -> None:
     cluster = FakeCluster()
     stored = await cluster.allocations.create(bound(0))
     replica = Replica(cluster, lag=True)

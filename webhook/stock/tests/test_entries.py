@@ -19,7 +19,7 @@ def test_the_oldest_is_handed_out_first_and_once(scene: EntriesScene) -> None:
     assert [scene.pop() for _ in range(4)] == [(mac(3),), (mac(1),), (mac(2),), ()]
 
 
-def test_who_wants_more_than_there_is_gets_none_and_takes_none(scene: EntriesScene) -> None:
+def test_a_request_for_more_than_there_is_takes_none(scene: EntriesScene) -> None:
     scene.keep(1, 2)
 
     assert scene.pop(3) == ()
@@ -161,7 +161,7 @@ def test_what_lies_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesSc
     assert scene.pop(of=pool(256)) == (mac(200),)
 
 
-def test_who_takes_one_by_name_takes_it_out_whatever_its_age(scene: EntriesScene) -> None:
+def test_an_address_taken_by_name_is_taken_out_whatever_its_age(scene: EntriesScene) -> None:
     scene.keep(1)
     scene.pass_time(2 * STOCK_LIFETIME_S)
     scene.connection = 0
