@@ -51,30 +51,11 @@ async def test_the_watch_s_news_are_known() -> None:
     taken.drop(seen(mac(9)))
 
     assert taken.known == {mac(2), mac(3)}
+    taken.reset([seen(mac(4))])
+    assert taken.known == {mac(4)}
 
 
-async def test_a_list_replaces_all_that_was_known() -> None:
-    taken = AllocatedNames(Lists(), lambda: 0.0)
-    taken.reset([seen(mac(1))])
-
-    taken.reset([seen(mac(2))])
-
-    assert taken.known == {mac(2)}
-
-
-async def test_those_who_come_at_once_share_one_list() -> None:
-    lists = Lists()
-    taken = AllocatedNames(lists, lambda: 0.0)
-
-    asking = [asyncio.ensure_future(taken.list_again()) for _ in range(9)]
-    await lists.until(1)
-    lists.begun[0].set_result([seen(mac(1))])
-
-    assert await asyncio.gather(*asking) == [{mac(1)}] * 9
-    assert len(lists.begun) == 1
-
-
-async def test_who_comes_while_a_list_is_under_way_gets_a_later_one() -> None:
+async def test_all_that_ask_while_a_list_is_under_way_share_the_next_one() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
     early = asyncio.ensure_future(taken.list_again())
@@ -107,7 +88,7 @@ async def test_a_failed_list_fails_only_for_the_callers_that_share_it() -> None:
     assert await again == set()
 
 
-async def test_one_who_gives_up_does_not_end_the_list_of_the_others() -> None:
+async def test_a_caller_that_gives_up_does_not_end_the_list_of_the_others() -> None:
     lists = Lists()
     taken = AllocatedNames(lists, lambda: 0.0)
     impatient, patient = (asyncio.ensure_future(taken.list_again()) for _ in range(2))

@@ -68,13 +68,6 @@ async def test_a_state_that_was_never_seen_here_is_not_quiet(version: str) -> No
     assert not watched.is_unchanged(1, version, 10 * Q)
 
 
-async def test_an_address_that_was_never_seen_here_is_not_quiet() -> None:
-    watched = Watched()
-    watched.put(1, 7)
-
-    assert not watched.is_unchanged(2, 7, 10 * Q)
-
-
 async def test_no_more_times_are_remembered_than_one_a_second_for_q() -> None:
     watched = Watched()
     for step in range(10_000):

@@ -129,20 +129,7 @@ async def test_a_pool_of_nothing_is_exhausted_without_a_call() -> None:
     assert cluster.calls == []
 
 
-async def test_those_who_find_it_exhausted_at_once_share_a_list() -> None:
-    cluster = FakeCluster()
-    await cluster.allocations.create(bound(0))
-    replica = Replica(cluster)
-
-    results = await asyncio.gather(
-        *(replica.take(want(f"pod-{n}"), of=pool(1)) for n in range(20)), return_exceptions=True
-    )
-
-    assert [type(result) for result in results] == [PoolExhausted] * 20
-    assert verbs(cluster).count("list") == 1
-
-
-async def test_who_comes_after_a_list_began_gets_what_was_freed_since() -> None:
+async def test_a_claim_made_after_a_list_began_gets_an_address_freed_since() -> None:
     cluster = FakeCluster()
     stored = await cluster.allocations.create(bound(0))
     replica = Replica(cluster, lag=True)

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import Allocation, Reservation, State
+from crds.allocation import Allocation, State
 from crds.mac import MacRange
 from crds.pool import Pool
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook.sharing import MacTaken
-from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
+from webhook.tests.replica import Replica, bound, calls_to, owner_of, want
 from webhook.tests.reviews import mac, pool
 
 CARRIES_1 = '[{"name":"ovs-conf","mac":"02:00:00:00:00:01"}]'
@@ -58,50 +58,6 @@ async def test_another_s_address_is_refused_naming_the_holder_and_the_remedy() -
     )
 
 
-@pytest.mark.parametrize("fate", ["deleted", "ended", "carries another"])
-async def test_an_address_whose_owner_is_gone_is_refused_for_a_minute(fate: str) -> None:
-    cluster = FakeCluster()
-    if fate == "ended":
-        cluster.create_pod("shop", "other", CARRIES_1)
-        cluster.set_phase("shop", "other", "Succeeded")
-    if fate == "carries another":
-        cluster.create_pod("shop", "other", CARRIES_1.replace("00:01", "00:02"))
-    before = await cluster.allocations.create(bound(1))
-
-    message = await refused(cluster)
-
-    assert message == (
-        "interface net1 asks for 02:00:00:00:00:01, which Pod shop/other (interface net1) had,"
-        " and which is being released: retry in a minute"
-    )
-    assert cluster.allocated[mac(1)] == before
-
-
-async def test_an_address_that_is_on_its_way_to_another_is_refused_for_a_minute() -> None:
-    cluster = FakeCluster()
-    await cluster.allocations.create(pending(1))
-
-    message = await refused(cluster)
-
-    assert message == (
-        "interface net1 asks for 02:00:00:00:00:01, which Pod shop/other (interface net1) is"
-        " getting or giving back: retry in a minute"
-    )
-
-
-async def test_an_address_declared_for_another_is_refused_saying_for_whom() -> None:
-    cluster = FakeCluster()
-    reservation = Reservation(kind="Pod", namespace="shop", name="other")
-    await cluster.allocations.create(Allocation(mac=mac(1), reserved_for=reservation))
-
-    message = await refused(cluster)
-
-    assert message == (
-        "interface net1 asks for 02:00:00:00:00:01, which is declared for Pod shop/other only:"
-        f" {REMEDY}"
-    )
-
-
 async def test_where_the_owner_cannot_be_looked_up_it_is_not_called_gone() -> None:
     cluster = FakeCluster(gate=Fail(lambda call: call.port == "object"))
     await cluster.allocations.create(bound(1))
@@ -130,28 +86,6 @@ async def test_a_pod_created_again_by_its_name_gets_its_address() -> None:
     assert (after.allocation.state, after.allocation.request) == (State.PENDING, "r-9")
 
 
-async def test_two_pods_of_one_deployment_never_share_a_fixed_address() -> None:
-    cluster = FakeCluster()
-    replicas = [Replica(cluster, f"webhook-{n}") for n in range(2)]
-
-    results = await asyncio.gather(
-        *(one.take(want(None, asks=1), request=f"r-{n}") for n, one in enumerate(replicas)),
-        return_exceptions=True,
-    )
-
-    assert {type(result) for result in results} == {tuple, MacTaken}
-
-
-async def test_the_owner_itself_adds_its_address_again_and_stays_bound() -> None:
-    cluster = FakeCluster()
-    await cluster.allocations.create(bound(1, "web", "u-1"))
-
-    await Replica(cluster).take(want(asks=1, uid="u-1"), request="r-9")
-
-    after = cluster.allocated[mac(1)].allocation
-    assert (after.state, after.request) == (State.BOUND, "r-9")
-
-
 async def test_a_declared_address_goes_to_one_of_two_who_ask() -> None:
     cluster = FakeCluster()
     await cluster.allocations.create(Allocation(mac=mac(1)))
@@ -165,10 +99,15 @@ async def test_a_declared_address_goes_to_one_of_two_who_ask() -> None:
     assert cluster.allocated[mac(1)].allocation.declared
 
 
-async def test_an_address_released_between_two_reads_is_created_again() -> None:
+@pytest.mark.parametrize(
+    ("before", "holder"), [("get", bound(1)), ("replace", bound(1, "web", "u-1"))]
+)
+async def test_an_address_released_during_the_claim_is_created_again(
+    before: str, holder: Allocation
+) -> None:
     cluster = FakeCluster()
-    stored = await cluster.allocations.create(bound(1))
-    cluster.gate = hold = Hold(calls_to("get"))
+    stored = await cluster.allocations.create(holder)
+    cluster.gate = hold = Hold(calls_to(before))
     asking = asyncio.ensure_future(Replica(cluster).take(want(asks=1)))
     await hold.arrived.wait()
 
@@ -177,19 +116,6 @@ async def test_an_address_released_between_two_reads_is_created_again() -> None:
 
     assert await asking == (mac(1),)
     assert cluster.allocated[mac(1)].uid != stored.uid
-
-
-async def test_a_release_under_way_and_a_claim_of_the_same_name_never_both_succeed() -> None:
-    cluster = FakeCluster()
-    read = await cluster.allocations.create(bound(1, "web", "u-1"))
-    cluster.gate = hold = Hold(calls_to("replace"))
-    asking = asyncio.ensure_future(Replica(cluster).take(want(asks=1)))
-    await hold.arrived.wait()
-
-    await cluster.allocations.delete(read)
-    hold.release()
-
-    assert await asking == (mac(1),)
     assert cluster.allocated[mac(1)].allocation.state is State.PENDING
 
 
@@ -218,13 +144,3 @@ async def test_an_error_is_not_taken_for_a_refusal(verb: str) -> None:
 
     with pytest.raises(StoreUnavailable):
         await Replica(cluster).take(want(asks=1))
-
-
-async def test_a_refused_address_gives_back_the_others_of_the_request() -> None:
-    cluster = FakeCluster()
-    holder = await cluster.allocations.create(bound(1))
-
-    with pytest.raises(MacTaken):
-        await Replica(cluster).take(want(), want(asks=1), want(asks=5), of=pool(4))
-
-    assert cluster.allocated == {mac(1): holder}

@@ -39,23 +39,13 @@ if TYPE_CHECKING:
 async def test_a_launcher_of_a_vm_passes_as_it_is_for_two_reads() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("default", str(mac(1)), masquerade={}), nic("front", str(mac(2))))
+    plugin = {"name": "plugin"}  # neither it nor the last one gets an address or a namespace
 
-    response = await ask(cluster, launcher(vmi, element(2)))
+    response = await ask(cluster, launcher(vmi, plugin, element(2), element()))
 
     assert response == {"uid": "r-1", "allowed": True}
     assert said(cluster) == [GET_VMI, GET_VM]
     assert cluster.allocated == {}
-
-
-async def test_elements_without_an_address_in_a_launcher_of_a_vm_are_left_alone() -> None:
-    # Of binding plugins; a namespace is not filled in, either.
-    cluster = FakeCluster()
-    vmi = run(cluster, nic("front", str(mac(2))))
-
-    response = await ask(cluster, launcher(vmi, {"name": "plugin"}, element(2), element()))
-
-    assert response == {"uid": "r-1", "allowed": True}
-    assert said(cluster) == [GET_VMI, GET_VM]
 
 
 async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:

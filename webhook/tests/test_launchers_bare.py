@@ -77,17 +77,6 @@ async def test_what_a_bare_vmi_asks_for_in_its_spec_is_claimed_for_it() -> None:
     assert (allocation.source, allocation.owner) == (Source.REQUESTED, VMI)
 
 
-async def test_what_is_the_vmi_s_already_stays_bound_to_it_when_no_pod_has_it() -> None:
-    cluster = FakeCluster()
-    vmi = run(cluster, nic("front", str(mac(9))), of_vm=False)
-    owner = replace(VMI, uid=vmi.uid)
-    before = await cluster.allocations.create(replace(bound(9), owner=owner))
-
-    await served(cluster, launcher(vmi, element(9)))
-
-    assert cluster.allocated[mac(9)].allocation == replace(before.allocation, request="r-1")
-
-
 @pytest.mark.parametrize("is_bound", [True, False], ids=["bound", "not bound yet"])
 async def test_a_migration_s_second_pod_gets_the_very_same_addresses(*, is_bound: bool) -> None:
     cluster = FakeCluster()

@@ -93,7 +93,7 @@ async def main(tmp_path: Path) -> AsyncIterator[tuple[Running, ApiServer, asynci
         await asyncio.wait_for(task, 20)
 
 
-async def test_who_is_told_to_stop_serves_on_and_is_not_ready(
+async def test_a_program_told_to_stop_serves_on_and_is_not_ready(
     main: tuple[Running, ApiServer, asyncio.Task[None]],
 ) -> None:
     running, server, _ = main
@@ -111,7 +111,7 @@ async def test_who_is_told_to_stop_serves_on_and_is_not_ready(
     assert running.drained_for_s == 7.0
 
 
-async def test_who_has_drained_ends(main: tuple[Running, ApiServer, asyncio.Task[None]]) -> None:
+async def test_a_drained_program_ends(main: tuple[Running, ApiServer, asyncio.Task[None]]) -> None:
     running, _, task = main
 
     running.stop.set()
@@ -122,7 +122,7 @@ async def test_who_has_drained_ends(main: tuple[Running, ApiServer, asyncio.Task
         await running.ask("GET", "/healthz")
 
 
-async def test_who_stops_keeps_no_connection(
+async def test_a_stopping_program_keeps_no_connection(
     main: tuple[Running, ApiServer, asyncio.Task[None]],
 ) -> None:
     running, _, _ = main

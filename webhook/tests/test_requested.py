@@ -26,6 +26,11 @@ VM = replace(OWNER, api_version=KUBEVIRT, kind=MACHINE)
 VMI = replace(VM, kind=INSTANCE)
 VM_BOUND = replace(BOUND, owner=replace(VM, uid="of-the-vm"))
 VMI_BOUND = replace(BOUND, owner=replace(VMI, uid="of-the-vmi"))
+VM_SHARED, VMI_SHARED = replace(VM_BOUND, shared=True), replace(VMI_BOUND, shared=True)
+VM_PENDING, VMI_PENDING = replace(PENDING, owner=VM), replace(PENDING, owner=VMI)
+VM_CREATE, VM_UPDATE = Want(VM, MAC), Want(VM, MAC, "of-the-vm")
+VMI_POD = Want(VMI, MAC, "of-the-vmi")
+VMI_CARRIES = Want(VMI, MAC, "of-the-vmi", is_carried=True)
 
 
 def of(found: Allocation, **owner: str | None) -> Allocation:
@@ -56,19 +61,6 @@ def test_a_reservation_admits_its_object_and_stays() -> None:
     assert isinstance(verdict, Allocation)
     assert verdict.state is State.PENDING
     assert verdict.reserved_for == reserved().reserved_for
-
-
-@pytest.mark.parametrize(
-    ("found", "want"),
-    [
-        (reserved(name="other"), WANT),
-        (reserved(namespace="other"), WANT),
-        (reserved(kind="VirtualMachine"), WANT),
-        (reserved(), NAMELESS),
-    ],
-)
-def test_what_is_declared_for_another_is_taken(found: Allocation, want: Want) -> None:
-    assert claim_allocated(found, want, "now") == HeldByAnother()
 
 
 @pytest.mark.parametrize(
@@ -110,50 +102,35 @@ def test_the_very_object_that_owns_it_keeps_it_bound(found: Allocation, want: Wa
 @pytest.mark.parametrize(
     ("found", "want"),
     [
-        (of(BOUND, name="other"), WANT),
-        (of(BOUND, namespace="other"), WANT),
-        (of(BOUND, kind="VirtualMachine"), WANT),
-        (of(PENDING, name="other"), WANT),
-        (of(BOUND, name="other", uid="u-2"), UPDATE),
-        (of(PENDING, name=None), WANT),
-        (VM_BOUND, WANT),
-        (VMI_BOUND, WANT),
-        (BOUND, Want(VM, MAC)),
-        (of(VM_BOUND, namespace="other"), Want(VM, MAC)),
-        (of(VM_BOUND, name="other"), Want(VM, MAC, "of-another")),
-        (of(VMI_BOUND, namespace="other"), Want(VM, MAC)),
-        (replace(VM_BOUND, shared=True), Want(VM, MAC)),
-        (replace(VMI_BOUND, shared=True), Want(VM, MAC, "of-the-vm")),
-        (BOUND, NAMELESS),
-        (of(PENDING, name=None), NAMELESS),
-        (of(BOUND, name=None), NAMELESS),
-        (replace(BOUND, shared=True), WANT),
-        (replace(PENDING, shared=True), WANT),
-        (replace(of(BOUND, uid="u-2"), shared=True), UPDATE),
-        (replace(BOUND, owner=None), WANT),
-    ],
-    ids=[
-        "other name",
-        "other namespace",
-        "other kind",
-        "pending of another",
-        "update of another",
-        "nameless pending",
-        "a pod of a VM's name",
-        "a pod of a VMI's name",
-        "a VM of a pod's name",
-        "a VM of another namespace",
-        "a VM of another name",
-        "a VMI of another namespace",
-        "shared with a VM deleted and created again",
-        "shared by its VMI",
-        "asked by a nameless",
-        "two of one Deployment",
-        "bound without a name",
-        "shared",
-        "shared and pending",
-        "shared with a former self",
-        "no owner",
+        pytest.param(of(BOUND, name="other"), WANT, id="other name"),
+        pytest.param(of(BOUND, namespace="other"), WANT, id="other namespace"),
+        pytest.param(of(BOUND, kind="VirtualMachine"), WANT, id="other kind"),
+        pytest.param(of(PENDING, name="other"), WANT, id="pending of another"),
+        pytest.param(of(BOUND, name="other", uid="u-2"), UPDATE, id="update of another"),
+        pytest.param(of(PENDING, name=None), WANT, id="nameless pending"),
+        pytest.param(VM_BOUND, WANT, id="a pod of a VM's name"),
+        pytest.param(VMI_BOUND, WANT, id="a pod of a VMI's name"),
+        pytest.param(BOUND, VM_CREATE, id="a VM of a pod's name"),
+        pytest.param(of(VM_BOUND, namespace="other"), VM_CREATE, id="a VM of another namespace"),
+        pytest.param(
+            of(VM_BOUND, name="other"), Want(VM, MAC, "of-another"), id="a VM of another name"
+        ),
+        pytest.param(of(VMI_BOUND, namespace="other"), VM_CREATE, id="a VMI of another namespace"),
+        pytest.param(VM_SHARED, VM_CREATE, id="shared with a VM deleted and created again"),
+        pytest.param(VMI_SHARED, VM_UPDATE, id="shared by its VMI"),
+        pytest.param(BOUND, NAMELESS, id="asked by a nameless"),
+        pytest.param(of(PENDING, name=None), NAMELESS, id="two of one Deployment"),
+        pytest.param(of(BOUND, name=None), NAMELESS, id="bound without a name"),
+        pytest.param(replace(BOUND, shared=True), WANT, id="shared"),
+        pytest.param(replace(PENDING, shared=True), WANT, id="shared and pending"),
+        pytest.param(
+            replace(of(BOUND, uid="u-2"), shared=True), UPDATE, id="shared with a former self"
+        ),
+        pytest.param(replace(BOUND, owner=None), WANT, id="no owner"),
+        pytest.param(reserved(name="other"), WANT, id="declared for another name"),
+        pytest.param(reserved(namespace="other"), WANT, id="declared for another namespace"),
+        pytest.param(reserved(kind="VirtualMachine"), WANT, id="declared for another kind"),
+        pytest.param(reserved(), NAMELESS, id="declared for a name"),
     ],
 )
 def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
@@ -163,22 +140,13 @@ def test_anything_else_is_taken(found: Allocation, want: Want) -> None:
 @pytest.mark.parametrize(
     ("found", "want"),
     [
-        (VM_BOUND, Want(VM, MAC)),
-        (VM_BOUND, Want(VMI, MAC, "of-the-vmi")),
-        (VMI_BOUND, Want(VM, MAC)),
-        (VMI_BOUND, Want(VM, MAC, "of-the-vm")),
-        (replace(PENDING, owner=VMI), Want(VM, MAC)),
-        (replace(PENDING, owner=VM), Want(VMI, MAC, "of-the-vmi")),
-        (replace(PENDING, owner=VMI), Want(VMI, MAC, "of-the-vmi")),
-    ],
-    ids=[
-        "a VM created again",
-        "a bare VMI after its VM",
-        "a VM that takes over an orphaned VMI",
-        "that VM updated",
-        "a VM while its VMI is getting it",
-        "a VMI while its VM is getting it",
-        "a VMI's second pod before the first is seen",
+        pytest.param(VM_BOUND, VM_CREATE, id="a VM created again"),
+        pytest.param(VM_BOUND, VMI_POD, id="a bare VMI after its VM"),
+        pytest.param(VMI_BOUND, VM_CREATE, id="a VM that takes over an orphaned VMI"),
+        pytest.param(VMI_BOUND, VM_UPDATE, id="that VM updated"),
+        pytest.param(VMI_PENDING, VM_CREATE, id="a VM while its VMI is getting it"),
+        pytest.param(VM_PENDING, VMI_POD, id="a VMI while its VM is getting it"),
+        pytest.param(VMI_PENDING, VMI_POD, id="a VMI's second pod before the first is seen"),
     ],
 )
 def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want) -> None:
@@ -193,22 +161,15 @@ def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want)
 @pytest.mark.parametrize(
     ("found", "want"),
     [
-        (VM_BOUND, Want(VM, MAC, "of-the-vm")),
-        (replace(VM_BOUND, shared=True), Want(VM, MAC, "of-the-vm")),
-        (VMI_BOUND, Want(VMI, MAC, "of-the-vmi")),
-        (replace(VMI_BOUND, shared=True), Want(VMI, MAC, "of-the-vmi")),
-        (BOUND, Want(VMI, MAC, "of-the-vmi", is_carried=True)),
-        (replace(VM_BOUND, shared=True), Want(VMI, MAC, "of-the-vmi", is_carried=True)),
-        (of(PENDING, name=None), Want(VMI, MAC, "of-the-vmi", is_carried=True)),
-    ],
-    ids=[
-        "a VM's own",
-        "shared by it",
-        "a VMI's second pod",
-        "shared by its first",
-        "carried by its first",
-        "shared with it",
-        "carried by its first and on its way to another",
+        pytest.param(VM_BOUND, VM_UPDATE, id="a VM's own"),
+        pytest.param(VM_SHARED, VM_UPDATE, id="shared by it"),
+        pytest.param(VMI_BOUND, VMI_POD, id="a VMI's second pod"),
+        pytest.param(VMI_SHARED, VMI_POD, id="shared by its first"),
+        pytest.param(BOUND, VMI_CARRIES, id="carried by its first"),
+        pytest.param(VM_SHARED, VMI_CARRIES, id="shared with it"),
+        pytest.param(
+            of(PENDING, name=None), VMI_CARRIES, id="carried by its first and on its way to another"
+        ),
     ],
 )
 def test_what_a_machine_has_already_only_gets_the_request(found: Allocation, want: Want) -> None:

@@ -46,12 +46,6 @@ async def test_an_update_keeps_what_the_old_object_had(program: Program) -> None
     assert program.cluster.calls == []
 
 
-async def test_a_pod_without_networks_is_allowed_as_it_is(program: Program) -> None:
-    answer = await program.post(body(request(pod())))
-
-    assert answer.response == {"uid": "r-1", "allowed": True}
-
-
 async def test_a_comma_list_is_allowed_with_a_warning(program: Program) -> None:
     answer = await program.post(body(request(pod("ovs-conf"))))
 

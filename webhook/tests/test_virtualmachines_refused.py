@@ -30,9 +30,9 @@ ONE = "02:00:00:00:00:01"
 WHERE = "spec.template.spec.domain.devices.interfaces"
 
 
-def with_interfaces(interfaces: object, networks: object = None) -> dict[str, Any]:
+def spec_with(interfaces: object, networks: object = None) -> dict[str, Any]:
     inner = {"domain": {"devices": {"interfaces": interfaces}}, "networks": networks}
-    return of_spec({"template": {"spec": inner}})
+    return {"template": {"spec": inner}}
 
 
 @pytest.mark.parametrize("other", [ONE, "02-00-00-00-00-01", "0200.0000.0001"])
@@ -60,13 +60,9 @@ def test_a_name_twice_in_one_vm_is_refused() -> None:
     ("text", "says"),
     [
         ("02:00:00:00:00", "'02:00:00:00:00' is not a MAC address: write six octets, such as"),
-        ("02:00:00:00:00:00:00:01", "is not a MAC address"),
-        (" 02:00:00:00:00:01", "is not a MAC address"),
-        ("\u0662:00:00:00:00:01", "is not a MAC address"),
         ("\x00", "'\\x00' is not a MAC address"),
         ("0" * 100_000, "000...' is not a MAC address"),
         ("03:00:00:00:00:01", "03:00:00:00:00:01 is a group address (its first octet is odd)"),
-        ("ff-ff-ff-ff-ff-ff", "ff:ff:ff:ff:ff:ff is a group address"),
         ("0000.0000.0000", "00:00:00:00:00:00 is the zero address: no interface can own it"),
     ],
 )
@@ -81,8 +77,6 @@ def test_an_address_that_no_interface_can_have_is_refused(text: str, says: str) 
     ("spec", "says"),
     [
         ("spec", "spec: Expected `object | null`, got `str`"),
-        ([], "spec: Expected `object | null`, got `array`"),
-        (7, "spec: Expected `object | null`, got `int`"),
         ({"template": []}, "got `array` - at `$.template`"),
         ({"template": {"spec": "x"}}, "got `str` - at `$.template.spec`"),
         ({"template": {"spec": {"domain": 1}}}, "got `int` - at `$.template.spec.domain`"),
@@ -90,28 +84,17 @@ def test_an_address_that_no_interface_can_have_is_refused(text: str, says: str) 
             {"template": {"spec": {"domain": {"devices": []}}}},
             "at `$.template.spec.domain.devices`",
         ),
+        (spec_with("a"), "got `str` - at `$.template.spec.domain.devices.interfaces`"),
+        (spec_with([None]), "got `null` - at `$.template.spec.domain.devices.interf"),
+        (spec_with([{"name": 1}]), "Expected `str`, got `int` - at `$.template.spec"),
+        (spec_with([nic("a", 2)]), "Expected `str | null`, got `int`"),
+        (spec_with([nic("a", state=1)]), "Expected `str`, got `int`"),
+        (spec_with([], {"a": {}}), "got `object` - at `$.template.spec.networks`"),
+        (spec_with([], [None]), "got `null` - at `$.template.spec.networks[0]`"),
+        (spec_with([], [{"name": 1}]), "at `$.template.spec.networks[0].name`"),
+        (spec_with([], [{"name": "a", "multus": "b"}]), "at `$.template.spec.networks[0].multus`"),
         (
-            with_interfaces("a")["spec"],
-            "got `str` - at `$.template.spec.domain.devices.interfaces`",
-        ),
-        (with_interfaces({"a": {}})["spec"], "got `object` - at `$.template.spec.domain.devices"),
-        (with_interfaces([None])["spec"], "got `null` - at `$.template.spec.domain.devices.interf"),
-        (with_interfaces(["a"])["spec"], "got `str` - at `$.template.spec.domain.devices.interfac"),
-        (with_interfaces([[]])["spec"], "got `array` - at `$.template.spec.domain.devices.interf"),
-        (with_interfaces([{"name": None}])["spec"], "Expected `str`, got `null` - at `$.template"),
-        (with_interfaces([{"name": 1}])["spec"], "Expected `str`, got `int` - at `$.template.spec"),
-        (with_interfaces([nic("a", 2)])["spec"], "Expected `str | null`, got `int`"),
-        (with_interfaces([nic("a", [ONE])])["spec"], "Expected `str | null`, got `array`"),
-        (with_interfaces([nic("a", state=1)])["spec"], "Expected `str`, got `int`"),
-        (with_interfaces([], {"a": {}})["spec"], "got `object` - at `$.template.spec.networks`"),
-        (with_interfaces([], [None])["spec"], "got `null` - at `$.template.spec.networks[0]`"),
-        (with_interfaces([], [{"name": 1}])["spec"], "at `$.template.spec.networks[0].name`"),
-        (
-            with_interfaces([], [{"name": "a", "multus": "b"}])["spec"],
-            "at `$.template.spec.networks[0].multus`",
-        ),
-        (
-            with_interfaces([], [{"name": "a", "multus": {"networkName": None}}])["spec"],
+            spec_with([], [{"name": "a", "multus": {"networkName": None}}]),
             "got `null` - at `$.template.spec.networks[0].multus.networkName`",
         ),
     ],
@@ -177,7 +160,7 @@ def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
 
 
 def test_what_is_not_claimed_may_have_any_name() -> None:
-    assert nothing_to_do(made(with_interfaces([{"name": "a b"}], [on_pod("a b")])))
+    assert nothing_to_do(made(of_spec(spec_with([{"name": "a b"}], [on_pod("a b")]))))
 
 
 @pytest.mark.parametrize("old", [None, machine(*(nic(f"n{n}") for n in range(129)))])

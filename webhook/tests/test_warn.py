@@ -34,6 +34,12 @@ TOO_SOON = (
 RELEASED = (
     f"{ASKS}Pod shop/other (interface net1) had, and which is being released: retry in a minute"
 )
+PENDING = f"{ASKS}Pod shop/other (interface net1) is getting or giving back: retry in a minute"
+DECLARED = (
+    f"{ASKS}is declared for Pod shop/other only: choose another address, or leave out the mac and"
+    " get one from the pool"
+)
+FOR_OTHER = Reservation(kind="Pod", namespace="shop", name="other")
 
 
 async def held(cluster: FakeCluster, *, shared: bool = False) -> Stored:
@@ -122,8 +128,11 @@ async def test_what_the_watch_has_not_shown_yet_is_not_quiet() -> None:
     assert await refused(replica) == TOO_SOON
 
 
+@pytest.mark.parametrize("policy", CollisionPolicy)
 @pytest.mark.parametrize("fate", ["deleted", "ended", "carries another"])
-async def test_what_is_being_released_is_not_shared(fate: str) -> None:
+async def test_no_policy_shares_an_address_that_is_being_released(
+    fate: str, policy: CollisionPolicy
+) -> None:
     cluster = FakeCluster()
     before = await held(cluster)
     if fate == "deleted":
@@ -134,6 +143,7 @@ async def test_what_is_being_released_is_not_shared(fate: str) -> None:
         cluster.delete_pod("shop", "other")
         cluster.create_pod("shop", "other", CARRIES_1.replace("00:01", "00:02"))
     replica = warning(cluster)
+    replica.policy = policy
     cluster.calls.clear()
 
     assert await refused(replica) == RELEASED
@@ -141,20 +151,24 @@ async def test_what_is_being_released_is_not_shared(fate: str) -> None:
     assert [call.verb for call in cluster.calls] == ["create", "get", "get"]
 
 
-async def test_what_is_on_its_way_to_another_is_not_shared() -> None:
+@pytest.mark.parametrize("policy", CollisionPolicy)
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (pending(1), PENDING),
+        (Allocation(mac=mac(1), reserved_for=FOR_OTHER), DECLARED),
+    ],
+    ids=["on its way to another", "declared for another"],
+)
+async def test_no_policy_shares_an_address_that_no_object_runs_with(
+    found: Allocation, says: str, policy: CollisionPolicy
+) -> None:
     cluster = FakeCluster()
-    before = await cluster.allocations.create(pending(1))
+    before = await cluster.allocations.create(found)
+    replica = warning(cluster)
+    replica.policy = policy
 
-    assert "is getting or giving back: retry in a minute" in await refused(warning(cluster))
-    assert cluster.allocated[mac(1)] == before
-
-
-async def test_what_is_declared_for_another_is_not_shared() -> None:
-    cluster = FakeCluster()
-    reservation = Reservation(kind="Pod", namespace="shop", name="other")
-    before = await cluster.allocations.create(Allocation(mac=mac(1), reserved_for=reservation))
-
-    assert "is declared for Pod shop/other only" in await refused(warning(cluster))
+    assert await refused(replica) == says
     assert cluster.allocated[mac(1)] == before
 
 
@@ -216,8 +230,7 @@ async def test_an_address_released_before_the_write_is_created_again_and_not_sha
 async def test_what_is_reserved_for_its_owner_is_not_shared() -> None:
     cluster = FakeCluster()
     stored = await held(cluster)
-    reserved = Reservation(kind="Pod", namespace="shop", name="other")
-    before = cluster._replace(stored, replace(stored.allocation, reserved_for=reserved))
+    before = cluster._replace(stored, replace(stored.allocation, reserved_for=FOR_OTHER))
 
     message = await refused(warning(cluster), want(asks=1))
 

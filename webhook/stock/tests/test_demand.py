@@ -63,10 +63,6 @@ def test_what_was_just_asked_for_is_worth_keeping(course: Asked, addresses: int)
     assert demand.ahead(now_s, 10_000, AMPLE) >= addresses
 
 
-def test_without_any_demand_it_is_nothing() -> None:
-    assert Demand(STOCK_LIFETIME_S).ahead(1000.0, 512, AMPLE) == 0
-
-
 def test_a_trickle_keeps_two_of_its_busiest_seconds() -> None:
     demand = Demand(STOCK_LIFETIME_S)
     for second in range(60):

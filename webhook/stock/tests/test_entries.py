@@ -8,37 +8,34 @@ from webhook.stock.tests.stocks import STOCK_LIFETIME_S, EntriesScene, made, sho
 from webhook.tests.reviews import mac, pool
 
 
-def test_the_oldest_is_handed_out_first_and_once() -> None:
-    scene = EntriesScene()
+@pytest.fixture
+def scene() -> EntriesScene:
+    return EntriesScene()
+
+
+def test_the_oldest_is_handed_out_first_and_once(scene: EntriesScene) -> None:
     scene.keep(3, 1, 2)
 
     assert [scene.pop() for _ in range(4)] == [(mac(3),), (mac(1),), (mac(2),), ()]
 
 
-def test_who_wants_more_than_there_is_gets_none_and_takes_none() -> None:
-    scene = EntriesScene()
+def test_a_request_for_more_than_there_is_takes_none(scene: EntriesScene) -> None:
     scene.keep(1, 2)
 
     assert scene.pop(3) == ()
     assert scene.pop(2) == (mac(1), mac(2))
 
 
-def test_what_is_only_being_created_is_not_handed_out() -> None:
-    scene = EntriesScene()
+def test_an_address_is_handed_out_when_it_is_created_and_shown(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
+    scene.entries.begin(mac(2))
+    scene.entries.put(shown(1))
+    scene.entries.add(made(2))
 
     assert mac(1) in scene.entries
     assert scene.pop() == ()
-    scene.entries.put(shown(1))
-    assert scene.pop() == ()
-
-
-def test_what_no_watch_has_shown_is_not_handed_out() -> None:
-    scene = EntriesScene()
-    scene.entries.begin(mac(1))
-    scene.entries.add(made(1))
-
-    assert scene.pop() == ()
+    scene.entries.put(shown(2))
+    assert scene.pop() == (mac(2),)
 
 
 @pytest.mark.parametrize("clock", ["boottime", "wall"])
@@ -67,8 +64,7 @@ def test_nothing_is_handed_out_by_a_clock_that_went_back_behind_its_create(
     assert scene.pop() == ()
 
 
-def test_its_age_counts_from_before_the_create() -> None:
-    scene = EntriesScene()
+def test_its_age_counts_from_before_the_create(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
     scene.pass_time(STOCK_LIFETIME_S)
 
@@ -86,15 +82,7 @@ def test_only_the_connection_that_has_shown_it_vouches_for_it(connection: int) -
     scene.connection = connection
 
     assert scene.pop() == ()
-
-
-def test_an_event_on_a_later_connection_does_not_bring_it_back() -> None:
-    scene = EntriesScene()
-    scene.keep(1)
-    scene.connection = 2
-
     scene.entries.put(shown(1))
-
     assert scene.pop() == ()
 
 
@@ -121,22 +109,13 @@ def test_while_no_watch_is_open_nothing_can_be_created_to_be_handed_out() -> Non
     assert scene.pop() == ()
 
 
-def test_what_has_changed_since_is_forgotten() -> None:
-    scene = EntriesScene()
-    scene.keep(1)
+def test_an_address_that_has_changed_or_is_gone_is_forgotten(scene: EntriesScene) -> None:
+    scene.keep(1, 2)
 
     scene.entries.put(shown(1, version=8))
+    scene.entries.drop(shown(2, version=8))
 
-    assert mac(1) not in scene.entries
-
-
-def test_what_is_gone_is_forgotten() -> None:
-    scene = EntriesScene()
-    scene.keep(1)
-
-    scene.entries.drop(shown(1, version=8))
-
-    assert mac(1) not in scene.entries
+    assert len(scene.entries) == 0
 
 
 def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
@@ -149,8 +128,7 @@ def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -
     assert scene.pop() == ()
 
 
-def test_an_event_of_what_had_the_address_before_does_no_harm() -> None:
-    scene = EntriesScene()
+def test_an_event_of_what_had_the_address_before_does_no_harm(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
     scene.entries.add(made(1))
     scene.entries.put(shown(1, version=6))
@@ -161,8 +139,7 @@ def test_an_event_of_what_had_the_address_before_does_no_harm() -> None:
     assert scene.pop() == (mac(1),)
 
 
-def test_the_same_event_twice_changes_nothing() -> None:
-    scene = EntriesScene()
+def test_the_same_event_twice_changes_nothing(scene: EntriesScene) -> None:
     scene.keep(1)
 
     scene.entries.put(shown(1))
@@ -170,25 +147,21 @@ def test_the_same_event_twice_changes_nothing() -> None:
     assert scene.pop() == (mac(1),)
 
 
-def test_what_others_create_is_not_kept() -> None:
-    scene = EntriesScene()
-
+def test_what_others_create_is_not_kept(scene: EntriesScene) -> None:
     scene.entries.put(shown(1))
     scene.entries.add(made(1))
 
     assert len(scene.entries) == 0
 
 
-def test_what_lies_outside_the_pool_stays_and_is_not_handed_out() -> None:
-    scene = EntriesScene()
+def test_what_lies_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesScene) -> None:
     scene.keep(200, 1)
 
     assert scene.pop() == (mac(1),)
     assert scene.pop(of=pool(256)) == (mac(200),)
 
 
-def test_who_takes_one_by_name_takes_it_out_whatever_its_age() -> None:
-    scene = EntriesScene()
+def test_an_address_taken_by_name_is_taken_out_whatever_its_age(scene: EntriesScene) -> None:
     scene.keep(1)
     scene.pass_time(2 * STOCK_LIFETIME_S)
     scene.connection = 0
@@ -198,16 +171,14 @@ def test_who_takes_one_by_name_takes_it_out_whatever_its_age() -> None:
     assert not scene.entries.take_out(made(1))
 
 
-def test_another_replicas_of_the_same_address_is_not_taken_by_name() -> None:
-    scene = EntriesScene()
+def test_another_replicas_of_the_same_address_is_not_taken_by_name(scene: EntriesScene) -> None:
     scene.keep(1)
 
     assert not scene.entries.take_out(made(1, version=9, uid="another"))
     assert scene.pop() == (mac(1),)
 
 
-def test_what_is_being_created_is_not_taken_by_name() -> None:
-    scene = EntriesScene()
+def test_what_is_being_created_is_not_taken_by_name(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
 
     assert not scene.entries.take_out(made(1))
@@ -216,8 +187,7 @@ def test_what_is_being_created_is_not_taken_by_name() -> None:
     assert scene.pop() == (mac(1),)
 
 
-def test_to_look_whether_one_is_here_takes_nothing_out() -> None:
-    scene = EntriesScene()
+def test_to_look_whether_one_is_here_takes_nothing_out(scene: EntriesScene) -> None:
     scene.keep(1)
 
     assert scene.entries.holds(made(1))
@@ -227,8 +197,7 @@ def test_to_look_whether_one_is_here_takes_nothing_out() -> None:
 
 
 @pytest.mark.parametrize("why", ["too old", "cut off", "outside the pool"])
-def test_what_cannot_be_handed_out_any_more_is_surplus(why: str) -> None:
-    scene = EntriesScene()
+def test_what_cannot_be_handed_out_any_more_is_surplus(scene: EntriesScene, why: str) -> None:
     last = 200 if why == "outside the pool" else 1
     scene.keep(last)
     if why == "too old":
@@ -240,15 +209,13 @@ def test_what_cannot_be_handed_out_any_more_is_surplus(why: str) -> None:
     assert len(scene.entries) == 0
 
 
-def test_without_a_pool_everything_is_surplus() -> None:
-    scene = EntriesScene()
+def test_without_a_pool_everything_is_surplus(scene: EntriesScene) -> None:
     scene.keep(1)
 
     assert [one.mac for one in scene.entries.surplus(9, None)] == [mac(1)]
 
 
-def test_of_more_than_is_wanted_the_newest_are_surplus() -> None:
-    scene = EntriesScene()
+def test_of_more_than_is_wanted_the_newest_are_surplus(scene: EntriesScene) -> None:
     scene.keep(1, 2, 3)
 
     assert scene.surplus(2) == [mac(3)]
@@ -265,8 +232,7 @@ def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> Non
     assert scene.surplus() == [mac(1)]
 
 
-def test_what_is_being_created_counts_and_is_never_surplus() -> None:
-    scene = EntriesScene()
+def test_what_is_being_created_counts_and_is_never_surplus(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
     scene.keep(2)
 

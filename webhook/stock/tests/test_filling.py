@@ -16,6 +16,7 @@ from crds.tests.gates import Fail
 from kube.tests.steered import SteeredLoop
 from webhook.allocated import STEP
 from webhook.stock import filling as stocking
+from webhook.stock.filling import MOST
 from webhook.stock.tests.stocks import WIDE, Parking, Stocking, made, wanted
 from webhook.tests.replica import bound, calls_to, pending
 from webhook.tests.reviews import mac, pool
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 CALLS, IDLE_S, TICK_S = stocking._CALLS, stocking._IDLE_S, stocking._TICK_S
 
 
-async def test_an_address_in_stock_has_no_owner() -> None:
-    scene = Stocking()
-
+async def test_an_address_in_stock_has_no_owner(scene: Stocking) -> None:
     await scene.create(1)
 
     (stored,) = scene.cluster.allocated.values()
@@ -58,8 +57,7 @@ async def test_of_nothing_nothing_is_created_ahead(of: Pool | None) -> None:
     assert Stocking(of).stock.begin() is None
 
 
-async def test_what_another_has_created_first_is_not_kept() -> None:
-    scene = Stocking()
+async def test_what_another_has_created_first_is_not_kept(scene: Stocking) -> None:
     begun = scene.stock.begin()
     assert begun is not None
     await scene.cluster.allocations.create(pending(1))
@@ -90,24 +88,25 @@ async def test_it_is_filled_with_as_many_calls_at_once_as_much_of_it_is_missing(
     ]
 
 
-async def test_no_more_are_created_than_are_missing() -> None:
-    scene = Stocking()
-    wanted(scene, 2)
-
-    assert scene.stock._places() == 2
-    await scene.create(1)
-    assert scene.stock._places() == 1
-
-
-async def test_a_refill_waits_until_idle_while_half_of_it_is_there() -> None:
-    scene = Stocking()
+async def test_a_refill_waits_until_idle_while_half_of_it_is_there(scene: Stocking) -> None:
     wanted(scene, 16)
     await scene.create(16)
 
     scene.stock.hand_out(1, WIDE)
 
     assert scene.stock._can_wait()
+    scene.stock.hand_out(8, WIDE)
+    assert not scene.stock._can_wait()
+    assert scene.stock._places() > 0
+
+
+async def test_a_refill_does_not_wait_longer_than_until_idle(scene: Stocking) -> None:
+    wanted(scene, 16)
+    await scene.create(16)
+    scene.stock.hand_out(1, WIDE)
+
     scene.now_s += IDLE_S
+
     assert not scene.stock._can_wait()
     assert scene.stock._places() == 1
 
@@ -139,43 +138,26 @@ def test_it_is_refilled_when_it_is_idle(loop_of_a_test: SteeredLoop) -> None:
     assert len(scene.entries) == 16
 
 
-async def test_a_refill_does_not_wait_until_idle_when_more_than_half_is_gone() -> None:
-    scene = Stocking()
-    wanted(scene, 16)
-    await scene.create(16)
-
-    scene.stock.hand_out(9, WIDE)
-
-    assert not scene.stock._can_wait()
-    assert scene.stock._places() > 0
-
-
-async def test_what_was_asked_for_is_demand_though_none_was_there() -> None:
-    scene = Stocking()
-
+async def test_what_was_asked_for_is_demand_though_none_was_there(scene: Stocking) -> None:
     assert scene.stock.hand_out(3, WIDE) == ()
 
     scene.now_s += 1
     assert scene.stock._places() > 0
 
 
-@pytest.mark.parametrize("of", [pool(256), None], ids=["a small pool", "no pool"])
-async def test_where_little_is_free_nothing_is_missing(of: Pool | None) -> None:
-    scene = Stocking(of)
+@pytest.mark.parametrize(
+    ("of", "most"),
+    [(pool(256), MOST), (None, MOST), (WIDE, 0)],
+    ids=["a small pool", "no pool", "no stock wanted"],
+)
+async def test_nothing_is_missing_where_no_stock_can_be(of: Pool | None, most: int) -> None:
+    scene = Stocking(of, most)
     wanted(scene, 16)
 
     assert scene.stock._places() == 0
 
 
-async def test_who_wants_no_stock_has_none() -> None:
-    scene = Stocking(most=0)
-    wanted(scene, 16)
-
-    assert scene.stock._places() == 0
-
-
-async def test_after_a_refusal_it_pauses() -> None:
-    scene = Stocking()
+async def test_after_a_refusal_it_pauses(scene: Stocking) -> None:
     wanted(scene, 16)
     scene.cluster.gate = Fail(calls_to("create"))
 
@@ -187,8 +169,7 @@ async def test_after_a_refusal_it_pauses() -> None:
     assert scene.stock._places() > 0
 
 
-async def test_without_a_watch_nothing_is_created() -> None:
-    scene = Stocking()
+async def test_without_a_watch_nothing_is_created(scene: Stocking) -> None:
     wanted(scene, 16)
 
     scene.watch.connection = 0
@@ -215,8 +196,7 @@ def test_it_is_filled_after_a_pause_without_a_request(loop_of_a_test: SteeredLoo
     assert len(scene.stored()) == 1
 
 
-async def test_where_all_that_was_looked_at_is_taken_it_pauses() -> None:
-    scene = Stocking()
+async def test_where_all_that_was_looked_at_is_taken_it_pauses(scene: Stocking) -> None:
     wanted(scene, 16)
     for number in range(1, STEP + 1):
         scene.allocated.put(NameAndVersion(mac(number), 1))

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 CALLS, IDLE_S, TICK_S = stocking._CALLS, stocking._IDLE_S, stocking._TICK_S
 
 
-async def test_demand_fills_it_in_the_background() -> None:
-    scene = Stocking()
+async def test_demand_fills_it_in_the_background(scene: Stocking) -> None:
     news = scene.cluster.answer = Parking()
     assert scene.stock.hand_out(4, WIDE) == ()
 
@@ -36,8 +35,7 @@ async def test_demand_fills_it_in_the_background() -> None:
     assert set(scene.stock.hand_out(4, WIDE)) == scene.stored()
 
 
-async def test_no_more_calls_are_under_way_than_it_may_make() -> None:
-    scene = Stocking()
+async def test_no_more_calls_are_under_way_than_it_may_make(scene: Stocking) -> None:
     wanted(scene, 64)
     parked = scene.cluster.gate = Parking("create")
 
@@ -60,8 +58,7 @@ async def test_it_is_tidied_without_a_request(monkeypatch: pytest.MonkeyPatch) -
     assert len(scene.entries) == 0
 
 
-async def test_what_demand_no_longer_speaks_for_is_deleted() -> None:
-    scene = Stocking()
+async def test_what_demand_no_longer_speaks_for_is_deleted(scene: Stocking) -> None:
     wanted(scene, 4)
     await scene.create(4)
     await scene.stock.tidy()
@@ -73,8 +70,7 @@ async def test_what_demand_no_longer_speaks_for_is_deleted() -> None:
     assert scene.stored() == set()
 
 
-async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> None:
-    scene = Stocking()
+async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made(scene: Stocking) -> None:
     await scene.create(3)
     await scene.cluster.allocations.replace(scene.cluster.allocated[mac(2)], bound(2))
     scene.entries.begin(mac(2))
@@ -86,8 +82,7 @@ async def test_a_delete_that_fails_does_not_keep_the_next_from_being_made() -> N
     assert scene.stored() == {mac(1), mac(2)}  # refused, changed, and the third is deleted
 
 
-async def test_a_closed_one_deletes_what_it_has_and_creates_no_more() -> None:
-    scene = Stocking()
+async def test_a_closed_one_deletes_what_it_has_and_creates_no_more(scene: Stocking) -> None:
     wanted(scene, 4)
     await scene.create(4)
     (given,) = scene.stock.hand_out(1, WIDE)
@@ -99,8 +94,7 @@ async def test_a_closed_one_deletes_what_it_has_and_creates_no_more() -> None:
     assert scene.stock._places() == 0
 
 
-async def test_closing_waits_for_what_is_being_created() -> None:
-    scene = Stocking()
+async def test_closing_waits_for_what_is_being_created(scene: Stocking) -> None:
     wanted(scene, 2)
     hold = scene.cluster.gate = Hold(calls_to("create"))
 
