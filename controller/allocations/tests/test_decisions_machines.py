@@ -273,21 +273,14 @@ def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> 
 def test_the_interface_of_an_address_is_updated() -> None:
     # Two interfaces have swapped their addresses, and refusals name the stored interface.
     right = owner_of(MAC, [VM])
-    before = Allocation(
-        mac=MAC,
-        state=State.BOUND,
-        source=Source.POOL,
-        owner=replace(right, interface="other"),
-    )
+    before = replace(bound(VM), owner=replace(right, interface="other"))
 
     assert decide(world(before, VM)) == Replace(replace(before, owner=right))
 
 
 def test_a_hidden_address_of_the_launcher_of_a_bare_vmi_is_looked_at_again() -> None:
     # With masquerade no annotation has the address: the deletion of the launcher marks nothing.
-    owned = Allocation(
-        mac=MAC, state=State.BOUND, source=Source.POOL, owner=owner_of(MAC, [ORPHAN])
-    )
+    owned = bound(ORPHAN)
     hidden = without(LAUNCHER)
 
     assert decide(quiet(owned)) == Get(DB)
