@@ -55,6 +55,14 @@ def replica(kubeconfig: str, name: str, work: Work) -> asyncio.Task[None]:
     )
 
 
+async def leading(kubeconfig: str) -> tuple[asyncio.Task[None], Work]:
+    """Start replica `first`, and return when it leads."""
+    work = Work()
+    leader = replica(kubeconfig, "first", work)
+    await work.begun.wait()
+    return leader, work
+
+
 async def stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -64,9 +72,8 @@ async def stop(task: asyncio.Task[None]) -> None:
 async def test_a_stopped_leader_hands_the_lease_to_the_standby(
     client: Client, kubeconfig: str
 ) -> None:
-    first, second = Work(), Work()
-    leader = replica(kubeconfig, "first", first)
-    await first.begun.wait()
+    leader, first = await leading(kubeconfig)
+    second = Work()
     standby = replica(kubeconfig, "second", second)
     assert holder(client) == "first"
     assert not second.begun.is_set()
@@ -81,23 +88,8 @@ async def test_a_stopped_leader_hands_the_lease_to_the_standby(
     assert holder(client) is None
 
 
-async def test_a_standby_that_stops_leaves_the_lease_alone(client: Client, kubeconfig: str) -> None:
-    first, second = Work(), Work()
-    leader = replica(kubeconfig, "first", first)
-    await first.begun.wait()
-    standby = replica(kubeconfig, "second", second)
-
-    await stop(standby)
-
-    assert holder(client) == "first"
-    assert not second.begun.is_set()
-    await stop(leader)
-
-
 async def test_work_that_ends_ends_the_leading(client: Client, kubeconfig: str) -> None:
-    work = Work()
-    leader = replica(kubeconfig, "first", work)
-    await work.begun.wait()
+    leader, work = await leading(kubeconfig)
 
     work.outcome.set_result(None)
 
@@ -108,9 +100,7 @@ async def test_work_that_ends_ends_the_leading(client: Client, kubeconfig: str) 
 async def test_work_that_fails_ends_the_leading_with_its_error(
     client: Client, kubeconfig: str
 ) -> None:
-    work = Work()
-    leader = replica(kubeconfig, "first", work)
-    await work.begun.wait()
+    leader, work = await leading(kubeconfig)
 
     work.outcome.set_exception(RuntimeError("it broke"))
 
@@ -120,9 +110,7 @@ async def test_work_that_fails_ends_the_leading_with_its_error(
 
 
 async def test_work_ends_when_another_has_the_lease(client: Client, kubeconfig: str) -> None:
-    work = Work()
-    leader = replica(kubeconfig, "first", work)
-    await work.begun.wait()
+    leader, work = await leading(kubeconfig)
 
     client.patch("lease", LEASE, {"spec": {"holderIdentity": "other"}}, NAMESPACE)
 
@@ -135,9 +123,7 @@ async def test_work_ends_when_another_has_the_lease(client: Client, kubeconfig: 
 async def test_a_deleted_lease_is_created_again_and_the_work_goes_on(
     client: Client, kubeconfig: str
 ) -> None:
-    work = Work()
-    leader = replica(kubeconfig, "first", work)
-    await work.begun.wait()
+    leader, work = await leading(kubeconfig)
 
     client.delete("lease", LEASE, NAMESPACE)
 
@@ -154,9 +140,7 @@ async def test_work_ends_when_the_api_server_is_silent(
 ) -> None:
     monkeypatch.setattr(leases, "RENEW_S", 4)
     monkeypatch.setattr(leases, "_CALL_S", 1.0)
-    work = Work()
-    leader = replica(kubeconfig, "first", work)
-    await work.begun.wait()
+    leader, work = await leading(kubeconfig)
     server = control_plane.process("kube-apiserver")
 
     server.pause()

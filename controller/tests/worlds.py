@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from controller.allocations.actions import Facts
@@ -99,10 +100,10 @@ def world(
     known: Stored | Allocation | None,
     *seen: Carrier,
     quiet: bool = False,
-    live: Mapping[Root, Carrier | None] | None = None,
+    live: Mapping[Root, tuple[Carrier, ...]] | None = None,
     everyone: tuple[Carrier, ...] | None = None,
 ) -> Facts:
-    """Return the facts about MAC."""
+    """Return the facts about MAC; `live` are the members that a read of their root found."""
     return Facts(
         MAC,
         stored(known) if isinstance(known, Allocation) else known,
@@ -110,11 +111,12 @@ def world(
         quiet,
         pool="default",
         now=NOW,
-        live={
-            root: existing(MAC, (found,) if found else ()) for root, found in (live or {}).items()
-        },
+        live={root: existing(MAC, members) for root, members in (live or {}).items()},
         everyone=None if everyone is None else claimants(MAC, everyone),
     )
+
+
+quiet = partial(world, quiet=True)
 
 
 def at(name: str, namespace: str = "shop", kind: str = "Pod") -> Root:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict, replace
 
-from controller.allocations.ownership import existing, owner_of
-from controller.tests.worlds import MAC, NOW, owner, pending, stored, world
+from controller.allocations.ownership import owner_of
+from controller.tests.worlds import MAC, NOW, owner, pending, stored
 from crds.allocation import (
     INSTANCE,
     KUBEVIRT,
@@ -21,7 +20,6 @@ from crds.carriers import Carrier, OwnerReference
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
-    from controller.allocations.actions import Facts
     from crds.allocation import Root, Stored
 
 
@@ -63,28 +61,6 @@ def root(name: str = "db", namespace: str = "shop") -> Root:
 def _carrier(version: str, kind: str, namespace: str, name: str, uid: str) -> Carrier:
     where = Attachment(MAC, "net1", "shop/ovs")
     return Carrier(version, kind, namespace, name, uid, "1", attachments=(where,))
-
-
-def of(
-    known: Stored | Allocation | None,
-    *seen: Carrier,
-    quiet: bool = False,
-    live: dict[Root, tuple[Carrier, ...]] | None = None,
-    everyone: tuple[Carrier, ...] | None = None,
-) -> Facts:
-    """Return facts in which roots have several members."""
-    facts = world(known, *seen, quiet=quiet, everyone=everyone)
-    reads = {root: existing(MAC, members) for root, members in (live or {}).items()}
-    return dataclasses.replace(facts, live=reads)
-
-
-def quiet(
-    known: Stored | Allocation,
-    *seen: Carrier,
-    live: dict[Root, tuple[Carrier, ...]] | None = None,
-    everyone: tuple[Carrier, ...] | None = None,
-) -> Facts:
-    return of(known, *seen, quiet=True, live=live, everyone=everyone)
 
 
 def bound(*members: Carrier, shared: bool = False) -> Allocation:

@@ -33,6 +33,7 @@ from controller.tests.worlds import (
     owner,
     pending,
     pod,
+    quiet,
     stored,
     world,
 )
@@ -41,14 +42,12 @@ from crds.allocation import Allocation, Reservation, Source, State
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crds.allocation import Root, Stored
-    from crds.carriers import Carrier
 
 WEB, AGAIN = pod("web-0", "u-1"), pod("web-0", "u-2")
 ALIEN, STRANGER = pod("alien", "u-9", namespace="other"), pod("web-1", "u-8")
 BARE, ENDED = bare("web-0", "u-1"), ended("web-0", "u-1")
-GONE, THERE, AGAIN_THERE = ({at("web-0"): found} for found in (None, WEB, AGAIN))
-STRANGER_THERE = GONE | {at("web-1"): STRANGER}
+GONE, THERE, AGAIN_THERE = ({at("web-0"): found} for found in ((), (WEB,), (AGAIN,)))
+STRANGER_THERE = GONE | {at("web-1"): (STRANGER,)}
 FOR_WEB = Allocation(mac=MAC, reserved_for=Reservation(kind="Pod", namespace="shop", name="web-0"))
 UNDER_WAY, NAMELESS, BOUND = pending("web-0"), pending(None), bound("web-0", "u-1")
 SHARED = bound("web-0", "u-1", shared=True)
@@ -65,15 +64,6 @@ def rows(*table: Row) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return pytest.mark.parametrize(
         ("of", "then"), [pytest.param(of, then, id=name) for name, of, then in table]
     )
-
-
-def quiet(
-    known: Stored | Allocation,
-    *carriers: Carrier,
-    live: dict[Root, Carrier | None] | None = None,
-    everyone: tuple[Carrier, ...] | None = None,
-) -> Facts:
-    return world(known, *carriers, quiet=True, live=live, everyone=everyone)
 
 
 @rows(
@@ -120,7 +110,7 @@ def test_a_declared_address_waits_for_its_carrier(of: Facts, then: Action) -> No
     ("quiet, and it never came", quiet(UNDER_WAY, live=GONE), Delete()),
     (
         "quiet, and it has another address",
-        quiet(UNDER_WAY, live={at("web-0"): pod("web-0", "u-1", OTHER)}),
+        quiet(UNDER_WAY, live={at("web-0"): (pod("web-0", "u-1", OTHER),)}),
         Delete(),
     ),
     ("quiet, another is read", quiet(UNDER_WAY, STRANGER, live=GONE), Get(STRANGER.root)),
@@ -158,22 +148,22 @@ def test_an_address_under_way_to_a_name_not_generated_yet(of: Facts, then: Actio
     ),
     ("a deleted namesake is not", world(BOUND, AGAIN, live=GONE), Wait()),
     ("quiet: its owner is read", quiet(BOUND), Get(owner("web-0", "u-1").root)),
-    ("quiet, and it does not show it", quiet(BOUND, live={at("web-0"): BARE}), Nothing()),
+    ("quiet, and it does not show it", quiet(BOUND, live={at("web-0"): (BARE,)}), Nothing()),
     ("quiet, a namesake", quiet(BOUND, live=AGAIN_THERE), Replace(bound("web-0", "u-2"))),
     (
         "quiet, and a namesake without it",
-        quiet(BOUND, live={at("web-0"): bare("web-0", "u-2")}),
+        quiet(BOUND, live={at("web-0"): (bare("web-0", "u-2"),)}),
         Delete(),
     ),
     ("quiet, and its owner is deleted", quiet(BOUND, live=GONE), Delete()),
-    ("quiet, and its owner has ended", quiet(BOUND, live={at("web-0"): ENDED}), Delete()),
+    ("quiet, and its owner has ended", quiet(BOUND, live={at("web-0"): (ENDED,)}), Delete()),
     ("quiet, deleted: another is read", quiet(BOUND, STRANGER, live=GONE), Get(STRANGER.root)),
     (
         "and bound",
         quiet(BOUND, STRANGER, live=STRANGER_THERE),
         Replace(bound("web-1", "u-8")),
     ),
-    ("or deleted, too", quiet(BOUND, STRANGER, live=GONE | {at("web-1"): None}), Delete()),
+    ("or deleted, too", quiet(BOUND, STRANGER, live=GONE | {at("web-1"): ()}), Delete()),
     (
         "a declared one is declared again, with its reservation",
         quiet(replace(BOUND, declared=True, reserved_for=FOR_WEB.reserved_for), live=GONE),
@@ -206,7 +196,7 @@ def test_a_shared_address_goes_to_a_remaining_carrier(of: Facts, then: Action) -
     ),
     (
         "even if the owner does not show the address",
-        quiet(BOUND, ALIEN, live={at("web-0"): BARE}),
+        quiet(BOUND, ALIEN, live={at("web-0"): (BARE,)}),
         Note((conflict(ALIEN),)),
     ),
 )
@@ -221,12 +211,12 @@ def test_other_carriers_are_conflicts(of: Facts, then: Action) -> None:
     ("of two, the first", world(STOCK, WEB, ALIEN, live=THERE), Replace(HANDED_OUT)),
     (
         "one of any namespace",
-        world(STOCK, ALIEN, live={ALIEN.root: ALIEN}),
+        world(STOCK, ALIEN, live={ALIEN.root: (ALIEN,)}),
         Replace(replace(HANDED_OUT, owner=ALIEN.as_owner(MAC))),
     ),
     ("after a deleted one the next", world(STOCK, WEB, ALIEN, live=GONE), Get(ALIEN.root)),
-    ("not one without it", world(STOCK, WEB, live={at("web-0"): BARE}), Wait()),
-    ("nor one that has ended", world(STOCK, WEB, live={at("web-0"): ENDED}), Wait()),
+    ("not one without it", world(STOCK, WEB, live={at("web-0"): (BARE,)}), Wait()),
+    ("nor one that has ended", world(STOCK, WEB, live={at("web-0"): (ENDED,)}), Wait()),
     ("too old: all are listed", quiet(STOCK), List()),
     ("too old, and a wrong hint", quiet(STOCK, WEB, live=GONE), List()),
     ("a list made too early is no proof", world(STOCK, everyone=()), Wait()),

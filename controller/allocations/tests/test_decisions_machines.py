@@ -24,15 +24,13 @@ from controller.allocations.tests.machines import (
     conflict_of,
     in_conflict,
     launcher,
-    of,
-    quiet,
     root,
     vm,
     vmi,
     without,
 )
 from controller.allocations.tests.test_decisions import rows
-from controller.tests.worlds import MAC, owner, pod
+from controller.tests.worlds import MAC, owner, pod, quiet, world
 from crds.allocation import MACHINE, Allocation, Reservation, Source, State
 
 DB = root()
@@ -59,39 +57,43 @@ ENDED = replace(without(ORPHAN), terminal=True)
 
 
 @rows(
-    ("a VM", of(None, VM), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
-    ("its VMI before it", of(None, VMI), Create(replace(ADOPTED, owner=owner_of(MAC, [VMI])))),
-    ("a launcher", of(None, LAUNCHER), Create(replace(ADOPTED, owner=owner_of(MAC, [LAUNCHER])))),
-    ("all of it", of(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
+    ("a VM", world(None, VM), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
+    ("its VMI before it", world(None, VMI), Create(replace(ADOPTED, owner=owner_of(MAC, [VMI])))),
+    (
+        "a launcher",
+        world(None, LAUNCHER),
+        Create(replace(ADOPTED, owner=owner_of(MAC, [LAUNCHER]))),
+    ),
+    ("all of it", world(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
 )
 def test_the_address_of_a_machine_is_adopted_for_its_root(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("its machine is read first", of(FOR_DB, VM), Get(DB)),
-    ("its VMI is its machine", of(FOR_DB, VMI), Get(DB)),
-    ("and gets it", of(FOR_DB, VMI, live={DB: (EDITED, VMI)}), Replace(DECLARED_BOUND)),
-    ("a stranger is a conflict", of(FOR_DB, ELSEWHERE), Note((conflict_of(ELSEWHERE),))),
-    ("so is a pod of its name", of(FOR_DB, NAMESAKE), Note((conflict_of(NAMESAKE),))),
+    ("its machine is read first", world(FOR_DB, VM), Get(DB)),
+    ("its VMI is its machine", world(FOR_DB, VMI), Get(DB)),
+    ("and gets it", world(FOR_DB, VMI, live={DB: (EDITED, VMI)}), Replace(DECLARED_BOUND)),
+    ("a stranger is a conflict", world(FOR_DB, ELSEWHERE), Note((conflict_of(ELSEWHERE),))),
+    ("so is a pod of its name", world(FOR_DB, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
 def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("no carrier yet", of(PENDING), Wait()),
-    ("its VM is read first", of(PENDING, VM), Get(DB)),
-    ("its launcher tells of it, too", of(PENDING, LAUNCHER), Get(DB)),
-    ("its VM is bound", of(PENDING, VM, live={DB: (VM,)}), Replace(bound(VM))),
+    ("no carrier yet", world(PENDING), Wait()),
+    ("its VM is read first", world(PENDING, VM), Get(DB)),
+    ("its launcher tells of it, too", world(PENDING, LAUNCHER), Get(DB)),
+    ("its VM is bound", world(PENDING, VM, live={DB: (VM,)}), Replace(bound(VM))),
     (
         "its VM, if its launcher was seen",
-        of(PENDING, LAUNCHER, live={DB: ALL}),
+        world(PENDING, LAUNCHER, live={DB: ALL}),
         Replace(bound(VM)),
     ),
-    ("a VM without it is not", of(PENDING, VM, live={DB: (EDITED,)}), Wait()),
-    ("a pod of its name is not its VM", of(PENDING, NAMESAKE), Wait()),
-    ("nor is a VM of its name elsewhere", of(PENDING, ELSEWHERE), Wait()),
+    ("a VM without it is not", world(PENDING, VM, live={DB: (EDITED,)}), Wait()),
+    ("a pod of its name is not its VM", world(PENDING, NAMESAKE), Wait()),
+    ("nor is a VM of its name elsewhere", world(PENDING, ELSEWHERE), Wait()),
     ("quiet, all of it is read", quiet(PENDING), Get(DB)),
     (
         "quiet, and KubeVirt has started it as it was before",
@@ -120,9 +122,9 @@ def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
 
 
 @rows(
-    ("any machine of the namespace may be it", of(NAMELESS, VMI), Get(DB)),
-    ("but no pod", of(NAMELESS, NAMESAKE), Wait()),
-    ("nor a machine of another", of(NAMELESS, ELSEWHERE), Wait()),
+    ("any machine of the namespace may be it", world(NAMELESS, VMI), Get(DB)),
+    ("but no pod", world(NAMELESS, NAMESAKE), Wait()),
+    ("nor a machine of another", world(NAMELESS, ELSEWHERE), Wait()),
     ("quiet, all are listed", quiet(NAMELESS), List()),
     ("quiet, and listed", quiet(NAMELESS, everyone=(WEB, *ALL)), Replace(bound(VM))),
     (
@@ -147,14 +149,14 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
 
 @rows(
     ("its VM is seen", quiet(bound(VM), VM), Nothing()),
-    ("all of it is", of(bound(VM), *ALL), Nothing()),
+    ("all of it is", world(bound(VM), *ALL), Nothing()),
     ("its VMI is, and that VM made it", quiet(bound(VM), VMI), Nothing()),
-    ("its launcher is, and says no more: read", of(bound(VM), LAUNCHER), Get(DB)),
-    ("read, it is of that VM", of(bound(VM), LAUNCHER, live={DB: ALL}), Nothing()),
+    ("its launcher is, and says no more: read", world(bound(VM), LAUNCHER), Get(DB)),
+    ("read, it is of that VM", world(bound(VM), LAUNCHER, live={DB: ALL}), Nothing()),
     ("the VM is gone, and its VMI runs", quiet(bound(VM), live={DB: (VMI,)}), Nothing()),
     (
         "the VM left its VMI an orphan",
-        of(bound(VM), ORPHAN, live={DB: (ORPHAN,)}),
+        world(bound(VM), ORPHAN, live={DB: (ORPHAN,)}),
         Replace(bound(ORPHAN)),
     ),
     (
@@ -164,25 +166,25 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
     ),
     (
         "a VM takes in the orphan of its name",
-        of(bound(ORPHAN), VMI, live={DB: (EDITED, VMI)}),
+        world(bound(ORPHAN), VMI, live={DB: (EDITED, VMI)}),
         Replace(bound(VMI)),
     ),
-    ("a VM that was created again is read", of(bound(VM), AGAIN), Get(DB)),
-    ("and bound", of(bound(VM), AGAIN, live={DB: (AGAIN,)}), Replace(bound(AGAIN))),
+    ("a VM that was created again is read", world(bound(VM), AGAIN), Get(DB)),
+    ("and bound", world(bound(VM), AGAIN, live={DB: (AGAIN,)}), Replace(bound(AGAIN))),
     (
         "a VM that was created again without it, while the former VMI runs",
         quiet(bound(VM), VMI, live={DB: (without(AGAIN), VMI)}),
         Nothing(),
     ),
-    ("what was adopted before its VM came", of(bound(LAUNCHER), *ALL), Get(DB)),
-    ("is the VM's", of(bound(LAUNCHER), *ALL, live={DB: ALL}), Replace(bound(VM))),
+    ("what was adopted before its VM came", world(bound(LAUNCHER), *ALL), Get(DB)),
+    ("is the VM's", world(bound(LAUNCHER), *ALL, live={DB: ALL}), Replace(bound(VM))),
 )
 def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("not seen", of(bound(VM)), Wait()),
+    ("not seen", world(bound(VM)), Wait()),
     ("quiet, all of it is read", quiet(bound(VM)), Get(DB)),
     ("all of it is gone", quiet(bound(VM), live={DB: ()}), Delete()),
     ("all of it has ended", quiet(bound(ORPHAN), live={DB: (ENDED,)}), Delete()),
@@ -246,23 +248,23 @@ def test_a_shared_address_goes_with_its_last_machine(of: Facts, then: Action) ->
 
 
 @rows(
-    ("one for a machine, not three", of(bound(VM), VM, *OTHERS), Note((conflict_of(*OTHERS),))),
-    ("which is known then", of(in_conflict(bound(VM), *OTHERS), VM, *OTHERS), Nothing()),
+    ("one for a machine, not three", world(bound(VM), VM, *OTHERS), Note((conflict_of(*OTHERS),))),
+    ("which is known then", world(in_conflict(bound(VM), *OTHERS), VM, *OTHERS), Nothing()),
     (
         "also when its VM goes before its VMI",
-        of(in_conflict(bound(VM), *OTHERS), VM, *OTHERS[1:]),
+        world(in_conflict(bound(VM), *OTHERS), VM, *OTHERS[1:]),
         Nothing(),
     ),
-    ("and is over with its last", of(in_conflict(bound(VM), *OTHERS), VM), Note(())),
-    ("none for its own VMI and launchers", of(bound(VM), *ALL, launcher("pod-2")), Nothing()),
-    ("none for a guest that is to move", of(bound(VM), VM, VMI, ELSEWHERE), Nothing()),
-    ("nor while it moves", of(bound(VM), VM, MOVING, ELSEWHERE, TARGET), Nothing()),
+    ("and is over with its last", world(in_conflict(bound(VM), *OTHERS), VM), Note(())),
+    ("none for its own VMI and launchers", world(bound(VM), *ALL, launcher("pod-2")), Nothing()),
+    ("none for a guest that is to move", world(bound(VM), VM, VMI, ELSEWHERE), Nothing()),
+    ("nor while it moves", world(bound(VM), VM, MOVING, ELSEWHERE, TARGET), Nothing()),
     (
         "but for two that run",
-        of(bound(VM), VM, VMI, ELSEWHERE, replace(TARGET, guest="")),
+        world(bound(VM), VM, VMI, ELSEWHERE, replace(TARGET, guest="")),
         Note((conflict_of(ELSEWHERE),)),
     ),
-    ("and for a pod of its name", of(bound(VM), VM, NAMESAKE), Note((conflict_of(NAMESAKE),))),
+    ("and for a pod of its name", world(bound(VM), VM, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
 def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> None:
     assert decide(of) == then
@@ -271,21 +273,14 @@ def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> 
 def test_the_interface_of_an_address_is_updated() -> None:
     # Two interfaces have swapped their addresses, and refusals name the stored interface.
     right = owner_of(MAC, [VM])
-    before = Allocation(
-        mac=MAC,
-        state=State.BOUND,
-        source=Source.POOL,
-        owner=replace(right, interface="other"),
-    )
+    before = replace(bound(VM), owner=replace(right, interface="other"))
 
-    assert decide(of(before, VM)) == Replace(replace(before, owner=right))
+    assert decide(world(before, VM)) == Replace(replace(before, owner=right))
 
 
 def test_a_hidden_address_of_the_launcher_of_a_bare_vmi_is_looked_at_again() -> None:
     # With masquerade no annotation has the address: the deletion of the launcher marks nothing.
-    owned = Allocation(
-        mac=MAC, state=State.BOUND, source=Source.POOL, owner=owner_of(MAC, [ORPHAN])
-    )
+    owned = bound(ORPHAN)
     hidden = without(LAUNCHER)
 
     assert decide(quiet(owned)) == Get(DB)

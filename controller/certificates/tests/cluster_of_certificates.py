@@ -74,7 +74,7 @@ class Cluster:
         match decide(found, now, self.intervals, trusted_for):
             case IssueAuthority():
                 self.authorities += 1
-                self.found = replace(found, authority=issue_authority(now, self.intervals))
+                self.write_authority(issue_authority(now, self.intervals))
             case WriteBundle(bundle):
                 self.write_bundle(bundle)
             case IssueServing(_, authority):
@@ -93,6 +93,12 @@ class Cluster:
             self.crash()
         return True
 
+    def write_authority(self, pair: Pair | None) -> None:
+        self.found = replace(self.found, authority=pair)
+
+    def forget_signer(self) -> None:
+        self.found = replace(self.found, signer=b"")
+
     def write_bundle(self, bundle: bytes) -> None:
         self.found = replace(self.found, bundles=dict.fromkeys(self.found.bundles, bundle))
         self.known.append((self.at_s, bundle))
@@ -107,6 +113,9 @@ class Cluster:
         """The controller ends, and another one takes over."""
         self.trust = Trust()
         self.wakes_s = self.at_s + self.pause_s
+
+    def jump(self, by: timedelta) -> None:
+        self.now += by
 
     def pass_time(self, seconds: int) -> None:
         for _ in range(seconds):

@@ -38,53 +38,45 @@ def test_an_empty_bundle_has_no_certificate() -> None:
     assert bundles.parse(b"nonsense") == (set(), True)
 
 
-def test_trust_counts_from_the_first_look_that_found_the_ca_everywhere() -> None:
+@pytest.mark.parametrize(
+    "looks",
+    [
+        [(ONE, [ONE, OTHER + ONE], 100, 0), (ONE, [ONE, ONE], 104, 4)],
+        *(
+            [(ca + next_, [ca], 100, 0), (ca + next_, [ca], 104, 4), (ca + next_, [next_], 108, 0)]
+            for ca, next_ in ((ONE, OTHER), (OTHER, ONE))
+        ),
+        [
+            (ONE, [ONE], 100, 0),
+            (ONE, [ONE, OTHER], 101, 0),
+            (ONE, [ONE, ONE], 104, 0),
+            (ONE, [ONE, ONE], 106, 2),
+        ],
+        [
+            (ONE, [ONE + OTHER], 100, 0),
+            (OTHER, [ONE + OTHER], 107, 0),
+            (ONE, [ONE + OTHER], 109, 0),
+        ],
+        [(ONE, [], 100, 0), (ONE, [ONE], 110, 0)],
+        [
+            (ONE, [ONE], 100, 0),
+            (b"nonsense", [b"nonsense"], 104, 0),
+            (b"", [], 104, 0),
+            (ONE, [ONE], 108, 0),
+        ],
+    ],
+    ids=[
+        *("found", "the first of a chain is the CA", "and so in the other order"),
+        *("again after a look without it", "again for another CA", "no caBundle", "unreadable"),
+    ],
+)
+def test_trust_counts_from_the_first_look_that_found_the_ca_everywhere(
+    looks: list[tuple[bytes, list[bytes], float, int]],
+) -> None:
     trust = Trust()
 
-    assert trust.seen(ONE, [ONE, OTHER + ONE], 100.0) == timedelta()
-    assert trust.seen(ONE, [ONE, ONE], 104.0) == 4 * SECOND
-
-
-@pytest.mark.parametrize(("first", "second"), [(ONE, OTHER), (OTHER, ONE)])
-def test_of_a_chain_the_first_is_the_ca(first: bytes, second: bytes) -> None:
-    trust = Trust()
-    trust.seen(first + second, [first], 100.0)
-
-    assert trust.seen(first + second, [first], 104.0) == 4 * SECOND
-    assert trust.seen(first + second, [second], 108.0) == timedelta()
-
-
-def test_trust_counts_again_after_a_look_that_did_not_find_it() -> None:
-    trust = Trust()
-    trust.seen(ONE, [ONE], 100.0)
-
-    assert trust.seen(ONE, [ONE, OTHER], 101.0) == timedelta()
-    assert trust.seen(ONE, [ONE, ONE], 104.0) == timedelta()
-    assert trust.seen(ONE, [ONE, ONE], 106.0) == 2 * SECOND
-
-
-def test_trust_counts_again_for_another_ca() -> None:
-    trust = Trust()
-    trust.seen(ONE, [ONE + OTHER], 100.0)
-
-    assert trust.seen(OTHER, [ONE + OTHER], 107.0) == timedelta()
-    assert trust.seen(ONE, [ONE + OTHER], 109.0) == timedelta()
-
-
-def test_without_a_caBundle_no_ca_is_trusted() -> None:  # noqa: N802
-    trust = Trust()
-    trust.seen(ONE, [], 100.0)
-
-    assert trust.seen(ONE, [ONE], 110.0) == timedelta()
-
-
-def test_a_ca_that_cannot_be_read_is_never_trusted() -> None:
-    trust = Trust()
-    trust.seen(ONE, [ONE], 100.0)
-
-    assert trust.seen(b"nonsense", [b"nonsense"], 104.0) == timedelta()
-    assert trust.seen(b"", [], 104.0) == timedelta()
-    assert trust.seen(ONE, [ONE], 108.0) == timedelta()
+    for ca, found, at_s, trusted_s in looks:
+        assert trust.seen(ca, found, at_s) == trusted_s * SECOND
 
 
 def test_a_bundle_that_is_reverted_twice_is_written_after_growing_pauses() -> None:

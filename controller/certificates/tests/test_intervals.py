@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -56,37 +57,36 @@ def test_hours_minutes_and_seconds_of_a_century_are_read_exactly(h: int, m: int,
     assert parse_duration(f"{h}h{m}m{s}s") == timedelta(hours=h, minutes=m, seconds=s)
 
 
-def test_the_defaults_are_the_documented_ones() -> None:
-    assert Intervals.read({}) == Intervals(
-        ca_rotate=timedelta(days=365),
-        ca_overlap=timedelta(days=365),
-        cert_rotate=timedelta(hours=4380),
-        cert_overlap=timedelta(days=1),
-    )
+DEFAULTS = Intervals(
+    ca_rotate=timedelta(days=365),
+    ca_overlap=timedelta(days=365),
+    cert_rotate=timedelta(hours=4380),
+    cert_overlap=timedelta(days=1),
+)
+TEN_HOURS, TWO_SECONDS = timedelta(hours=10), timedelta(seconds=2)
 
 
-def test_the_overlap_of_the_ca_defaults_to_its_life() -> None:
-    assert Intervals.read({"CA_ROTATE_INTERVAL": "10h"}).ca_overlap == timedelta(hours=10)
-
-
-def test_fractions_of_seconds_are_rounded_up() -> None:
-    assert Intervals.read({"CERT_ROTATE_INTERVAL": "1001ms"}).cert_rotate == timedelta(seconds=2)
-
-
-def test_each_variable_is_read() -> None:
-    environ = {
-        "CA_ROTATE_INTERVAL": "4s",
-        "CA_OVERLAP_INTERVAL": "3s",
-        "CERT_ROTATE_INTERVAL": "2s",
-        "CERT_OVERLAP_INTERVAL": "0",
-    }
-
-    assert Intervals.read(environ) == Intervals(
-        ca_rotate=timedelta(seconds=4),
-        ca_overlap=timedelta(seconds=3),
-        cert_rotate=timedelta(seconds=2),
-        cert_overlap=timedelta(),
-    )
+@pytest.mark.parametrize(
+    ("environ", "read"),
+    [
+        ({}, DEFAULTS),
+        (
+            {"CA_ROTATE_INTERVAL": "10h"},
+            replace(DEFAULTS, ca_rotate=TEN_HOURS, ca_overlap=TEN_HOURS),
+        ),
+        ({"CA_OVERLAP_INTERVAL": "10h"}, replace(DEFAULTS, ca_overlap=TEN_HOURS)),
+        ({"CERT_ROTATE_INTERVAL": "1001ms"}, replace(DEFAULTS, cert_rotate=TWO_SECONDS)),
+        ({"CERT_OVERLAP_INTERVAL": "0"}, replace(DEFAULTS, cert_overlap=timedelta())),
+    ],
+    ids=[
+        *("the defaults", "an overlap as long as the life of the CA", "another overlap of the CA"),
+        *("a fraction is rounded up", "no overlap"),
+    ],
+)
+def test_each_variable_is_read_or_has_its_documented_default(
+    environ: dict[str, str], read: Intervals
+) -> None:
+    assert Intervals.read(environ) == read
 
 
 def test_a_short_overlap_is_raised_to_the_minimum_that_leaves_no_gap() -> None:

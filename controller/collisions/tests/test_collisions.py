@@ -15,7 +15,7 @@ from controller.allocations.caches import AllocationView
 from controller.collisions.messages import REASON, colliding, events
 from controller.collisions.tracker import Collisions
 from controller.tests.worlds import DECLARED, MAC, NOW, OTHER, bound, conflict, pending, pod, stored
-from crds.allocation import Conflict, Owner, Stored
+from crds.allocation import Conflict, Stored
 from crds.names import REPORTER
 from kube.events import MOST_NOTE_BYTES, Event
 
@@ -30,10 +30,6 @@ def everywhere(_kind: str, _namespace: str) -> bool:
     return True
 
 
-def names(objects: tuple[Owner, ...]) -> list[str]:
-    return [f"{owner.namespace}/{owner.name}" for owner in objects]
-
-
 def other(n: int, namespace: str = "shop") -> Carrier:
     return pod(f"other-{n}", f"u-other-{n}", namespace=namespace)
 
@@ -41,59 +37,46 @@ def other(n: int, namespace: str = "shop") -> Carrier:
 MINE = bound("web-0", "u-1")
 
 
-def test_owner_and_conflicts_collide_where_their_namespaces_are_managed() -> None:
-    shared = stored(MINE, other(1), other(2, "depot"), other(3, "lab"))
-
-    assert names(colliding(shared, everywhere)) == [
-        "shop/web-0", "shop/other-1", "depot/other-2", "lab/other-3",
-    ]  # fmt: skip
-    assert names(colliding(shared, lambda _, namespace: namespace != "depot")) == [
-        "shop/web-0", "shop/other-1", "lab/other-3",
-    ]  # fmt: skip
+SHARED = stored(MINE, other(1), other(2, "depot"), other(3, "lab"))
+APART = stored(MINE, other(1, "depot"), other(2, "lab"))
+TWO_IN_DEPOT = stored(MINE, other(1, "depot"), other(2, "depot"))
+VM = replace(conflict(other(1)), kind="VirtualMachine", name="vm", uid="u-vm")
+VMI = replace(VM, kind="VirtualMachineInstance", uid="u-vmi")
+WITH_VM = Stored(MINE, "a-1", "7", (VM,))
+ALL = {"shop", "depot", "lab"}
 
 
-def test_fewer_than_two_in_managed_namespaces_are_no_collision() -> None:
-    shared = stored(MINE, other(1, "depot"), other(2, "lab"))
+@pytest.mark.parametrize(
+    ("allocation", "managed", "collide"),
+    [
+        (SHARED, ALL, ["shop/web-0", "shop/other-1", "depot/other-2", "lab/other-3"]),
+        (SHARED, {"shop", "lab"}, ["shop/web-0", "shop/other-1", "lab/other-3"]),
+        *((APART, {namespace}, []) for namespace in ("", "shop", "depot", "lab")),
+        (stored(MINE), ALL, []),
+        (TWO_IN_DEPOT, {"depot"}, ["depot/other-1", "depot/other-2"]),
+        (stored(DECLARED, other(1), other(2)), ALL, ["shop/other-1", "shop/other-2"]),
+        (stored(pending("web-0"), other(1)), ALL, []),
+        (stored(pending(None), other(1)), ALL, []),
+        (WITH_VM, ALL, ["shop/web-0", "shop/vm"]),
+        (Stored(DECLARED, "a-1", "7", (VM, VMI)), ALL, []),
+    ],
+    ids=[
+        *("owner and conflicts", "all but one that is not managed"),
+        *("none managed", "owner alone", "one conflict alone", "another alone", "no conflict"),
+        *("two conflicts without the owner", "a declared address has no owner"),
+        *("an owner not seen yet", "an owner without a name", "a VM", "a VM and its VMI are one"),
+    ],
+)
+def test_two_or_more_participants_in_managed_namespaces_collide(
+    allocation: Stored, managed: set[str], collide: list[str]
+) -> None:
+    found = colliding(allocation, lambda _, namespace: namespace in managed)
 
-    for managed in ("", "shop", "depot", "lab"):
-        assert colliding(shared, lambda _, namespace: namespace == managed) == ()  # noqa: B023
-    assert colliding(stored(MINE), everywhere) == ()
-
-
-def test_two_conflicts_collide_although_the_owner_s_namespace_is_not_managed() -> None:
-    shared = stored(MINE, other(1, "depot"), other(2, "depot"))
-
-    assert names(colliding(shared, lambda _, namespace: namespace == "depot")) == [
-        "depot/other-1", "depot/other-2",
-    ]  # fmt: skip
-
-
-def test_a_declared_address_has_no_owner_and_its_carriers_collide() -> None:
-    shared = stored(DECLARED, other(1), other(2))
-
-    assert names(colliding(shared, everywhere)) == ["shop/other-1", "shop/other-2"]
-
-
-def test_an_owner_that_has_not_been_seen_does_not_collide_yet() -> None:
-    assert colliding(stored(pending("web-0"), other(1)), everywhere) == ()
-    assert colliding(stored(pending(None), other(1)), everywhere) == ()
+    assert [f"{owner.namespace}/{owner.name}" for owner in found] == collide
 
 
 def test_kinds_are_asked_about_apart() -> None:
-    machine = replace(
-        conflict(other(1)), kind="VirtualMachine", api_version="kubevirt.io/v1", name="vm"
-    )
-    shared = Stored(MINE, "a-1", "7", (machine,))
-
-    assert names(colliding(shared, everywhere)) == ["shop/web-0", "shop/vm"]
-    assert colliding(shared, lambda kind, _: kind == "Pod") == ()
-
-
-def test_a_vm_and_its_vmi_are_one_participant() -> None:
-    vm = replace(conflict(other(1)), kind="VirtualMachine", name="vm", uid="u-vm")
-    vmi = replace(conflict(other(1)), kind="VirtualMachineInstance", name="vm", uid="u-vmi")
-
-    assert colliding(Stored(DECLARED, "a-1", "7", (vm, vmi)), everywhere) == ()
+    assert colliding(WITH_VM, lambda kind, _: kind == "Pod") == ()
 
 
 def test_an_event_names_the_address_the_others_and_the_remedy() -> None:
@@ -208,26 +191,19 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_a_collision_is_recorded_for_all_when_it_begins(scene: Scene) -> None:
-    assert scene.put() == []
-    assert scene.put(other(1)) == ["web-0", "other-1"]
-    assert scene.count == 2
-
-
-def test_a_collision_that_stays_is_not_recorded_again(scene: Scene) -> None:
-    scene.put(other(1))
-
-    assert scene.put(other(1)) == []
-    assert scene.look() == []
-
-
-def test_a_new_participant_is_recorded_for_all_and_a_leaver_for_none(scene: Scene) -> None:
-    scene.put(other(1))
-
-    assert scene.put(other(1), other(2)) == ["web-0", "other-1", "other-2"]
-    assert scene.count == 3
-    assert scene.put(other(2)) == []
-    assert scene.count == 2
+def test_a_collision_is_recorded_for_all_when_it_begins_or_grows_and_only_then(
+    scene: Scene,
+) -> None:
+    for carriers, recorded, count in (
+        ([], [], 0),
+        ([other(1)], ["web-0", "other-1"], 2),
+        ([other(1)], [], 2),
+        ([other(1), other(2)], ["web-0", "other-1", "other-2"], 3),
+        ([other(2)], [], 2),
+    ):
+        assert scene.put(*carriers) == recorded
+        assert scene.look() == []
+        assert scene.count == count
 
 
 def test_a_collision_that_ends_and_comes_back_is_counted_and_recorded_again(

@@ -19,7 +19,7 @@ from controller.pools.configuration import (
     wanted,
 )
 from controller.tests.worlds import MAC, OTHER
-from crds.mac import MacRange
+from crds.mac import MacAddress, MacRange
 from crds.pool import CollisionPolicy, Pool
 from crds.resources import Condition, PoolSnapshot, PoolStatus
 
@@ -28,69 +28,44 @@ BAD = Problem(INVALID, "RANGE_START is missing")
 WORSE = Problem(INVALID_POLICY, "COLLISION_POLICY: 'Off' is no policy")
 RANGE = {"RANGE_START": str(MAC), "RANGE_END": str(OTHER)}
 REJECT, WARN = CollisionPolicy
+ODD = MacRange(MacAddress.parse("02:ff:ff:ff:ff:ff"), MacAddress.parse("04:00:00:00:00:00"))
+ZERO, GROUP = "00:00:00:00:00:00", "03:00:00:00:00:00"
 SEEN = PoolSnapshot(Pool("default", (MacRange(OTHER, OTHER),)), PoolStatus(), WARN)
 
 
-def test_a_range_is_read_in_every_spelling() -> None:
-    data = {"RANGE_START": " 02-00-00-00-00-2A\n", "RANGE_END": "0200.0000.002b"}
-
-    assert parse_range(data) == MacRange(MAC, OTHER)
-
-
-def test_a_range_of_one_address_is_a_range() -> None:
-    assert parse_range({"RANGE_START": str(MAC), "RANGE_END": str(MAC)}) == MacRange(MAC, MAC)
-
-
-def test_a_range_over_an_odd_first_octet_is_a_range() -> None:
-    data = {"RANGE_START": "02:ff:ff:ff:ff:ff", "RANGE_END": "04:00:00:00:00:00"}
-
-    assert isinstance(parse_range(data), MacRange)
+@pytest.mark.parametrize(
+    ("start", "end", "read"),
+    [
+        (" 02-00-00-00-00-2A\n", "0200.0000.002b", MacRange(MAC, OTHER)),
+        (str(MAC), str(MAC), MacRange(MAC, MAC)),
+        (str(ODD.start), str(ODD.end), ODD),
+    ],
+    ids=["every spelling", "one address", "over an odd first octet"],
+)
+def test_a_range_is_read(start: str, end: str, read: MacRange) -> None:
+    assert parse_range({"RANGE_START": start, "RANGE_END": end}) == read
 
 
 @pytest.mark.parametrize(
-    ("data", "reason", "said"),
+    ("start", "end", "said"),
     [
-        pytest.param({}, INVALID, "RANGE_START is missing", id="nothing in it"),
-        pytest.param(
-            {"RANGE_START": str(MAC)}, INVALID, "RANGE_END is missing", id="without an end"
-        ),
-        pytest.param(
-            {"RANGE_START": "  ", "RANGE_END": str(MAC)},
-            INVALID,
-            "RANGE_START is missing",
-            id="a blank start",
-        ),
-        pytest.param(
-            {"RANGE_START": str(OTHER), "RANGE_END": str(MAC)},
-            INVALID,
-            "after its end",
-            id="backwards",
-        ),
-        pytest.param(
-            {"RANGE_START": "02:00:00:00:00", "RANGE_END": str(MAC)},
-            INVALID,
-            "RANGE_START: '02:00:00:00:00' is not a MAC address",
-            id="too short",
-        ),
-        pytest.param(
-            {"RANGE_START": str(MAC), "RANGE_END": "03:00:00:00:00:00"},
-            INVALID,
-            "RANGE_END: 03:00:00:00:00:00 is a group address",
-            id="an end that is a group address",
-        ),
-        pytest.param(
-            {"RANGE_START": "00:00:00:00:00:00", "RANGE_END": str(MAC)},
-            INVALID,
-            "RANGE_START: 00:00:00:00:00:00 is the zero address",
-            id="from zero",
-        ),
+        (None, None, "RANGE_START is missing"),
+        (str(MAC), None, "RANGE_END is missing"),
+        ("  ", str(MAC), "RANGE_START is missing"),
+        (str(OTHER), str(MAC), "after its end"),
+        ("02:00:00:00:00", str(MAC), "RANGE_START: '02:00:00:00:00' is not a MAC address"),
+        (str(MAC), GROUP, f"RANGE_END: {GROUP} is a group address"),
+        (ZERO, str(MAC), f"RANGE_START: {ZERO} is the zero address"),
     ],
+    ids=["nothing", "no end", "blank", "backwards", "too short", "a group address", "from zero"],
 )
-def test_a_bad_range_says_what_is_wrong(data: dict[str, str], reason: str, said: str) -> None:
-    bad = parse_range(data)
+def test_a_bad_range_says_what_is_wrong(start: str | None, end: str | None, said: str) -> None:
+    texts = {"RANGE_START": start, "RANGE_END": end}
+
+    bad = parse_range({name: text for name, text in texts.items() if text is not None})
 
     assert isinstance(bad, Problem)
-    assert bad.reason == reason
+    assert bad.reason == INVALID
     assert said in bad.message
 
 
@@ -117,27 +92,28 @@ def test_a_bad_policy_names_itself_and_the_choices_and_the_last_good_one_stays(t
     assert len(problem.message) < 1024  # what an event's note holds
 
 
-def test_a_bad_range_does_not_keep_a_good_policy_from_coming_into_force() -> None:
-    found = wanted({"COLLISION_POLICY": "Reject"}, SEEN)
+@pytest.mark.parametrize(
+    ("data", "seen", "then", "reasons"),
+    [
+        ({"COLLISION_POLICY": "Reject"}, SEEN, Wanted(SEEN.pool.ranges, REJECT), [INVALID]),
+        (None, SEEN, Wanted(SEEN.pool.ranges, WARN), [MISSING]),
+        (
+            {"COLLISION_POLICY": "Off"},
+            SEEN,
+            Wanted(SEEN.pool.ranges, WARN),
+            [INVALID, INVALID_POLICY],
+        ),
+        (None, None, Wanted((), REJECT), [MISSING]),
+    ],
+    ids=["a good policy comes into force", "no ConfigMap", "both are bad", "never was a pool"],
+)
+def test_values_that_are_invalid_stay_as_they_were(
+    data: dict[str, str] | None, seen: PoolSnapshot | None, then: Wanted, reasons: list[str]
+) -> None:
+    found = wanted(data, seen)
 
-    assert (found.ranges, found.policy) == (SEEN.pool.ranges, REJECT)
-    assert [problem.reason for problem in found.problems] == [INVALID]
-
-
-@pytest.mark.parametrize("data", [None, {"COLLISION_POLICY": "Off"}])
-def test_values_that_are_invalid_stay_as_they_were(data: dict[str, str] | None) -> None:
-    found = wanted(data, SEEN)
-
-    assert (found.ranges, found.policy) == (SEEN.pool.ranges, WARN)
-    assert [problem.reason for problem in found.problems] == (
-        [MISSING] if data is None else [INVALID, INVALID_POLICY]
-    )
-
-
-def test_a_pool_that_never_was_begins_empty_and_with_reject() -> None:
-    found = wanted(None, None)
-
-    assert (found.ranges, found.policy) == ((), REJECT)
+    assert (found.ranges, found.policy) == (then.ranges, then.policy)
+    assert [problem.reason for problem in found.problems] == reasons
 
 
 def test_the_first_of_two_problems_gives_the_reason_and_both_are_in_the_message() -> None:
@@ -147,53 +123,49 @@ def test_the_first_of_two_problems_gives_the_reason_and_both_are_in_the_message(
     assert ready.message == f"{BAD.message}; {WORSE.message}"
 
 
-def test_a_good_range_is_in_force() -> None:
-    ready, adopted = conditions(PoolStatus(), (), adopted=True, now=NOW)
-
-    assert (ready.type, ready.status, ready.reason) == ("Ready", "True", IN_FORCE)
-    assert (adopted.type, adopted.status, adopted.reason) == ("Adopted", "True", ADOPTED)
-    assert ready.last_transition_time == adopted.last_transition_time == NOW
+WAS_ADOPTED = Condition("Adopted", "True", ADOPTED, "", THEN)
+WAS_MISSING = Condition("Ready", "False", MISSING, "missing", THEN)
+UNDATED = Condition("Ready", "True", IN_FORCE, "", "")
 
 
-def test_a_bad_range_is_not_in_force_and_the_condition_has_the_reason() -> None:
-    ready, adopted = conditions(PoolStatus(), (BAD,), adopted=False, now=NOW)
+@pytest.mark.parametrize(
+    ("was", "problems", "status", "reason", "since"),
+    [
+        ((), (), "True", IN_FORCE, NOW),
+        ((), (BAD,), "False", INVALID, NOW),
+        ((WAS_MISSING,), (BAD,), "False", INVALID, THEN),
+        ((WAS_MISSING,), (), "True", IN_FORCE, NOW),
+        ((UNDATED,), (), "True", IN_FORCE, NOW),
+    ],
+    ids=["a good range", "a bad range", "another fault", "a remedy", "no time until now"],
+)
+def test_ready_has_the_reason_and_since_when_its_status_holds(
+    was: tuple[Condition, ...], problems: tuple[Problem, ...], status: str, reason: str, since: str
+) -> None:
+    ready, _ = conditions(PoolStatus(conditions=was), problems, adopted=False, now=NOW)
 
-    assert (ready.status, ready.reason, ready.message) == ("False", BAD.reason, BAD.message)
-    assert (adopted.status, adopted.reason) == ("False", ADOPTING)
-
-
-def test_adopted_stays_true_while_a_new_start_does_not_know_better() -> None:
-    status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
-
-    _, adopted = conditions(status, (), adopted=None, now=NOW)
-
-    assert (adopted.status, adopted.last_transition_time) == ("True", THEN)
-
-
-def test_adopted_becomes_false_when_allocations_are_lost() -> None:
-    status = PoolStatus(conditions=(Condition("Adopted", "True", ADOPTED, "", THEN),))
-
-    _, adopted = conditions(status, (), adopted=False, now=NOW)
-
-    assert (adopted.status, adopted.last_transition_time) == ("False", NOW)
+    assert (ready.type, ready.status, ready.reason) == ("Ready", status, reason)
+    assert ready.last_transition_time == since
+    assert not problems or ready.message == BAD.message
 
 
-def test_a_transition_time_changes_only_with_the_status() -> None:
-    was = PoolStatus(conditions=(Condition("Ready", "False", MISSING, "missing", THEN),))
+@pytest.mark.parametrize(
+    ("was", "verdict", "status", "reason", "since"),
+    [
+        ((), True, "True", ADOPTED, NOW),
+        ((), False, "False", ADOPTING, NOW),
+        ((WAS_ADOPTED,), None, "True", ADOPTED, THEN),
+        ((WAS_ADOPTED,), False, "False", ADOPTING, NOW),
+    ],
+    ids=["all known", "not all known", "a new start does not know better", "some are lost"],
+)
+def test_adopted_follows_the_verdict_and_stays_until_there_is_one(
+    was: tuple[Condition, ...], *, verdict: bool | None, status: str, reason: str, since: str
+) -> None:
+    _, adopted = conditions(PoolStatus(conditions=was), (), adopted=verdict, now=NOW)
 
-    still, _ = conditions(was, (BAD,), adopted=False, now=NOW)
-    better, _ = conditions(was, (), adopted=False, now=NOW)
-
-    assert (still.reason, still.last_transition_time) == (INVALID, THEN)
-    assert better.last_transition_time == NOW
-
-
-def test_a_condition_without_a_time_gets_one() -> None:
-    was = PoolStatus(conditions=(Condition("Ready", "True", IN_FORCE, "", ""),))
-
-    ready, _ = conditions(was, (), adopted=False, now=NOW)
-
-    assert ready.last_transition_time == NOW
+    assert (adopted.type, adopted.status, adopted.reason) == ("Adopted", status, reason)
+    assert adopted.last_transition_time == since
 
 
 @pytest.mark.parametrize(("allocated", "free"), [(0, 2), (1, 1), (2, 0), (3, 0)])
