@@ -15,13 +15,19 @@ class Ahead(Admission):
 
     def stocked(self, replica: int = 0, keep: int = 1) -> tuple[MacAddress, ...]:
         """A replica keeps `keep` addresses from now on; create them, and return them."""
-        self.replicas[replica].demand.keep = keep
-        self.create_ahead(replica)
+        self.create_ahead(replica, keep=keep)
         self.replicas[replica].watch.deliver()
         return tuple(sorted(self.replicas[replica].ready()))
 
-    def create_ahead(self, replica: int = 0, most: int | None = None) -> None:
-        """A replica creates the stock that it lacks, with up to `most` calls."""
+    def create_ahead(
+        self, replica: int = 0, most: int | None = None, *, keep: int | None = None
+    ) -> None:
+        """A replica creates the stock that it lacks, with up to `most` calls.
+
+        With `keep`, it keeps that many addresses from now on.
+        """
+        if keep is not None:
+            self.replicas[replica].demand.keep = keep
         self._begin(self.replicas[replica].fill, replica, most)
 
     def tidy(self, replica: int = 0, most: int | None = None) -> None:

@@ -13,7 +13,7 @@ from crds.carriers import OwnerReference
 from crds.kubevirt import BadMachine, Interface, interfaces
 from crds.kubevirt_stored import MOST_CARRIED, read_instance, read_machine
 from crds.mac import MacAddress
-from crds.resources import INSTANCES, KINDS, MACHINES, PODS
+from crds.resources import KINDS
 from crds.tests.kubevirt import Manifest, Nic, instance, machine, raw
 from kube.nesting import decode_bounded
 
@@ -218,13 +218,6 @@ def test_a_migration_with_one_side_has_no_guest(state: Any) -> None:  # noqa: AN
 def test_json_that_is_not_an_object_is_not_read(read: Any, text: bytes) -> None:  # noqa: ANN401
     with pytest.raises(msgspec.DecodeError):
         read(text)
-
-
-def test_machines_are_listed_before_instances_before_pods() -> None:
-    assert list(KINDS.values()) == [MACHINES, INSTANCES, PODS]
-    assert MACHINES.named("db", "shop") == (
-        "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db"
-    )
 
 
 def test_a_status_shows_one_address_of_each_interface_however_many_it_has() -> None:

@@ -12,7 +12,7 @@ from crds import lifecycle
 from crds.allocation import Allocation, Owner, Reservation, Source, State
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
-from crds.tests.diagram import ABSENT, ARROWS, Arrow
+from crds.tests.diagram import ABSENT, ARROWS
 
 MAC = MacAddress.parse("02:00:00:00:00:2a")
 POOL = Pool("default", (MacRange(MAC, MAC),))
@@ -177,7 +177,3 @@ def test_every_state_is_in_the_diagram_and_every_arrow_has_a_writer() -> None:
     assert {arrow.target for arrow in ARROWS} == {*State, ABSENT}
     assert {arrow.writer for arrow in ARROWS} == {"a person", "webhook", "controller"}
     assert len(set(ARROWS)) == len(ARROWS)
-
-
-def test_a_diagram_is_read_arrow_by_arrow() -> None:
-    assert ARROWS[0] == Arrow(ABSENT, "declare", "Declared", "a person")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from crds.objects import ApiObjects
 from crds.resources import NameAndVersion
 from crds.store import ApiAllocations, StoreUnavailable
+from crds.tests.kubevirt import launcher
 from crds.tests.world import MAC, PENDING, POD
 from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
 from kube.tests.protobuf import named, names_list
@@ -126,27 +127,10 @@ async def test_an_object_that_cannot_be_read_is_unavailable(
 async def test_concurrent_reads_of_the_launchers_of_a_namespace_share_one_list(
     scripted: Api, server: ApiServer
 ) -> None:
-    server.script += [page(launcher("web"), launcher("db"))]
+    server.script += [page(*(launcher(f"launcher-{name}", name, "u") for name in ("web", "db")))]
     objects = ApiObjects(scripted)
 
     found = await asyncio.gather(*(objects.launchers("shop", name) for name in ("web", "db", "x")))
 
     assert [[pod.name for pod in pods] for pods in found] == [["launcher-web"], ["launcher-db"], []]
     assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/shop/pods"]
-
-
-def launcher(instance: str) -> object:
-    made_by = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "VirtualMachineInstance",
-        "name": instance,
-        "uid": "u",
-        "controller": True,
-    }
-    metadata = {
-        "name": f"launcher-{instance}",
-        "namespace": "shop",
-        "labels": {"kubevirt.io": "virt-launcher"},
-        "ownerReferences": [made_by],
-    }
-    return {"metadata": metadata}

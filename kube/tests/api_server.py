@@ -107,14 +107,16 @@ async def serving(server: ApiServer, folder: Path) -> AsyncIterator[str]:
     app.router.add_route("*", "/{path:.*}", server.answer)
     async with TestServer(app, host="127.0.0.1") as listening:
         path = folder / "kubeconfig"
-        path.write_text(json.dumps(_kubeconfig(str(listening.make_url("")))))
+        path.write_text(
+            json.dumps(kubeconfig_of({"server": str(listening.make_url("")).rstrip("/")}))
+        )
         yield str(path)
         server.over.set()
 
 
-def _kubeconfig(url: str) -> dict[str, Any]:
+def kubeconfig_of(cluster: dict[str, str]) -> dict[str, Any]:
     return {
-        "clusters": [{"name": "c", "cluster": {"server": url.rstrip("/")}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
         "users": [{"name": "u", "user": {"token": "t-1"}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "current-context": "c",

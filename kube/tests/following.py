@@ -7,22 +7,25 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from crds.resources import ALLOCATIONS
+from crds.tests.world import Story
 from kube.watch import Follower
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from crds.allocation import Stored
     from kube.client import Api
     from kube.resource import Resource
     from kube.watch import View
 
 T = TypeVar("T")
+Told = list[tuple[str, tuple[str, ...]]]
 
 A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
-EXPIRED = {
-    "type": "ERROR",
-    "object": {"kind": "Status", "code": 410, "message": "too old resource version"},
-}
+EXPIRED = (
+    b'{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}\n'
+)
 
 
 def allocation(mac: str, version: int) -> dict[str, object]:
@@ -44,3 +47,12 @@ async def following(api: Api, view: View[T], resource: Resource[T]) -> AsyncIter
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
+
+
+async def told_by(api: Api, calls: int, resource: Resource[Stored] = ALLOCATIONS) -> Told:
+    """Return the first `calls` calls of a view; the follower is synced after them."""
+    story = Story()
+    async with following(api, story, resource) as follower:
+        told = await story.until(calls)
+        assert follower.synced.is_set()
+    return told

@@ -126,16 +126,6 @@ async def test_a_resource_that_is_known_by_name_is_listed_in_one_call(
     assert [asked.query.get("limit") for asked in server.asked] == [None, "2500"]
 
 
-async def test_a_list_names_no_version_so_it_is_up_to_date(
-    scripted: Api, server: ApiServer
-) -> None:
-    server.script += [page()]
-
-    await scripted.list(things(json_of))
-
-    assert set(server.asked[0].query) == {"limit"}
-
-
 @pytest.mark.parametrize(
     ("name", "last"),
     [

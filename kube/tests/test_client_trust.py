@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kube.client import Api
 from kube.errors import Unreachable
-from kube.tests.api_server import ApiServer, refuses, says
+from kube.tests.api_server import ApiServer, kubeconfig_of, refuses, says
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,13 +39,7 @@ class Cluster:
         """Write a kubeconfig that trusts `ca`."""
         trusted = base64.b64encode(ca).decode()
         cluster = {"server": self.url, "certificate-authority-data": trusted}
-        content = {
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": {"token": "t-1"}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "c",
-        }
-        self.kubeconfig.write_text(json.dumps(content))
+        self.kubeconfig.write_text(json.dumps(kubeconfig_of(cluster)))
 
 
 @pytest.fixture

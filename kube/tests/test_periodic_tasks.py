@@ -39,7 +39,7 @@ class Task:
         return self.due_s
 
 
-def test_a_task_subject_is_runed_at_now_and_every_so_often(loop: SteeredLoop) -> None:
+def test_a_task_runs_at_once_and_then_every_ten_minutes(loop: SteeredLoop) -> None:
     task = Task(loop)
     assert task.runs == 1
 

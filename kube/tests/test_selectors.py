@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -18,6 +20,10 @@ def read(raw: str) -> Selector:
     return msgspec.json.decode(raw, type=Selector)
 
 
+def expression(key: str, operator: str, *values: str) -> str:
+    return json.dumps({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
+
+
 @pytest.mark.parametrize(
     ("raw", "selected"),
     [
@@ -27,21 +33,15 @@ def read(raw: str) -> Selector:
         ('{"matchLabels": {"team": "Shop"}}', False),
         ('{"matchLabels": {"team": "shop", "absent": ""}}', False),
         ('{"matchLabels": {"tier": ""}}', True),
-        (
-            '{"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "shop"]}]}',
-            True,
-        ),
-        ('{"matchExpressions": [{"key": "absent", "operator": "In", "values": [""]}]}', False),
-        ('{"matchExpressions": [{"key": "runlevel", "operator": "NotIn", "values": ["0"]}]}', True),
-        (
-            '{"matchExpressions": [{"key": "runlevel", "operator": "NotIn", "values": ["2"]}]}',
-            False,
-        ),
-        ('{"matchExpressions": [{"key": "absent", "operator": "NotIn", "values": [""]}]}', True),
-        ('{"matchExpressions": [{"key": "tier", "operator": "Exists"}]}', True),
-        ('{"matchExpressions": [{"key": "absent", "operator": "Exists", "values": []}]}', False),
-        ('{"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}', False),
-        ('{"matchExpressions": [{"key": "absent", "operator": "DoesNotExist"}]}', True),
+        (expression("team", "In", "a", "shop"), True),
+        (expression("absent", "In", ""), False),
+        (expression("runlevel", "NotIn", "0"), True),
+        (expression("runlevel", "NotIn", "2"), False),
+        (expression("absent", "NotIn", ""), True),
+        (expression("tier", "Exists"), True),
+        (expression("absent", "Exists"), False),
+        (expression("tier", "DoesNotExist"), False),
+        (expression("absent", "DoesNotExist"), True),
         (
             '{"matchLabels": {"tier": ""}, "matchExpressions": [{"key":"a","operator":"Exists"}]}',
             False,
@@ -57,7 +57,7 @@ def test_no_selector_selects_nothing_and_an_empty_one_everything() -> None:
     assert selects(Selector(), LABELS)
 
 
-@pytest.mark.parametrize("raw", ['{"matchExpressions": [{"key": "a", "operator": "Gt"}]}', "[]"])
+@pytest.mark.parametrize("raw", [expression("a", "Gt"), "[]"])
 def test_an_invalid_selector_is_not_read(raw: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         read(raw)

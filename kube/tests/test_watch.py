@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from crds.resources import ALLOCATED, ALLOCATIONS, NameAndVersion
 from crds.tests.world import Story
 from kube import watch
 from kube.tests.api_server import ApiServer, hangs_up, page, refuses, says, streams
-from kube.tests.following import EXPIRED, A, B, allocation, event, following
+from kube.tests.following import EXPIRED, A, B, allocation, event, following, told_by
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from kube.tests.api_server import Answer
 
 pytestmark = pytest.mark.usefixtures("no_waiting")
+
+OPTIONAL = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
 
 
 class _Names:
@@ -46,10 +47,8 @@ async def test_a_watch_that_ends_continues_at_its_version(scripted: Api, server:
         streams(event("ADDED", A, 6)),
         streams(event("ADDED", B, 7)),
     ]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(3)
+    told = await told_by(scripted, 3)
 
     assert told == [("reset", ()), ("put", (f"{A} Declared",)), ("put", (f"{B} Declared",))]
     assert server.queries[1:3] == [{"resourceVersion": "5"}, {"resourceVersion": "6"}]
@@ -58,10 +57,8 @@ async def test_a_watch_that_ends_continues_at_its_version(scripted: Api, server:
 async def test_a_bookmark_updates_the_version(scripted: Api, server: ApiServer) -> None:
     bookmark = b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"80"}}}\n'
     server.script += [page(version="5"), streams(bookmark), streams(event("ADDED", A, 81))]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        await story.until(2)
+    await told_by(scripted, 2)
 
     assert server.queries[2] == {"resourceVersion": "80"}
 
@@ -73,10 +70,8 @@ async def test_a_broken_connection_loses_no_event(scripted: Api, server: ApiServ
         hangs_up,
         streams(event("MODIFIED", A, 7), event("DELETED", A, 8)),
     ]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(4)
+    told = await told_by(scripted, 4)
 
     assert [verb for verb, _ in told] == ["reset", "put", "put", "drop"]
     assert {"resourceVersion": "6"} in server.queries
@@ -84,7 +79,7 @@ async def test_a_broken_connection_loses_no_event(scripted: Api, server: ApiServ
 
 @pytest.mark.parametrize(
     "expired",
-    [streams(json.dumps(EXPIRED).encode() + b"\n"), refuses(410, "Expired")],
+    [streams(EXPIRED), refuses(410, "Expired")],
     ids=["as an event", "as an answer"],
 )
 async def test_a_list_follows_an_expired_version(
@@ -96,10 +91,8 @@ async def test_a_list_follows_an_expired_version(
         page(allocation(B, 8), version="9"),
         streams(event("DELETED", B, 10)),
     ]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(3)
+    told = await told_by(scripted, 3)
 
     assert told == [("reset", (f"{A} Declared",)), ("reset", (f"{B} Declared",)), ("drop", (B,))]
     assert server.queries[:4] == [{}, {"resourceVersion": "5"}, {}, {"resourceVersion": "9"}]
@@ -117,12 +110,9 @@ async def test_a_watch_that_opens_and_fails_is_retried_with_a_growing_delay(
 
     monkeypatch.setattr(watch, "_FIRST_WAIT_S", 1.0)
     monkeypatch.setattr(asyncio, "sleep", note)
-    expired = streams(json.dumps(EXPIRED).encode() + b"\n")
-    server.script += [page(version="5"), expired] * 3 + [page(version="5")]
-    story = Story()
+    server.script += [page(version="5"), streams(EXPIRED)] * 3 + [page(version="5")]
 
-    async with following(scripted, story, ALLOCATIONS):
-        await story.until(4)
+    await told_by(scripted, 4)
 
     assert [wait_s >= 2**times for times, wait_s in enumerate(w for w in waits_s if w)] == [
         True
@@ -144,10 +134,8 @@ async def test_a_list_follows_an_unreadable_event(
     scripted: Api, server: ApiServer, unreadable: bytes
 ) -> None:
     server.script += [page(version="5"), streams(unreadable), page(allocation(A, 6), version="7")]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(2)
+    told = await told_by(scripted, 2)
 
     assert told == [("reset", ()), ("reset", (f"{A} Declared",))]
 
@@ -173,10 +161,8 @@ async def test_a_refused_watch_is_retried_with_the_same_version(
         refuses(500, "InternalError"),
         streams(event("ADDED", A, 6)),
     ]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(2)
+    told = await told_by(scripted, 2)
 
     assert [verb for verb, _ in told] == ["reset", "put"]
     assert server.queries[1:3] == [{"resourceVersion": "5"}] * 2
@@ -196,10 +182,8 @@ async def test_events_are_read_in_any_chunks(scripted: Api, server: ApiServer) -
     whole = event("ADDED", A, 6) + event("ADDED", B, 7) + event("DELETED", A, 8)
     pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
     server.script += [page(version="5"), streams(*pieces)]
-    story = Story()
 
-    async with following(scripted, story, ALLOCATIONS):
-        told = await story.until(4)
+    told = await told_by(scripted, 4)
 
     assert [verb for verb, _ in told] == ["reset", "put", "put", "drop"]
 
@@ -230,14 +214,10 @@ async def test_a_resource_that_is_not_installed_is_retried_with_one_reset(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
-    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
     absent = [says(404, "404 page not found"), refuses(404, "NotFound")]  # of it, and of its CRD
     server.script += [*absent, *absent, page(allocation(A, 4), version="5")]
-    story = Story()
 
-    async with following(scripted, story, optional) as follower:
-        told = await story.until(2)
-        assert follower.synced.is_set()
+    told = await told_by(scripted, 2, OPTIONAL)
 
     assert told == [("reset", ()), ("reset", (f"{A} Declared",))]
 
@@ -247,15 +227,11 @@ async def test_a_removed_resource_leaves_an_empty_and_complete_view(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
     monkeypatch.setattr(watch, "_ABSENT_WAIT_S", 0.0)
-    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
     expired = [refuses(410, "Expired")] if after == "list" else []
     gone = [says(404, "404 page not found"), refuses(404, "NotFound")]
     server.script += [page(allocation(A, 4), version="5"), *expired, *gone, *gone]
-    story = Story()
 
-    async with following(scripted, story, optional) as follower:
-        told = await story.until(2)
-        assert follower.synced.is_set()
+    told = await told_by(scripted, 2, OPTIONAL)
 
     assert told == [("reset", (f"{A} Declared",)), ("reset", ())]
 
@@ -264,12 +240,9 @@ async def test_a_resource_that_is_not_served_but_has_a_crd_is_not_synced(
     scripted: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "_FIRST_WAIT_S", 0.0)
-    optional = replace(ALLOCATIONS, crd="macallocations.kubemacpool.io")
     unserved = [says(404, "404 page not found"), says(200, {})]
     server.script += [*unserved, page(allocation(A, 4), version="5")]
-    story = Story()
 
-    async with following(scripted, story, optional):
-        told = await story.until(1)
+    told = await told_by(scripted, 1, OPTIONAL)
 
     assert told == [("reset", (f"{A} Declared",))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -67,7 +66,7 @@ async def test_every_open_watch_has_its_own_number(scripted: Api, server: ApiSer
         streams(event("ADDED", A, 6)),
         streams(event("ADDED", A, 6), event("MODIFIED", A, 7)[:30], cut=True),
         streams(event("ADDED", A, 6), b"{\n"),
-        streams(event("ADDED", A, 6), json.dumps(EXPIRED).encode() + b"\n"),
+        streams(event("ADDED", A, 6), EXPIRED),
     ],
     ids=["ended", "cut", "unreadable", "expired"],
 )
@@ -107,7 +106,7 @@ async def test_a_watch_that_is_refused_is_no_connection(
 async def test_a_list_is_told_over_no_connection(scripted: Api, server: ApiServer) -> None:
     server.script += [
         page(version="5"),
-        streams(event("ADDED", A, 6), json.dumps(EXPIRED).encode() + b"\n"),
+        streams(event("ADDED", A, 6), EXPIRED),
         page(version="9"),
         streams(event("ADDED", B, 10)),
     ]

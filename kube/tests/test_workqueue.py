@@ -48,6 +48,11 @@ class Scene:
         self.loop.call_soon(self.queue.add_when_idle, key)
         self.loop.rest()
 
+    def add_after(self, *in_s: float) -> None:
+        for wait_s in in_s:
+            self.loop.call_soon(self.queue.add_after, KEY, wait_s)
+        self.loop.rest()
+
     def finish(self, key: str, error: Exception | None = None) -> None:
         if error:
             self.under_way[key].set_exception(error)
@@ -148,14 +153,6 @@ def test_a_key_added_while_it_is_reconciled_is_reconciled_once_more(scene: Scene
     assert scene.begun == [KEY, KEY]
 
 
-def test_another_key_does_not_wait_for_a_slow_one(scene: Scene) -> None:
-    scene.add(KEY)
-
-    scene.add(OTHER)
-
-    assert set(scene.under_way) == {KEY, OTHER}
-
-
 def test_what_could_not_be_reconciled_is_tried_again_ever_more_slowly(scene: Scene) -> None:
     scene.add(KEY)
 
@@ -190,8 +187,7 @@ def test_a_failed_key_that_is_added_is_tried_at_once(scene: Scene) -> None:
 
 
 def test_a_key_added_for_later_is_reconciled_at_its_time(scene: Scene) -> None:
-    scene.loop.call_soon(scene.queue.add_after, KEY, 60.0)
-    scene.loop.rest()
+    scene.add_after(60.0)
     scene.pass_time(59.9)
     assert not scene.begun
 
@@ -201,8 +197,7 @@ def test_a_key_added_for_later_is_reconciled_at_its_time(scene: Scene) -> None:
 
 
 def test_a_reconcile_cancels_an_earlier_add_after(scene: Scene) -> None:
-    scene.loop.call_soon(scene.queue.add_after, KEY, 60.0)
-    scene.loop.rest()
+    scene.add_after(60.0)
     scene.add(KEY)
     scene.finish(KEY)
 
@@ -222,12 +217,7 @@ def test_no_more_than_so_many_are_reconciled_at_once(scene: Scene) -> None:
 
 
 def test_of_several_later_times_the_earliest_counts(scene: Scene) -> None:
-    def look() -> None:
-        for in_s in (60.0, 30.0, 90.0):
-            scene.queue.add_after(KEY, in_s)
-
-    scene.loop.call_soon(look)
-    scene.loop.rest()
+    scene.add_after(60.0, 30.0, 90.0)
 
     scene.pass_time(30)
     scene.finish(KEY)

@@ -106,8 +106,7 @@ def test_an_address_in_use_is_adopted_and_not_given_out(sim: Simulation) -> None
 
     assert sim.pod("web-0", None).carries(SECOND)
 
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
+    allocation = sim.cluster.allocated[FIRST].allocation
     assert (allocation.state, allocation.source) == (State.BOUND, Source.ADOPTED)
     assert owner(sim, FIRST).uid == alien.uid
 

@@ -148,8 +148,7 @@ def test_both_launchers_of_a_bare_vmi_get_one_address(sim: Simulation) -> None:
 
 def test_the_owner_gets_the_generated_name_once_the_vm_is_stored(sim: Simulation) -> None:
     request = sim.answer(sim.ask_machine(None, FIRST))
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
+    allocation = sim.cluster.allocated[FIRST].allocation
     assert allocation.owner is not None
     assert allocation.owner.name is None
 
@@ -159,14 +158,6 @@ def test_the_owner_gets_the_generated_name_once_the_vm_is_stored(sim: Simulation
     sim.quiet()
     assert (owner(sim).name, owner(sim).uid) == (vm.name, vm.uid)
     assert sim.answer(sim.ask_machine(None, FIRST)).is_denied
-
-
-def test_a_pod_with_the_name_of_a_vm_is_another_owner(sim: Simulation) -> None:
-    vm, _, _ = running(sim, FIRST)
-
-    assert sim.answer(sim.ask("db", FIRST)).is_denied
-
-    check_rest(sim, {FIRST: vm})
 
 
 def test_a_create_refused_later_leaks_nothing(sim: Simulation) -> None:

@@ -116,8 +116,7 @@ def test_a_shared_address_is_released_after_its_last_vm(warning: Simulation, fir
     sim.quiet()
     here, _, _ = running(sim, FIRST)  # allowed, with a warning
     left, last = (there, THERE) if first == DB else (here, DB)
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
+    allocation = sim.cluster.allocated[FIRST].allocation
     assert allocation.shared
 
     ends_there(sim, first)

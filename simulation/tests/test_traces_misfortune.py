@@ -37,23 +37,17 @@ def test_of_two_calls_for_one_update_one_address_is_used(sim: Simulation) -> Non
     assert set(sim.cluster.allocated) == {OUTSIDE, SECOND}
 
 
-def test_a_lost_answer_to_a_create_leaves_nothing_behind(sim: Simulation) -> None:
+@pytest.mark.parametrize("after", [False, True])
+def test_a_create_that_fails_ends_the_request_and_leaves_nothing_behind(
+    sim: Simulation, *, after: bool
+) -> None:
     request = sim.ask("web-0", None)
 
-    sim.fail(sim.next("webhook-0", "create"), after=True)
+    sim.fail(sim.next("webhook-0", "create"), after=after)
 
     assert request.is_denied
-    assert sim.allocation(FIRST) is not None
+    assert list(sim.cluster.allocated) == ([FIRST] if after else [])
     check_rest(sim)
-
-
-def test_an_error_stops_the_request_without_a_second_try(sim: Simulation) -> None:
-    request = sim.ask("web-0", None)
-
-    sim.fail(sim.next("webhook-0", "create"), after=False)
-
-    assert request.is_denied
-    assert not sim.cluster.allocated
 
 
 def test_a_killed_webhook_takes_no_address_with_it(sim: Simulation) -> None:

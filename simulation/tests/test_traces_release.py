@@ -1,18 +1,24 @@
 """Rules 6 to 8: what is released, when, and which object gets it next (I1 to I3 hold)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from crds.allocation import Allocation, Reservation, State
+from crds.carriers import Carrier
 from simulation.admission import NAMESPACE
 from simulation.lives import check_rest, owner
 from simulation.programs import FIRST, OUTSIDE
 from simulation.simulation import Simulation
 
 
-def test_an_object_that_lived_longer_than_q_frees_its_address_at_once(sim: Simulation) -> None:
+@pytest.mark.parametrize("goes", [Simulation.delete, Simulation.end], ids=["deleted", "finished"])
+def test_a_pod_that_lived_longer_than_q_frees_its_address_at_once(
+    sim: Simulation, goes: Callable[[Simulation, Carrier], None]
+) -> None:
     pod = sim.old_pod("web-0", FIRST)
 
-    sim.delete(pod)
+    goes(sim, pod)
 
     sim.calm()
     assert sim.allocation(FIRST) is None
@@ -149,15 +155,6 @@ def test_a_refused_create_takes_nothing_from_the_running_namesake(sim: Simulatio
     assert owner(sim, FIRST).uid == pod.uid
     sim.delete(pod)
     sim.quiet()
-    assert sim.allocation(FIRST) is None
-
-
-def test_a_finished_pod_frees_its_address(sim: Simulation) -> None:
-    pod = sim.old_pod("web-0", FIRST)
-
-    sim.end(pod)
-
-    sim.calm()
     assert sim.allocation(FIRST) is None
 
 

@@ -24,8 +24,7 @@ def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
     request = sim.ask("web-0")
 
     assert request.is_allowed
-    pod = sim.stored(request)
-    assert pod.carries(FIRST)
+    assert sim.stored(request).carries(FIRST)
     sim.calm()
     assert sim.stored_state(FIRST) is State.BOUND
 
@@ -38,14 +37,11 @@ def test_a_replica_that_slept_past_v_hands_out_nothing(sim: Simulation) -> None:
     sim.calm()  # deleted
     assert sim.pod("web-1", replica=1).carries(FIRST)
 
-    pod = sim.pod("web-0")
-
-    assert pod.carries(SECOND)
+    assert sim.pod("web-0").carries(SECOND)
 
 
 def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead(most=0)
+    sim.create_ahead(keep=1, most=0)
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
     sim.calm()
 
@@ -90,16 +86,13 @@ def test_stock_that_a_restored_etcd_lacks_is_not_handed_out(
         sim.replicas[0].watch.relist()
     assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)
 
-    pod = sim.pod("web-0")
-
-    assert pod.carries(SECOND)
+    assert sim.pod("web-0").carries(SECOND)
     _list_again(sim)
 
 
 def test_stock_first_seen_after_a_restore_is_not_handed_out(sim: Simulation) -> None:
     before = _snapshot(sim)
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead()
+    sim.create_ahead(keep=1)
     _restore(sim, before)
     _list_again(sim)
     assert sim.pod("web-1", FIRST, replica=1).carries(FIRST)  # with the same version
@@ -123,8 +116,7 @@ def test_nothing_is_handed_out_during_or_after_a_cut_of_the_watch(sim: Simulatio
 
 
 def test_stock_created_before_a_cut_is_not_handed_out(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead()
+    sim.create_ahead(keep=1)
     watch = sim.replicas[0].watch
     watch.cut()
 
@@ -135,8 +127,7 @@ def test_stock_created_before_a_cut_is_not_handed_out(sim: Simulation) -> None:
 
 
 def test_stock_whose_answer_was_lost_expires_unused(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead(most=0)
+    sim.create_ahead(keep=1, most=0)
 
     sim.fail(sim.next("webhook-0", "create"), after=True)
 
@@ -150,8 +141,7 @@ def test_stock_whose_answer_was_lost_expires_unused(sim: Simulation) -> None:
 
 
 def test_a_create_that_did_not_happen_leaves_nothing(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead(most=0)
+    sim.create_ahead(keep=1, most=0)
 
     sim.fail(sim.next("webhook-0", "create"), after=False)
 

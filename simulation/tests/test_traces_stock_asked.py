@@ -18,8 +18,7 @@ def test_a_replica_gives_its_own_stock_to_a_request_by_name(sim: Simulation) -> 
 
     assert request.is_allowed
     assert FIRST not in sim.replicas[0].entries
-    allocation = sim.allocation(FIRST)
-    assert allocation is not None
+    allocation = sim.cluster.allocated[FIRST].allocation
     assert (allocation.state, allocation.source) == (State.PENDING, Source.REQUESTED)
     assert allocation.owner is not None
     assert allocation.owner.name == "web-0"

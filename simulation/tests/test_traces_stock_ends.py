@@ -49,8 +49,7 @@ def test_the_stock_of_a_killed_replica_is_released_in_time(sim: Simulation) -> N
 
 
 def test_stock_created_just_before_a_kill_is_released(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead(most=0)
+    sim.create_ahead(keep=1, most=0)
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
 
     sim.crash_replica(0)
@@ -148,8 +147,7 @@ def test_a_clean_stop_deletes_only_stock_that_was_not_handed_out(sim: Simulation
 
 
 def test_a_clean_stop_deletes_stock_that_is_being_created(sim: Simulation) -> None:
-    sim.replicas[0].demand.keep = 1
-    sim.create_ahead(most=0)
+    sim.create_ahead(keep=1, most=0)
 
     sim.stop_replica()
 
@@ -196,9 +194,7 @@ def test_stock_that_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
     sim.replicas[0].demand.keep = 0
 
     sim.tidy(most=0)
-    pod = sim.pod("web-0")
-
-    assert pod.carries(SECOND)
+    assert sim.pod("web-0").carries(SECOND)
     sim.go_on(sim.replicas[0])
 
 
