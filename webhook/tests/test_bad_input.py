@@ -47,6 +47,10 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
     "no kind": (b'{"apiVersion":"admission.k8s.io/v1"}', "Object missing required field `kind`"),
     "no utf-8": (WHOLE.replace(b"ovs-conf", b"\xff\xfe"), "'utf-8' codec can't decode byte 0xff"),
     "byte order mark": (b"\xef\xbb\xbf" + WHOLE, NO_REVIEW + "JSON is malformed"),
+    "null byte": (b"\x00" + WHOLE, NO_REVIEW + "JSON is malformed: invalid character (byte 0)"),
+    "utf-16": (WHOLE.decode().encode("utf-16"), NO_REVIEW + "JSON is malformed"),
+    "control character": (WHOLE.replace(b"alice", b"al\nice"), NO_REVIEW),
+    "NaN": (with_request(x="@").replace(b'"@"', b"NaN"), NO_REVIEW + "JSON is malformed"),
     "half a surrogate pair": (with_request(x="@").replace(b"@", b"\\ud800"), NO_REVIEW),
     "deep arrays": (with_request(x="@").replace(b'"@"', b"[" * 200_000), NO_REVIEW),
     "deep objects": (with_request(x="@").replace(b'"@"', b'{"a":' * 200_000), NO_REVIEW),
@@ -82,6 +86,10 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
     "a deletion": (
         with_request(operation="DELETE"),
         f"unsupported request DELETE of v1 Pod: {ONLY_PODS}",
+    ),
+    "a connection": (
+        with_request(operation="CONNECT"),
+        f"unsupported request CONNECT of v1 Pod: {ONLY_PODS}",
     ),
     "no operation": (with_request(operation=""), f"unsupported request  of v1 Pod: {ONLY_PODS}"),
     "a Deployment": (
