@@ -17,6 +17,7 @@ from e2e.pods import PodNamespace
 from e2e.rotation import AUTHORITY, bundle_of, distrust, read, requests
 from testbed.client import Client
 from testbed.controlplane import ControlPlane
+from testbed.kubectl import Kubectl
 from testbed.programs import SERVICE, Program, start_controller
 from testbed.readiness import eventually
 from testbed.release import Installed
@@ -116,27 +117,36 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
 
 
 DAY = dt.timedelta(days=1)
-_DAYS_LEFT = {f'kmp_certificate_days_left{{certificate="{label}"}}' for label in ("ca", "serving")}
 
 
 def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> None:
     kubectl = cluster.kubectl
     scrape = metrics.Scrape(release.controller.metrics_url, metrics.reader(kubectl))
 
-    def complete() -> dict[str, float]:
-        found = scrape()
-        return found if found.keys() >= _DAYS_LEFT else {}
+    def shown() -> tuple[dict[str, float], dict[str, dt.datetime]] | None:
+        """Return the metrics and the stored ends, once the controller has read these Secrets."""
+        said = scrape()
+        ends = {"ca": end(kubectl, AUTHORITY), "serving": end(kubectl, SERVICE)}
+        expiry = "kmp_certificate_expiry_timestamp_seconds"
+        read_now = all(
+            said.get(f'{expiry}{{certificate="{label}"}}') == at.timestamp()
+            for label, at in ends.items()
+        )
+        return (said, ends) if read_now else None
 
-    try:  # a controller that has just started has not read the Secrets yet
-        said = eventually(complete, "the days left of both certificates")
+    try:
+        both = eventually(shown, "the expiry of both certificates")
     finally:
         metrics.forget_reader(kubectl)
 
-    for label, secret in (("ca", AUTHORITY), ("serving", SERVICE)):
-        end = x509.load_pem_x509_certificate(
-            read(kubectl.client, secret)["tls.crt"]
-        ).not_valid_after_utc
+    assert both
+    said, ends = both
+    for label, at in ends.items():
         left = said[f'kmp_certificate_days_left{{certificate="{label}"}}']
-        assert abs((end - dt.datetime.now(dt.UTC)) / DAY - left) < 0.1
-        expiry = f'kmp_certificate_expiry_timestamp_seconds{{certificate="{label}"}}'
-        assert said[expiry] == end.timestamp()
+        assert abs((at - dt.datetime.now(dt.UTC)) / DAY - left) < 0.1
+
+
+def end(kubectl: Kubectl, secret: str) -> dt.datetime:
+    """Return when the certificate in `secret` expires."""
+    certificate = x509.load_pem_x509_certificate(read(kubectl.client, secret)["tls.crt"])
+    return certificate.not_valid_after_utc
