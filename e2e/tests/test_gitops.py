@@ -159,7 +159,8 @@ def test_a_ca_bundle_that_a_replace_has_wiped_is_written_again(
         if document["kind"] == "MutatingWebhookConfiguration"
     ]
 
-    kubectl("replace", "-f", "-", stdin=json.dumps(file))
+    # --save-config: without the annotation of kubectl apply, a later apply removes no field.
+    kubectl("replace", "--save-config", "-f", "-", stdin=json.dumps(file))
 
     eventually(lambda: all(bundles(kubectl)), "the caBundle")
 
