@@ -108,6 +108,12 @@ def test_a_pool_may_be_empty(ranges: tuple[str, ...], reserved: tuple[str, ...])
     assert MacAddress.parse("02:00:00:00:00:00") not in pool
 
 
+def test_start_and_end_may_be_the_same() -> None:
+    pool = Pool("default", blocks("02:00:00:00:00:2a", "02:00:00:00:00:2a"))
+
+    assert [str(mac) for mac in pool.walk(7)] == ["02:00:00:00:00:2a"]
+
+
 def test_the_text_of_a_pool_has_its_name_and_ranges() -> None:
     pool = Pool("default", blocks("02:00:00:00:00:00", "02:00:00:00:00:0f"))
 

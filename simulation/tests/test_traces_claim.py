@@ -104,6 +104,25 @@ def test_an_owner_that_is_gone_leaves_its_address_to_no_other_name(sim: Simulati
     assert sim.store(again)
 
 
+def test_two_pods_of_one_deployment_never_share_a_fixed_address(sim: Simulation) -> None:
+    first, second = sim.ask(None, FIRST, replica=0), sim.ask(None, FIRST, replica=1)
+
+    sim.answer(first)
+    sim.answer(second)
+
+    assert sim.store(first)
+    assert second.is_denied
+
+
+def test_a_pod_that_is_created_again_at_once_keeps_its_address(sim: Simulation) -> None:
+    former = sim.old_pod("web-0", OUTSIDE)
+    sim.delete(former)  # no view shows that yet
+
+    again = sim.pod("web-0", OUTSIDE, replica=1)
+
+    assert again.carries(OUTSIDE)
+
+
 def test_a_shared_address_is_refused_to_a_namesake_of_its_owner(sim: Simulation) -> None:
     sim.answer(sim.ask("web-0", OUTSIDE))  # never stored; two other pods carry its address
     first = sim.bypass("web-1", OUTSIDE, NAMESPACE)

@@ -56,7 +56,16 @@ def test_a_pod_that_is_to_be_named_yet_is_served() -> None:
     assert want.owner.name is None
 
 
-@pytest.mark.parametrize("text", ["02:00:00:00:00:2A", "02-00-00-00-00-2a", "0200.0000.002a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "02:00:00:00:00:2a",
+        "02:00:00:00:00:2A",
+        "02-00-00-00-00-2a",
+        "02-00-00-00-00-2A",
+        "0200.0000.002a",
+    ],
+)
 def test_a_requested_address_stays_as_its_author_wrote_it(text: str) -> None:
     networks, (want,) = answered(created(f'[{{"name":"a","mac":"{text}"}}]'))
 

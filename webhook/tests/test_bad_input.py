@@ -91,6 +91,10 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
         with_request(operation="CONNECT"),
         f"unsupported request CONNECT of v1 Pod: {ONLY_PODS}",
     ),
+    "a deletion of a VM": (
+        with_request(operation="DELETE", kind=kind("kubevirt.io", "v1", "VirtualMachine")),
+        f"unsupported request DELETE of kubevirt.io/v1 VirtualMachine: {ONLY_PODS}",
+    ),
     "no operation": (with_request(operation=""), f"unsupported request  of v1 Pod: {ONLY_PODS}"),
     "a Deployment": (
         with_request(kind=kind("apps", "v1", "Deployment")),
@@ -108,6 +112,7 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
         with_request(kind=kind("kubevirt.io", "v1", "VirtualMachineInstance")),
         f"unsupported request CREATE of kubevirt.io/v1 VirtualMachineInstance: {ONLY_PODS}",
     ),
+    "annotation is a number": (with_annotations({ANNOTATION: 42}), "got `int`"),
     "annotations are a list": (with_annotations([]), "at `$.request.object.metadata.annotations`"),
     "annotation is a list": (with_annotations({ANNOTATION: [{"name": "a"}]}), "got `array`"),
     "name is a number": (with_request(object={"metadata": {"name": 1}}), "got `int`"),
@@ -180,6 +185,9 @@ async def test_an_annotation_that_cannot_be_served_is_denied_saying_why(
         pytest.param('[{"name":"\u00fcber-\U0001f600"}]', id="unicode name"),
         pytest.param('[{"name":"a\\ud800","interface":"\\udfff"}]', id="half a surrogate pair"),
         pytest.param('[{"name":"a\\u0000"}]', id="null byte escaped"),
+        pytest.param('[{"name":"a","x":' + "9" * 100_000 + "}]", id="huge number"),
+        pytest.param('[{"name":"a","x":"' + "y" * 200_000 + '"}]', id="huge value"),
+        pytest.param('[{"name":"a","NAME":"b","mac":null,"MAC":""}]', id="members twice"),
         pytest.param('[{"name":"a\\"b\\\\"}]', id="quote in name"),
     ],
 )

@@ -7,23 +7,33 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import Allocation, State
+from crds.allocation import QUIET_S, Allocation, Reservation, State
 from crds.mac import MacRange
-from crds.pool import Pool
+from crds.pool import CollisionPolicy, Pool
 from crds.store import StoreUnavailable
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook.sharing import MacTaken
-from webhook.tests.replica import Replica, bound, calls_to, owner_of, want
+from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
 from webhook.tests.reviews import mac, pool
 
 CARRIES_1 = '[{"name":"ovs-conf","mac":"02:00:00:00:00:01"}]'
+ASKS = "interface net1 asks for 02:00:00:00:00:01, which "
 REMEDY = "choose another address, or leave out the mac and get one from the pool"
+FOR_OTHER = Reservation(kind="Pod", namespace="shop", name="other")
 
 
-async def refused(cluster: FakeCluster) -> str:
+def under(policy: CollisionPolicy, cluster: FakeCluster) -> Replica:
+    """Return a replica with this policy that has seen no change for longer than Q."""
+    replica = Replica(cluster)
+    replica.policy = policy
+    replica.now_s += QUIET_S + 1
+    return replica
+
+
+async def refused(replica: Replica) -> str:
     with pytest.raises(MacTaken) as taken:
-        await Replica(cluster).take(want(asks=1))
+        await replica.take(want(asks=1))
     return str(taken.value)
 
 
@@ -50,7 +60,7 @@ async def test_another_s_address_is_refused_naming_the_holder_and_the_remedy() -
     holder = cluster.create_pod("shop", "other", CARRIES_1)
     await cluster.allocations.create(bound(1, "other", holder.uid))
 
-    message = await refused(cluster)
+    message = await refused(Replica(cluster))
 
     assert message == (
         "interface net1 asks for 02:00:00:00:00:01, which belongs to Pod shop/other (interface"
@@ -58,11 +68,62 @@ async def test_another_s_address_is_refused_naming_the_holder_and_the_remedy() -
     )
 
 
+@pytest.mark.parametrize("policy", CollisionPolicy)
+@pytest.mark.parametrize("fate", ["deleted", "ended", "carries another"])
+async def test_no_policy_shares_an_address_that_is_being_released(
+    fate: str, policy: CollisionPolicy
+) -> None:
+    cluster = FakeCluster()
+    holder = cluster.create_pod("shop", "other", CARRIES_1)
+    before = await cluster.allocations.create(bound(1, "other", holder.uid))
+    if fate == "deleted":
+        cluster.delete_pod("shop", "other")
+    if fate == "ended":
+        cluster.set_phase("shop", "other", "Succeeded")
+    if fate == "carries another":
+        cluster.delete_pod("shop", "other")
+        cluster.create_pod("shop", "other", CARRIES_1.replace("00:01", "00:02"))
+    replica = under(policy, cluster)
+    cluster.calls.clear()
+
+    assert await refused(replica) == (
+        f"{ASKS}Pod shop/other (interface net1) had, and which is being released: retry in a minute"
+    )
+    assert cluster.allocated[mac(1)] == before
+    assert [call.verb for call in cluster.calls] == ["create", "get", "get"]
+
+
+@pytest.mark.parametrize("policy", CollisionPolicy)
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        pytest.param(
+            pending(1),
+            "Pod shop/other (interface net1) is getting or giving back: retry in a minute",
+            id="on its way to another",
+        ),
+        pytest.param(
+            Allocation(mac=mac(1), reserved_for=FOR_OTHER),
+            f"is declared for Pod shop/other only: {REMEDY}",
+            id="declared for another",
+        ),
+    ],
+)
+async def test_no_policy_shares_an_address_that_no_object_runs_with(
+    found: Allocation, says: str, policy: CollisionPolicy
+) -> None:
+    cluster = FakeCluster()
+    before = await cluster.allocations.create(found)
+
+    assert await refused(under(policy, cluster)) == ASKS + says
+    assert cluster.allocated[mac(1)] == before
+
+
 async def test_where_the_owner_cannot_be_looked_up_it_is_not_called_gone() -> None:
     cluster = FakeCluster(gate=Fail(lambda call: call.port == "object"))
     await cluster.allocations.create(bound(1))
 
-    assert "which belongs to Pod shop/other" in await refused(cluster)
+    assert "which belongs to Pod shop/other" in await refused(Replica(cluster))
 
 
 async def test_an_owner_of_an_unknown_kind_is_not_called_gone() -> None:
@@ -70,7 +131,7 @@ async def test_an_owner_of_an_unknown_kind_is_not_called_gone() -> None:
     robot = replace(owner_of("other", "u-2"), kind="Robot", api_version="example.org/v1")
     await cluster.allocations.create(replace(bound(1), owner=robot))
 
-    assert "which belongs to Robot shop/other" in await refused(cluster)
+    assert "which belongs to Robot shop/other" in await refused(Replica(cluster))
 
 
 async def test_a_pod_created_again_by_its_name_gets_its_address() -> None:
@@ -84,6 +145,18 @@ async def test_a_pod_created_again_by_its_name_gets_its_address() -> None:
     assert after.uid == before.uid
     assert after.version != before.version
     assert (after.allocation.state, after.allocation.request) == (State.PENDING, "r-9")
+
+
+async def test_two_pods_of_one_deployment_never_share_a_fixed_address() -> None:
+    cluster = FakeCluster()
+    replicas = [Replica(cluster, f"webhook-{n}") for n in range(2)]
+
+    results = await asyncio.gather(
+        *(replica.take(want(None, asks=1), request=f"r-{n}") for n, replica in enumerate(replicas)),
+        return_exceptions=True,
+    )
+
+    assert {type(result) for result in results} == {tuple, MacTaken}
 
 
 async def test_a_declared_address_goes_to_one_of_two_who_ask() -> None:
@@ -129,7 +202,7 @@ async def test_an_address_that_changes_hands_again_and_again_is_refused_in_the_e
 
     cluster.gate = another_client_labels_it_first
 
-    message = await refused(cluster)
+    message = await refused(Replica(cluster))
 
     assert message == "02:00:00:00:00:01 is being claimed and released by other requests: retry"
     assert [call.verb for call in cluster.calls].count("replace") == 5

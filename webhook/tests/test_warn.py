@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, QUIET_S, Allocation, Reservation, State
+from crds.allocation import INSTANCE, MACHINE, QUIET_S, Reservation, State
 from crds.pool import CollisionPolicy
 from crds.pools import only
 from crds.store import StoreUnavailable
@@ -30,14 +30,6 @@ WARNING = f"{ASKS}Pod shop/other (interface net1) has, too: allowed by policy Wa
 TOO_SOON = (
     f"{ASKS}Pod shop/other (interface net1) has: it can be shared when nothing has changed about it"
     " for a minute: retry in a minute"
-)
-RELEASED = (
-    f"{ASKS}Pod shop/other (interface net1) had, and which is being released: retry in a minute"
-)
-PENDING = f"{ASKS}Pod shop/other (interface net1) is getting or giving back: retry in a minute"
-DECLARED = (
-    f"{ASKS}is declared for Pod shop/other only: choose another address, or leave out the mac and"
-    " get one from the pool"
 )
 FOR_OTHER = Reservation(kind="Pod", namespace="shop", name="other")
 
@@ -126,50 +118,6 @@ async def test_what_the_watch_has_not_shown_yet_is_not_quiet() -> None:
     replica.now_s += 10 * QUIET_S
 
     assert await refused(replica) == TOO_SOON
-
-
-@pytest.mark.parametrize("policy", CollisionPolicy)
-@pytest.mark.parametrize("fate", ["deleted", "ended", "carries another"])
-async def test_no_policy_shares_an_address_that_is_being_released(
-    fate: str, policy: CollisionPolicy
-) -> None:
-    cluster = FakeCluster()
-    before = await held(cluster)
-    if fate == "deleted":
-        cluster.delete_pod("shop", "other")
-    if fate == "ended":
-        cluster.set_phase("shop", "other", "Succeeded")
-    if fate == "carries another":
-        cluster.delete_pod("shop", "other")
-        cluster.create_pod("shop", "other", CARRIES_1.replace("00:01", "00:02"))
-    replica = warning(cluster)
-    replica.policy = policy
-    cluster.calls.clear()
-
-    assert await refused(replica) == RELEASED
-    assert cluster.allocated[mac(1)] == before
-    assert [call.verb for call in cluster.calls] == ["create", "get", "get"]
-
-
-@pytest.mark.parametrize("policy", CollisionPolicy)
-@pytest.mark.parametrize(
-    ("found", "says"),
-    [
-        (pending(1), PENDING),
-        (Allocation(mac=mac(1), reserved_for=FOR_OTHER), DECLARED),
-    ],
-    ids=["on its way to another", "declared for another"],
-)
-async def test_no_policy_shares_an_address_that_no_object_runs_with(
-    found: Allocation, says: str, policy: CollisionPolicy
-) -> None:
-    cluster = FakeCluster()
-    before = await cluster.allocations.create(found)
-    replica = warning(cluster)
-    replica.policy = policy
-
-    assert await refused(replica) == says
-    assert cluster.allocated[mac(1)] == before
 
 
 async def test_where_the_owner_cannot_be_looked_up_nothing_is_shared() -> None:

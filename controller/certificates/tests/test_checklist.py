@@ -110,6 +110,7 @@ def test_a_broken_ca_is_issued_again(authority: Pair | None, reason: Reason) -> 
         (Pair(SERVING.key, SERVING.certificate), Reason.CORRUPTED),
         (RSA, Reason.FOREIGN_KEY),
         (Pair(SERVING.certificate, CA.key), Reason.MISMATCHED),
+        (issue_serving(CA, "elsewhere", NOW, INTERVALS), Reason.WRONG_NAMES),
         (CA, Reason.WRONG_NAMES),
         (issue_serving(OTHER_CA, NAMESPACE, NOW, INTERVALS), Reason.WRONG_SIGNER),
     ],

@@ -77,10 +77,24 @@ TEN_HOURS, TWO_SECONDS = timedelta(hours=10), timedelta(seconds=2)
         ({"CA_OVERLAP_INTERVAL": "10h"}, replace(DEFAULTS, ca_overlap=TEN_HOURS)),
         ({"CERT_ROTATE_INTERVAL": "1001ms"}, replace(DEFAULTS, cert_rotate=TWO_SECONDS)),
         ({"CERT_OVERLAP_INTERVAL": "0"}, replace(DEFAULTS, cert_overlap=timedelta())),
+        (
+            {
+                "CA_ROTATE_INTERVAL": "4s",
+                "CA_OVERLAP_INTERVAL": "3s",
+                "CERT_ROTATE_INTERVAL": "2s",
+                "CERT_OVERLAP_INTERVAL": "0",
+            },
+            Intervals(
+                ca_rotate=timedelta(seconds=4),
+                ca_overlap=timedelta(seconds=3),
+                cert_rotate=TWO_SECONDS,
+                cert_overlap=timedelta(),
+            ),
+        ),
     ],
     ids=[
         *("the defaults", "an overlap as long as the life of the CA", "another overlap of the CA"),
-        *("a fraction is rounded up", "no overlap"),
+        *("a fraction is rounded up", "no overlap", "all four"),
     ],
 )
 def test_each_variable_is_read_or_has_its_documented_default(

@@ -181,6 +181,20 @@ def test_seconds_are_followed_as_fast_as_is_safe(intervals: Intervals, least: in
     assert cluster.authorities - 1 <= most
 
 
+def test_with_years_nothing_is_written_for_half_a_year() -> None:
+    cluster = Cluster(YEARS)
+    cluster.install()
+    cluster.pass_time(1)
+    writes = cluster.writes
+
+    cluster.jump(YEARS.cert_rotate - timedelta(minutes=2))
+    cluster.pass_time(110)
+    assert cluster.writes == writes
+    cluster.pass_time(20)
+
+    assert cluster.writes == writes + 1
+
+
 def test_the_caBundle_holds_both_for_the_overlap_and_then_one() -> None:  # noqa: N802
     intervals = seconds(1000, 200, 5000, 1)
     cluster = Cluster(intervals)
