@@ -24,6 +24,7 @@ from crds.mac import MacAddress
 from crds.resources import ALLOCATIONS, PODS
 from kube.client import Api
 from testbed.progress import say
+from testbed.readiness import eventually
 
 _CLIENTS = 32
 YOUNG, OLD = "younger than Q", "older than Q"
@@ -159,6 +160,7 @@ class _Namespace:
             pods_gone_s = time.monotonic() - began_s
             await ledger.all_gone(macs, self.cluster.quiet_s + _WITHIN_S)
             released_s = time.monotonic() - began_s
+            cpu_s = host.cpu_s(pid) - cpu_s
         say(f"{count} pods {age} were gone after {pods_gone_s:.1f} s, addresses {released_s:.1f} s")
         return Deletion(
             age,
@@ -166,13 +168,22 @@ class _Namespace:
             pods_gone_s,
             released_s,
             kept_s=max(kept_s - began_s, 0.0),
-            cpu_s=host.cpu_s(pid) - cpu_s,
+            cpu_s=cpu_s,
             peak_mb=host.memory(pid).peak_mb,
-            calls=dict(self._calls() - calls),
+            calls=dict(self._calls_since(calls, deletes=len(macs))),
         )
 
     def _calls(self) -> Counter[str]:
         return controller_calls(self.cluster.control_plane)
+
+    def _calls_since(self, before: Counter[str], deletes: int) -> Counter[str]:
+        # The audit log shows a call when it is answered: a watch can show its effect earlier.
+        def since() -> Counter[str]:
+            return self._calls() - before
+
+        what = f"the audit log shows {deletes} deletes"
+        eventually(lambda: since()["delete macallocations"] >= deletes, what)
+        return since()
 
 
 def _burst(burst: Burst) -> list[str]:
