@@ -128,9 +128,9 @@ class Admission:
         replica = request.replica
         while (most is None or most > 0) and not request.task.done():
             shared = [
-                one
-                for one in self.calls.parked
-                if one.call.client == replica.name and one.doing is not replica
+                parked
+                for parked in self.calls.parked
+                if parked.call.client == replica.name and parked.doing is not replica
             ]
             most = None if most is None else most - 1
             self.let((self.calls.of(request.review.uid) or shared)[0])
@@ -215,11 +215,11 @@ class Admission:
     def _is_launching(self, key: Key) -> bool:
         """Return True if a launcher pod of that VMI is being created."""
         return any(
-            not one.is_over
-            and isinstance(one.review, PodReview)
-            and one.review.launched_for is not None
-            and (NAMESPACE, one.review.launched_for.name) == key
-            for one in self.requests
+            not request.is_over
+            and isinstance(request.review, PodReview)
+            and request.review.launched_for is not None
+            and (NAMESPACE, request.review.launched_for.name) == key
+            for request in self.requests
         )
 
     # --- one after the other ------------------------------------------------------------------
@@ -258,9 +258,9 @@ class Admission:
 
     def bypass_machine(self, stored: Manifest) -> Carrier:
         """A VM or VMI without a maker appears in the same way."""
-        one = self.kubevirt.store(stored, UNSEEN)
+        carrier = self.kubevirt.store(stored, UNSEEN)
         self.step()
-        return one
+        return carrier
 
     def let(self, which: Parked, *, keep_answer: bool = False) -> None:
         """Let a parked call through; its answer can park, too."""

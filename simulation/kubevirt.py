@@ -136,7 +136,7 @@ class KubeVirt:
     def report(self, key: Key) -> None:
         """The VMI's status shows the addresses that its newest launcher has."""
         if key in self._cluster.instances and (pods := self.launchers(key)):
-            macs = {one.interface: one.mac for one in pods[-1].attachments}
+            macs = {attachment.interface: attachment.mac for attachment in pods[-1].attachments}
             live = self._live(INSTANCE, key)
             nics = [nic.name for nic in nics_of(live)]
             seen = [
@@ -228,7 +228,11 @@ class KubeVirt:
         live = self._live(INSTANCE, key)
         kept = [nic for nic in nics_of(live) if nic.name not in without]
         nics = [*kept, *more]
-        seen = [one for one in live["status"]["interfaces"] if one["name"] not in without]
+        seen = [
+            interface
+            for interface in live["status"]["interfaces"]
+            if interface["name"] not in without
+        ]
         if more or without:
             status = live["status"] | {"interfaces": seen}
             self.store(live | {"spec": guest_spec(nics), "status": status})

@@ -29,7 +29,7 @@ class StockMoves(MachineMoves):
         self.sim.create_ahead(self._keeping(), 0)
 
     def what_runs_ahead_goes_on(self) -> None:
-        if parked := [call for one in self.sim.replicas for call in self.sim.calls.of(one)]:
+        if parked := [call for replica in self.sim.replicas for call in self.sim.calls.of(replica)]:
             self.sim.let(self._pick(parked), keep_answer=self._one_in(3))
 
     def a_replica_tidies(self) -> None:
@@ -77,18 +77,18 @@ class StockMoves(MachineMoves):
     def a_replica_is_paused(self) -> None:
         """Perhaps in the middle of a create; the others go on. Then it gets a request."""
         number = self.choose(2)
-        one, other = self.sim.replicas[number], 1 - number
+        replica, other = self.sim.replicas[number], 1 - number
         if self.choose(2):
-            one.demand.keep = 1
+            replica.demand.keep = 1
             self.sim.create_ahead(number, 0)
-        if parked := self.sim.calls.of(one):
+        if parked := self.sim.calls.of(replica):
             self.sim.let(parked[0], keep_answer=True)
-        self.sim.late.append(one.watch)
+        self.sim.late.append(replica.watch)
         self.sim.pass_time(self._pick(_LONG_S), deadlines=False)
         self.sim.calm()
         if self.choose(2):
             self.sim.create_ahead(other)
-        self.sim.late.remove(one.watch)
+        self.sim.late.remove(replica.watch)
         self._go_on(self.sim.ask(self._pick(_NAMES), *self._macs(), replica=number))
 
     # ------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class StockMoves(MachineMoves):
 
     def _stocked(self) -> int:
         """Return a replica with stock; if none has any, one tries to create some."""
-        found = [number for number, one in enumerate(self.sim.replicas) if one.ready()]
+        found = [number for number, replica in enumerate(self.sim.replicas) if replica.ready()]
         if found:
             return self._pick(found)
         number = self._keeping()

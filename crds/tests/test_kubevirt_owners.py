@@ -56,7 +56,9 @@ def test_a_launcher_pod_is_a_part_of_its_machine() -> None:
     assert pod.kind == "Pod"
     assert pod.root == (MACHINE, "shop", "db")
     assert pod.controller == OwnerReference(INSTANCE, "db", "u-0")
-    assert [(one.mac, one.network) for one in pod.attachments] == [(A, "shop/ovs-conf")]
+    assert [(attachment.mac, attachment.network) for attachment in pod.attachments] == [
+        (A, "shop/ovs-conf")
+    ]
 
 
 @pytest.mark.parametrize(

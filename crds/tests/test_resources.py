@@ -72,9 +72,9 @@ def test_a_pod_is_read_with_what_it_carries() -> None:
     assert (pod.api_version, pod.version) == ("v1", "273")
     assert pod.uid == "7e4180f8-f7ad-47ae-9740-d67c7b865295"
     assert not pod.terminal
-    assert [(one.mac, one.interface, one.network) for one in pod.attachments] == [
-        (MAC, "net1", "shop/ovs-conf")
-    ]
+    assert [
+        (attachment.mac, attachment.interface, attachment.network) for attachment in pod.attachments
+    ] == [(MAC, "net1", "shop/ovs-conf")]
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])

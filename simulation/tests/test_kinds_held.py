@@ -35,7 +35,9 @@ def test_every_kind_has_a_reader_and_no_other_kind_has() -> None:
 
 
 def test_every_kind_is_served_by_a_webhook_of_the_release() -> None:
-    (mutator,) = (one for one in RELEASE if one["kind"] == "MutatingWebhookConfiguration")
+    (mutator,) = (
+        document for document in RELEASE if document["kind"] == "MutatingWebhookConfiguration"
+    )
     served = {webhook["name"] for webhook in mutator["webhooks"]}
 
     assert mutator["metadata"]["name"] == names.MUTATOR
@@ -73,7 +75,9 @@ def test_both_programs_may_read_every_kind(program: str, verbs: set[str]) -> Non
     ],
 )
 def test_the_release_has_these_names(kind: str, name: str) -> None:
-    assert name in {one["metadata"]["name"] for one in RELEASE if one["kind"] == kind}
+    assert name in {
+        document["metadata"]["name"] for document in RELEASE if document["kind"] == kind
+    }
 
 
 def test_a_kind_that_is_not_in_the_table_is_its_own_root() -> None:

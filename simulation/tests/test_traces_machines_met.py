@@ -79,7 +79,7 @@ def test_a_vm_in_conflict_counts_once_with_its_vmi_and_launcher(sim: Simulation)
 
     sim.quiet()
     assert owner(sim).uid == mine.uid
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
     ends_there(sim)
     sim.quiesce()
     assert not sim.cluster.allocated[FIRST].conflicts
@@ -106,7 +106,7 @@ def test_two_vms_of_one_name_conflict_only_if_both_run(sim: Simulation) -> None:
     sim.start(vm)  # no VMI shows that it is a migration
 
     sim.quiet()
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
 
 
 @pytest.mark.parametrize("first", [DB, THERE], ids=str)

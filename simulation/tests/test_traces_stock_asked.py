@@ -130,7 +130,7 @@ def test_two_interfaces_get_stock_without_a_call(sim: Simulation) -> None:
 
     pod = sim.stored(sim.ask("web-0", None, None))
 
-    assert {one.mac for one in pod.attachments} == {FIRST, SECOND}
+    assert {attachment.mac for attachment in pod.attachments} == {FIRST, SECOND}
 
 
 def test_a_request_larger_than_the_stock_takes_none_of_it(wide: Simulation) -> None:
@@ -138,7 +138,7 @@ def test_a_request_larger_than_the_stock_takes_none_of_it(wide: Simulation) -> N
 
     pod = wide.pod("web-0", None, None)
 
-    assert {one.mac for one in pod.attachments} == {SECOND, THIRD}
+    assert {attachment.mac for attachment in pod.attachments} == {SECOND, THIRD}
     assert wide.replicas[0].ready() == {FIRST}
 
 

@@ -151,7 +151,7 @@ def test_a_clean_stop_deletes_stock_that_is_being_created(sim: Simulation) -> No
 
     sim.stop_replica()
 
-    assert [one.verb for one in sim.cluster.calls] == ["create", "delete"]
+    assert [call.verb for call in sim.cluster.calls] == ["create", "delete"]
     assert not sim.cluster.allocated
 
 

@@ -30,7 +30,7 @@ class Lists:
 
     async def __call__(self) -> list[NameAndVersion]:
         self.begun.append(asyncio.get_running_loop().create_future())
-        self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
+        self.most_at_once = max(self.most_at_once, sum(not call.done() for call in self.begun))
         self._more.set()
         return await self.begun[-1]
 

@@ -153,10 +153,10 @@ async def test_a_pod_that_only_says_it_is_a_launcher_is_an_ordinary_pod(
     vmi = run(cluster, nic("front", str(mac(2))))
     pod = of_another(launcher(vmi, element()), **forged)
 
-    (one,) = await served(cluster, pod)
+    (network,) = await served(cluster, pod)
 
     owner = cluster.allocated[mac(0)].allocation.owner
-    assert one["mac"] == str(mac(0))
+    assert network["mac"] == str(mac(0))
     assert owner is not None
     assert owner.at == ("Pod", "shop", None)
     assert len(said(cluster)) <= 2
@@ -174,7 +174,7 @@ async def test_a_pod_without_the_label_is_an_ordinary_pod_and_costs_no_read() ->
 
 @pytest.mark.parametrize("call", [GET_VMI, LIST_LAUNCHERS])
 async def test_where_its_vmi_cannot_be_read_a_launcher_is_to_be_tried_again(call: str) -> None:
-    cluster = FakeCluster(gate=Fail(lambda one: str(one) == call))
+    cluster = FakeCluster(gate=Fail(lambda made: str(made) == call))
     vmi = run(cluster, nic("front"), of_vm=False)
 
     response = await ask(cluster, launcher(vmi, element()))

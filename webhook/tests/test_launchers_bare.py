@@ -54,10 +54,10 @@ async def test_the_launcher_of_a_bare_vmi_gets_an_address_for_the_vmi() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front"), of_vm=False)
 
-    (one,) = await served(cluster, launcher(vmi, element()))
+    (network,) = await served(cluster, launcher(vmi, element()))
 
     allocation = cluster.allocated[mac(0)].allocation
-    assert one == element(0)
+    assert network == element(0)
     assert (allocation.state, allocation.source) == (State.PENDING, Source.POOL)
     assert allocation.owner == VMI
     assert said(cluster) == [
@@ -147,9 +147,9 @@ async def test_pods_of_a_former_vmi_of_the_name_are_no_siblings() -> None:
     cluster.remove(INSTANCE, "shop", "web")
     vmi = run(cluster, of_vm=False)
 
-    (one,) = await served(cluster, launcher(vmi, element(), name=SECOND))
+    (network,) = await served(cluster, launcher(vmi, element(), name=SECOND))
 
-    assert one == element(0)
+    assert network == element(0)
 
 
 async def test_an_address_in_use_on_another_element_is_not_given_to_its_sibling() -> None:
@@ -174,7 +174,7 @@ async def test_what_a_pod_of_a_bare_vmi_has_stays_its_own_in_an_update() -> None
 
     response = await ask(cluster, new, old)
 
-    assert [one["mac"] for one in elements_of(as_answered(new, response))] == [
+    assert [network["mac"] for network in elements_of(as_answered(new, response))] == [
         str(mac(0)),
         str(mac(9)),
     ]

@@ -29,7 +29,7 @@ async def test_a_vm_gets_its_addresses_by_one_json_patch(program: Program) -> No
     operations = json.loads(base64.b64decode(response["patch"]))
     at = "/spec/template/spec/domain/devices/interfaces"
     assert (response["uid"], response["patchType"]) == ("r-1", "JSONPatch")
-    assert [(one["op"], one["path"]) for one in operations] == [
+    assert [(operation["op"], operation["path"]) for operation in operations] == [
         ("add", f"{at}/0/macAddress"),
         ("add", f"{at}/1/macAddress"),
     ]
@@ -41,7 +41,9 @@ async def test_what_was_given_is_pending_for_the_vm(program: Program) -> None:
     await post(program, reviewed(machine(nic("default", **NAT), nic("front", str(mac(9))))))
 
     front = program.cluster.allocated[mac(9)].allocation
-    (other,) = (one.allocation for one in program.cluster.allocated.values() if one.mac != mac(9))
+    (other,) = (
+        stored.allocation for stored in program.cluster.allocated.values() if stored.mac != mac(9)
+    )
     assert (front.state, front.source, front.owner, front.request) == (
         State.PENDING,
         Source.REQUESTED,

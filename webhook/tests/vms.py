@@ -46,8 +46,8 @@ def machine(
     name: str = "web",
 ) -> dict[str, Any]:
     """A VM; interface `default` is on the pod network, the others on one of their own name."""
-    named = [str(one["name"]) for one in nics]
-    default = [on_pod(one) if one == "default" else on(one) for one in named]
+    named = [str(interface["name"]) for interface in nics]
+    default = [on_pod(name) if name == "default" else on(name) for name in named]
     inner = {
         "domain": {"devices": {"disks": [], "interfaces": list(nics)}, "memory": {"guest": "1Gi"}},
         "networks": default if networks is None else networks,
@@ -120,7 +120,11 @@ def nics_of(stored: dict[str, Any]) -> list[dict[str, Any]]:
 
 def addresses(stored: dict[str, Any]) -> dict[str, Any]:
     """The macAddress of each interface, by its name; of those that have the member."""
-    return {one["name"]: one["macAddress"] for one in nics_of(stored) if "macAddress" in one}
+    return {
+        interface["name"]: interface["macAddress"]
+        for interface in nics_of(stored)
+        if "macAddress" in interface
+    }
 
 
 def run(cluster: FakeCluster, *nics: dict[str, Any], of_vm: bool = True) -> Carrier:

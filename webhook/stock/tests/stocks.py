@@ -62,7 +62,7 @@ class EntriesScene:
         return self.entries.pop(count, of or pool())
 
     def surplus(self, most: int = 9) -> list[MacAddress]:
-        return [one.mac for one in self.entries.surplus(most, pool())]
+        return [stored.mac for stored in self.entries.surplus(most, pool())]
 
 
 class Stocking:

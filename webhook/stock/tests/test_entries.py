@@ -212,7 +212,7 @@ def test_what_cannot_be_handed_out_any_more_is_surplus(scene: EntriesScene, why:
 def test_without_a_pool_everything_is_surplus(scene: EntriesScene) -> None:
     scene.keep(1)
 
-    assert [one.mac for one in scene.entries.surplus(9, None)] == [mac(1)]
+    assert [stored.mac for stored in scene.entries.surplus(9, None)] == [mac(1)]
 
 
 def test_of_more_than_is_wanted_the_newest_are_surplus(scene: EntriesScene) -> None:

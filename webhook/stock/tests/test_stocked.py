@@ -41,7 +41,7 @@ class Fallback:
 async def test_what_the_stock_cannot_give_is_claimed_fallback_it(asks: tuple[int | None]) -> None:
     scene, fallback = Stocking(), Fallback()
     await scene.create(2)
-    wants = [want(asks=one) for one in asks]
+    wants = [want(asks=asked) for asked in asks]
 
     grant = await ClaimFromStock(scene.stock, fallback).take(wants, only(WIDE), "r-1", 4.5)
 
