@@ -119,7 +119,7 @@ async def test_a_pool_is_full_when_every_address_of_it_is_known() -> None:
     assert await names.fill(pool(1))
 
 
-async def test_what_changes_while_a_pool_is_counted_is_counted(
+async def test_the_count_of_a_pool_includes_changes_during_the_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "STEP", 1)

@@ -51,7 +51,9 @@ class Watched:
     ("after_s", "quiet"),
     [(0.0, False), (Q - 1, False), (Q - 0.01, False), (Q + 1, True), (1e6, True)],
 )
-async def test_what_has_not_changed_for_q_is_quiet(*, after_s: float, quiet: bool) -> None:
+async def test_an_allocation_without_a_change_for_q_is_quiet(
+    *, after_s: float, quiet: bool
+) -> None:
     watched = Watched()
     watched.put(1, 7)
 

@@ -48,7 +48,7 @@ async def test_a_launcher_of_a_vm_passes_as_it_is_for_two_reads() -> None:
     assert cluster.allocated == {}
 
 
-async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:
+async def test_an_interface_plugged_into_a_running_vm_passes_as_it_is() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(2))), nic("back", "02-00-00-00-00-03"))
     old = running(cluster, launcher(vmi, element(2)))
@@ -76,7 +76,7 @@ async def test_an_address_that_the_vmi_does_not_have_is_claimed_for_the_vm() -> 
     )
 
 
-async def test_what_is_the_vm_s_already_stays_bound_to_it() -> None:
+async def test_an_address_that_the_vm_owns_already_stays_bound_to_it() -> None:
     # Its VMI does not have it yet, or no longer.
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(2))))

@@ -67,7 +67,7 @@ async def test_the_launcher_of_a_bare_vmi_gets_an_address_for_the_vmi() -> None:
     ]
 
 
-async def test_what_a_bare_vmi_asks_for_in_its_spec_is_claimed_for_it() -> None:
+async def test_the_address_in_the_spec_of_a_bare_vmi_is_claimed_for_it() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", "02-00-00-00-00-0A"), of_vm=False)
     pod = launcher(vmi, element(mac="02-00-00-00-00-0A"))
@@ -165,7 +165,7 @@ async def test_an_address_in_use_on_another_element_is_not_given_to_its_sibling(
     assert second == [element(0), element(9, interface="podab")]
 
 
-async def test_what_a_pod_of_a_bare_vmi_has_stays_its_own_in_an_update() -> None:
+async def test_the_launcher_of_a_bare_vmi_keeps_its_address_in_an_update() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, of_vm=False)
     had = {"name": "a", "namespace": "shop", "mac": str(mac(9))}

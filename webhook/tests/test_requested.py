@@ -172,7 +172,9 @@ def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want)
         ),
     ],
 )
-def test_what_a_machine_has_already_only_gets_the_request(found: Allocation, want: Want) -> None:
+def test_the_allocation_of_an_address_that_a_vm_has_already_only_gets_the_request(
+    found: Allocation, want: Want
+) -> None:
     assert claim_allocated(found, want, "now") == replace(found, request="now")
 
 

@@ -37,7 +37,7 @@ async def test_a_vm_gets_its_addresses_by_one_json_patch(program: Program) -> No
     assert {str(mac) for mac in program.cluster.allocated} == set(addresses(stored).values())
 
 
-async def test_what_was_given_is_pending_for_the_vm(program: Program) -> None:
+async def test_the_addresses_given_to_a_vm_are_pending_for_it(program: Program) -> None:
     await post(program, reviewed(machine(nic("default", **NAT), nic("front", str(mac(9))))))
 
     front = program.cluster.allocated[mac(9)].allocation

@@ -170,7 +170,7 @@ def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
     )
 
 
-def test_what_is_not_claimed_may_have_any_name() -> None:
+def test_an_interface_without_a_claim_may_have_any_name() -> None:
     assert nothing_to_do(made(of_spec(spec_with([{"name": "a b"}], [on_pod("a b")]))))
 
 

@@ -59,7 +59,9 @@ async def refused(replica: Replica, *wants: Want) -> str:
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["by two", "by three"])
-async def test_what_is_bound_alive_and_quiet_is_shared_with_a_warning(*, shared: bool) -> None:
+async def test_a_bound_quiet_address_of_a_live_owner_is_shared_with_a_warning(
+    *, shared: bool
+) -> None:
     cluster = FakeCluster()
     before = await held(cluster, shared=shared)
 
@@ -86,7 +88,7 @@ async def test_sharing_costs_a_create_two_reads_and_a_write() -> None:
     ]
 
 
-async def test_what_changed_less_than_a_minute_ago_is_not_shared_yet() -> None:
+async def test_an_address_that_changed_less_than_a_minute_ago_is_not_shared_yet() -> None:
     cluster = FakeCluster()
     before = await held(cluster)
     replica = warning(cluster)
@@ -108,7 +110,7 @@ async def test_a_replica_that_has_just_listed_has_seen_nothing_quiet_yet() -> No
     assert (await take(replica)).warnings == (WARNING,)
 
 
-async def test_what_the_watch_has_not_shown_yet_is_not_quiet() -> None:
+async def test_a_change_that_the_watch_has_not_shown_yet_is_not_quiet() -> None:
     cluster = FakeCluster()
     await held(cluster)
     replica = Replica(cluster, lag=True)
@@ -130,7 +132,7 @@ async def test_where_the_owner_cannot_be_looked_up_nothing_is_shared() -> None:
     assert cluster.allocated[mac(1)] == before
 
 
-async def test_what_an_owner_of_an_unknown_kind_has_is_shared() -> None:
+async def test_the_address_of_an_owner_of_an_unknown_kind_is_shared() -> None:
     cluster = FakeCluster()
     robot = replace(owner_of("other", "u-2"), kind="Robot", api_version="example.org/v1")
     await cluster.allocations.create(replace(bound(1), owner=robot))
@@ -175,7 +177,7 @@ async def test_an_address_released_before_the_write_is_created_again_and_not_sha
     assert not cluster.allocated[mac(1)].allocation.shared
 
 
-async def test_what_is_reserved_for_its_owner_is_not_shared() -> None:
+async def test_an_address_reserved_for_its_owner_is_not_shared() -> None:
     cluster = FakeCluster()
     stored = await held(cluster)
     before = cluster._replace(stored, replace(stored.allocation, reserved_for=FOR_OTHER))
@@ -201,7 +203,7 @@ async def test_an_address_changed_before_the_write_is_read_again() -> None:
     assert cluster.allocated[mac(1)] == after
 
 
-async def test_what_is_shared_already_is_shared_further_at_once() -> None:
+async def test_an_address_that_is_shared_already_is_shared_further_at_once() -> None:
     # The API server calls again on an update conflict: the second answer must be like the first.
     cluster = FakeCluster()
     await held(cluster)

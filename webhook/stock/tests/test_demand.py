@@ -55,7 +55,9 @@ def test_after_v_without_demand_it_is_nothing(course: Asked) -> None:
 
 
 @given(courses, st.integers(1, 600))
-def test_what_was_just_asked_for_is_worth_keeping(course: Asked, addresses: int) -> None:
+def test_the_stock_keeps_at_least_as_many_addresses_as_the_last_request_asked_for(
+    course: Asked, addresses: int
+) -> None:
     demand, now_s = after(course)
 
     demand.note(addresses, now_s)
@@ -71,7 +73,7 @@ def test_a_trickle_keeps_two_of_its_busiest_seconds() -> None:
     assert demand.ahead(1060.0, 512, AMPLE) == 6
 
 
-def test_what_is_asked_for_within_a_second_counts_together() -> None:
+def test_requests_within_a_second_count_together() -> None:
     demand = Demand(STOCK_LIFETIME_S)
     for tenth in range(5):
         demand.note(2, 1000.0 + tenth / 10)

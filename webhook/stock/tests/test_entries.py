@@ -86,7 +86,7 @@ def test_only_the_connection_that_has_shown_it_vouches_for_it(connection: int) -
     assert scene.pop() == ()
 
 
-def test_what_was_not_shown_yet_is_not_vouched_for_by_a_later_connection() -> None:
+def test_a_later_connection_does_not_vouch_for_an_address_created_before_it() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.add(made(1))
@@ -118,7 +118,7 @@ def test_an_address_that_has_changed_or_is_gone_is_forgotten(scene: EntriesScene
     assert len(scene.entries) == 0
 
 
-def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
+def test_an_address_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.put(shown(1, version=6))  # of one that had the address before
@@ -147,14 +147,14 @@ def test_the_same_event_twice_changes_nothing(scene: EntriesScene) -> None:
     assert scene.pop() == (mac(1),)
 
 
-def test_what_others_create_is_not_kept(scene: EntriesScene) -> None:
+def test_an_address_that_another_client_created_is_not_kept(scene: EntriesScene) -> None:
     scene.entries.put(shown(1))
     scene.entries.add(made(1))
 
     assert len(scene.entries) == 0
 
 
-def test_what_lies_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesScene) -> None:
+def test_an_address_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesScene) -> None:
     scene.keep(200, 1)
 
     assert scene.pop() == (mac(1),)
@@ -178,7 +178,7 @@ def test_another_replicas_of_the_same_address_is_not_taken_by_name(scene: Entrie
     assert scene.pop() == (mac(1),)
 
 
-def test_what_is_being_created_is_not_taken_by_name(scene: EntriesScene) -> None:
+def test_an_address_that_is_being_created_is_not_taken_by_name(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
 
     assert not scene.entries.take_out(made(1))
@@ -197,7 +197,9 @@ def test_to_look_whether_one_is_here_takes_nothing_out(scene: EntriesScene) -> N
 
 
 @pytest.mark.parametrize("why", ["too old", "cut off", "outside the pool"])
-def test_what_cannot_be_handed_out_any_more_is_surplus(scene: EntriesScene, why: str) -> None:
+def test_an_address_that_can_no_longer_be_handed_out_is_surplus(
+    scene: EntriesScene, why: str
+) -> None:
     last = 200 if why == "outside the pool" else 1
     scene.keep(last)
     if why == "too old":
@@ -222,7 +224,7 @@ def test_of_more_than_is_wanted_the_newest_are_surplus(scene: EntriesScene) -> N
     assert scene.pop(2) == (mac(1), mac(2))
 
 
-def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> None:
+def test_an_address_not_shown_yet_is_no_surplus_until_it_is_too_old() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.add(made(1))
@@ -232,7 +234,7 @@ def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> Non
     assert scene.surplus() == [mac(1)]
 
 
-def test_what_is_being_created_counts_and_is_never_surplus(scene: EntriesScene) -> None:
+def test_an_address_that_is_being_created_counts_and_is_never_surplus(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
     scene.keep(2)
 

@@ -58,7 +58,7 @@ async def test_it_is_tidied_without_a_request(monkeypatch: pytest.MonkeyPatch) -
     assert len(scene.entries) == 0
 
 
-async def test_what_demand_no_longer_speaks_for_is_deleted(scene: Stocking) -> None:
+async def test_stock_beyond_the_demand_is_deleted(scene: Stocking) -> None:
     wanted(scene, 4)
     await scene.create(4)
     await scene.stock.tidy()
