@@ -11,7 +11,7 @@ laws are checked.
 from collections.abc import Callable
 from typing import Any
 
-from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, State
+from crds.allocation import INSTANCE, QUIET_S, STOCK_DELETED_AFTER_Q, Allocation, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.pool import CollisionPolicy, Pool
@@ -23,7 +23,7 @@ from simulation.steering import Parked
 
 _MOST_TURNS = 500  # far more calls than a run leaves to do
 # Bound, conflicts recorded, released, adopted: each can take one; and the time of stock.
-_MOST_QUIETS = 8 + STOCK_KEPT_Q
+_MOST_QUIETS = 8 + STOCK_DELETED_AFTER_Q
 
 
 class Simulation(Ahead):

@@ -5,11 +5,11 @@ The wall clock of a replica can jump, its other clock does not: one of the two i
 
 from simulation.machine_moves import FEW, MachineMoves
 from simulation.programs import Request
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
 
 # V; the time that the controller keeps stock; less, so that two such times exceed either.
-_LONG_S = (STOCK_LIFETIME_S, 420.0, 200.0)
-_JUMPS_S = (-STOCK_LIFETIME_S, -10.0, 10.0, STOCK_LIFETIME_S)
+_LONG_S = (STOCK_USABLE_S, 420.0, 200.0)
+_JUMPS_S = (-STOCK_USABLE_S, -10.0, 10.0, STOCK_USABLE_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 
 

@@ -25,7 +25,7 @@ from controller.allocations.actions import (
 )
 from controller.allocations.decisions import decide
 from controller.allocations.ownership import claimants, existing
-from crds.allocation import QUIET_S, STOCK_KEPT_Q, State
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, State
 from crds.kinds import is_machine
 from crds.objects import UnknownKind, read_root
 from crds.store import AlreadyAllocated, Changed
@@ -147,7 +147,7 @@ class Reconciler:
 
     def _quiet_s(self, entry: Entry | None) -> float:
         is_stock = entry is not None and entry.stored.allocation.state is State.STOCK
-        return self.quiet_s * (STOCK_KEPT_Q if is_stock else 1)
+        return self.quiet_s * (STOCK_DELETED_AFTER_Q if is_stock else 1)
 
     async def _write(self, facts: Facts, action: Write) -> None:
         """Write. The watch then updates the views, as for all writes."""

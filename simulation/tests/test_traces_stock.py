@@ -10,12 +10,12 @@ from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
 from simulation.simulation import Simulation
 
 Snapshot = tuple[dict[MacAddress, Stored], int]
 
-KEPT_S = STOCK_LIFETIME_S + 120  # the controller keeps stock for this time
+KEPT_S = STOCK_USABLE_S + 120  # the controller keeps stock for this time
 
 
 def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
@@ -45,7 +45,7 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
     sim.calm()
 
-    sim.pass_time(STOCK_LIFETIME_S)  # the answer comes only now
+    sim.pass_time(STOCK_USABLE_S)  # the answer comes only now
     sim.go_on(sim.replicas[0])
 
     assert not sim.replicas[0].ready()
@@ -55,9 +55,9 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
 @pytest.mark.parametrize(
     ("passes_s", "boottime_behind_s", "wall_ahead_s"),
     [
-        (STOCK_LIFETIME_S, 0, -STOCK_LIFETIME_S),
-        (STOCK_LIFETIME_S, STOCK_LIFETIME_S, 0),
-        (0, 0, STOCK_LIFETIME_S),
+        (STOCK_USABLE_S, 0, -STOCK_USABLE_S),
+        (STOCK_USABLE_S, STOCK_USABLE_S, 0),
+        (0, 0, STOCK_USABLE_S),
         (0, 0, -1),
     ],
     ids=["the wall's set back", "the other stood still", "the wall's set ahead", "back a second"],

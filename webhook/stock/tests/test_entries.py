@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.stock.tests.stocks import STOCK_LIFETIME_S, EntriesScene, made, shown
+from webhook.stock.tests.stocks import STOCK_USABLE_S, EntriesScene, made, shown
 from webhook.tests.reviews import mac, pool
 
 
@@ -46,7 +46,7 @@ def test_it_is_handed_out_before_v_is_over_by_each_clock_and_not_then(clock: str
     def age(by_s: float) -> None:
         scene.pass_time(*((by_s, 0.0) if clock == "boottime" else (0.0, by_s)))
 
-    age(STOCK_LIFETIME_S - 0.5)
+    age(STOCK_USABLE_S - 0.5)
     assert scene.pop() == (mac(1),)
     age(0.5)
     assert scene.pop() == ()
@@ -66,7 +66,7 @@ def test_nothing_is_handed_out_by_a_clock_that_went_back_behind_its_create(
 
 def test_its_age_counts_from_before_the_create(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
-    scene.pass_time(STOCK_LIFETIME_S)
+    scene.pass_time(STOCK_USABLE_S)
 
     scene.entries.add(made(1))
     scene.entries.put(shown(1))
@@ -163,7 +163,7 @@ def test_an_address_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesS
 
 def test_an_address_taken_by_name_is_taken_out_whatever_its_age(scene: EntriesScene) -> None:
     scene.keep(1)
-    scene.pass_time(2 * STOCK_LIFETIME_S)
+    scene.pass_time(2 * STOCK_USABLE_S)
     scene.connection = 0
 
     assert scene.entries.take_out(made(1))
@@ -203,7 +203,7 @@ def test_an_address_that_can_no_longer_be_handed_out_is_surplus(
     last = 200 if why == "outside the pool" else 1
     scene.keep(last)
     if why == "too old":
-        scene.pass_time(STOCK_LIFETIME_S)
+        scene.pass_time(STOCK_USABLE_S)
     if why == "cut off":
         scene.connection = 2
 
@@ -230,7 +230,7 @@ def test_an_address_not_shown_yet_is_no_surplus_until_it_is_too_old() -> None:
     scene.entries.add(made(1))
 
     assert scene.surplus() == []
-    scene.pass_time(STOCK_LIFETIME_S)
+    scene.pass_time(STOCK_USABLE_S)
     assert scene.surplus() == [mac(1)]
 
 
