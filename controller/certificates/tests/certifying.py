@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from controller.certificates.certifier import Certifier
 from controller.certificates.intervals import Intervals
 from controller.certificates.issuing import Pair, service_names
-from controller.certificates.keeper import Certifier
 from controller.certificates.tests.test_issuing import shake_hands
 from controller.collisions.namespaces import MUTATOR
 from controller.conftest import NAMESPACE

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from controller.certificates.intervals import PROPAGATION
-from controller.certificates.tests.keeping import CONFIGURATIONS, INTERVALS, Scene
+from controller.certificates.tests.certifying import CONFIGURATIONS, INTERVALS, Scene
 from controller.certificates.tests.test_checklist import RSA
 from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST, NAMESPACE
