@@ -41,8 +41,9 @@ class Kind:
     @property
     def crd(self) -> str | None:
         """Return the name of its CustomResourceDefinition, None for a kind of Kubernetes itself."""
-        group, slash, _ = self.api_version.partition("/")
-        return f"{self.plural}.{group}" if slash else None
+        group, _, _ = self.api_version.rpartition("/")
+        # The groups of Kubernetes itself that have workloads, such as `apps`, have no dot.
+        return f"{self.plural}.{group}" if "." in group else None
 
 
 # kubevirt.io/v1: the same fields have the same names in all served versions.

@@ -55,7 +55,7 @@ def test_both_programs_may_read_every_kind(program: str, verbs: set[str]) -> Non
         and manifest["metadata"]["name"] == f"kubemacpool-{program}"
     )
     for kind in kinds.KINDS.values():
-        group = kind.api_version.partition("/")[0] if kind.crd else ""
+        group = kind.api_version.rpartition("/")[0]
         granted: set[str] = set()
         for rule in role["rules"]:
             if group in rule.get("apiGroups", ()) and kind.plural in rule["resources"]:
