@@ -12,8 +12,7 @@ from controller.certificates.intervals import Intervals
 from controller.certificates.issuing import Pair, service_names
 from controller.certificates.tests.test_issuing import shake_hands
 from controller.collisions.namespaces import MUTATOR
-from controller.conftest import NAMESPACE
-from crds.names import AUTHORITY_SECRET, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from controller.certificates.intervals import PROPAGATION
 from controller.certificates.tests.certifying import CONFIGURATIONS, INTERVALS, Scene
 from controller.certificates.tests.test_checklist import RSA
 from controller.collisions.namespaces import MUTATOR
-from controller.conftest import MANIFEST, NAMESPACE
-from crds.names import AUTHORITY_SECRET, SERVING_SECRET
+from controller.conftest import MANIFEST
+from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:

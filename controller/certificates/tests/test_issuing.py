@@ -21,11 +21,11 @@ from controller.certificates.issuing import (
     opened,
     service_names,
 )
+from crds.names import NAMESPACE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMESPACE = "kubemacpool-system"
 INTERVALS = Intervals()
 
 
