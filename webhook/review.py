@@ -1,4 +1,4 @@
-"""AdmissionReview (admission.k8s.io/v1) on the wire: reads the request, writes the answer."""
+"""The JSON of AdmissionReview (admission.k8s.io/v1): parses the request, writes the answer."""
 
 from __future__ import annotations
 
