@@ -23,8 +23,8 @@ QUIET_S = 60.0
 STOCK_USABLE_Q, STOCK_DELETED_AFTER_Q = 5, 7
 
 KUBEVIRT = kinds.KUBEVIRT
-MACHINE = kinds.VM.name
-INSTANCE = kinds.VMI.name
+VM_KIND = kinds.VM.name
+VMI_KIND = kinds.VMI.name
 
 # The limits in the CRD: `spec.owner.interface`, `.network`, `.name` and `.uid`.
 LONGEST_INTERFACE, LONGEST_NETWORK = 253, 317

@@ -12,7 +12,7 @@ excused from I1, and from being bound to each object that carries it.
 from collections.abc import Callable
 
 from controller.allocations.ownership import is_one_guest
-from crds.allocation import INSTANCE, MACHINE, Allocation, Root, State
+from crds.allocation import VM_KIND, VMI_KIND, Allocation, Root, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.tests.fake import FakeCluster
@@ -44,7 +44,7 @@ class Laws:
 
     def live(self) -> Group:
         """Return all objects that carry addresses."""
-        kinds = (self.cluster.machines, self.cluster.instances, self.cluster.pods)
+        kinds = (self.cluster.vms, self.cluster.vmis, self.cluster.pods)
         return [carrier for kind in kinds for carrier in kind.values() if carrier.attachments]
 
     def stored(self, now: Carrier, before: Carrier | None, made_by: str | None = None) -> None:
@@ -172,12 +172,12 @@ class Laws:
         """
         highest = group[0]  # VMs are live before VMIs before pods
         made_by = highest.controller
-        if highest.kind == MACHINE or made_by is None:
+        if highest.kind == VM_KIND or made_by is None:
             return {highest.uid}
-        if highest.kind == INSTANCE:
+        if highest.kind == VMI_KIND:
             return {made_by.uid}
         _, namespace, name = highest.root
-        vmi = self.cluster.instances.get((namespace, name or ""))
+        vmi = self.cluster.vmis.get((namespace, name or ""))
         is_its_own = vmi is not None and vmi.uid == made_by.uid
         above = vmi.controller if vmi is not None and is_its_own else None
         makers: set[str | None] = {pod.controller.uid for pod in group if pod.controller}

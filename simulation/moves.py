@@ -9,7 +9,7 @@ from crds.carriers import Carrier
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from simulation.admission import NAMESPACE
-from simulation.machine_moves import FEW, MACHINE_WEIGHTS, Choose
+from simulation.machine_moves import FEW, VM_WEIGHTS, Choose
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request, Watch
 from simulation.simulation import Simulation
 from simulation.stock_moves import STOCK_WEIGHTS, StockMoves
@@ -221,10 +221,10 @@ COMMON_WEIGHTS = {
     Moves.a_replica_is_killed: 1,
     Moves.the_controller_is_killed: 1,
 }
-# A life is of pods, of machines, or of both; and in two of three addresses are created ahead.
+# A life is of pods, of VMs, or of both; and in two of three addresses are created ahead.
 _PLAIN = (
     POD_WEIGHTS | COMMON_WEIGHTS,
-    MACHINE_WEIGHTS | COMMON_WEIGHTS,
-    POD_WEIGHTS | MACHINE_WEIGHTS | COMMON_WEIGHTS,
+    VM_WEIGHTS | COMMON_WEIGHTS,
+    POD_WEIGHTS | VM_WEIGHTS | COMMON_WEIGHTS,
 )
 LIVES = (*_PLAIN, *2 * tuple(life | STOCK_WEIGHTS for life in _PLAIN))

@@ -11,7 +11,7 @@ laws are checked.
 from collections.abc import Callable
 from typing import Any
 
-from crds.allocation import INSTANCE, QUIET_S, STOCK_DELETED_AFTER_Q, Allocation, State
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, VMI_KIND, Allocation, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.pool import CollisionPolicy, Pool
@@ -69,7 +69,7 @@ class Simulation(Ahead):
         """A VM or VMI is gone by force; KubeVirt gives up its work on it."""
         for request in self.requests:
             made_by = getattr(request.review, "launched_for", None)
-            if kind == INSTANCE and made_by and made_by.name == key[1]:
+            if kind == VMI_KIND and made_by and made_by.name == key[1]:
                 request.is_over = True
         self.kubevirt.vanish(kind, key)
         self.step()

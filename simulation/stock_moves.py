@@ -3,7 +3,7 @@
 The wall clock of a replica can jump, its other clock does not: one of the two is always right.
 """
 
-from simulation.machine_moves import FEW, MachineMoves
+from simulation.machine_moves import FEW, VmMoves
 from simulation.programs import Request
 from simulation.replica import STOCK_USABLE_S
 
@@ -13,7 +13,7 @@ _JUMPS_S = (-STOCK_USABLE_S, -10.0, 10.0, STOCK_USABLE_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 
 
-class StockMoves(MachineMoves):
+class StockMoves(VmMoves):
     """The moves of stock. An impossible move does nothing."""
 
     # --- replicas -----------------------------------------------------------------------------
@@ -63,8 +63,8 @@ class StockMoves(MachineMoves):
         request = self.sim.ask(self._pick(_NAMES), *self._any(), replica=self._stocked())
         self._go_on(request)
 
-    def a_machine_takes_from_stock(self) -> None:
-        request = self.sim.ask_machine(self._pick(_NAMES), *self._any(), replica=self._stocked())
+    def a_vm_takes_from_stock(self) -> None:
+        request = self.sim.ask_vm(self._pick(_NAMES), *self._any(), replica=self._stocked())
         self._go_on(request)
 
     # --- time ---------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ STOCK_WEIGHTS = {
     StockMoves.a_watch_comes_back: 4,
     StockMoves.a_wall_clock_jumps: 1,
     StockMoves.a_pod_takes_from_stock: 5,
-    StockMoves.a_machine_takes_from_stock: 2,
+    StockMoves.a_vm_takes_from_stock: 2,
     StockMoves.v_passes: 3,
     StockMoves.a_replica_is_paused: 2,
 }

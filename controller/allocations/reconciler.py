@@ -26,7 +26,7 @@ from controller.allocations.actions import (
 from controller.allocations.decisions import decide
 from controller.allocations.ownership import claimants, existing
 from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, State
-from crds.kinds import is_machine
+from crds.kinds import is_vm
 from crds.objects import UnknownKind, read_root
 from crds.store import AlreadyAllocated, Changed
 from kube.singleflight import SingleFlight
@@ -128,7 +128,7 @@ class Reconciler:
                     return False
                 case Get(root):
                     try:
-                        members = await self._live((root, mac if is_machine(root[0]) else None))
+                        members = await self._live((root, mac if is_vm(root[0]) else None))
                     except UnknownKind:
                         return False  # no read can prove that it is gone, so it stays
                     live = {**attempt.facts.live, root: existing(mac, members)}

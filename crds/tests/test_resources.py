@@ -10,7 +10,7 @@ from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.pool import CollisionPolicy
-from crds.resources import ALLOCATED, ALLOCATIONS, MACHINES, PODS, POOLS, NameAndVersion
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS, POOLS, VMS, NameAndVersion
 from kube.resource import is_name, is_namespace
 
 # As a real API server wrote them, with fields that are not read.
@@ -180,9 +180,7 @@ def test_json_of_another_object_is_not_read(resource: Any, raw: bytes) -> None: 
 def test_paths_are_those_of_the_api() -> None:
     assert PODS.collection == "/api/v1/pods"
     assert PODS.named("web", "shop") == "/api/v1/namespaces/shop/pods/web"
-    assert MACHINES.named("db", "shop") == (
-        "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db"
-    )
+    assert VMS.named("db", "shop") == ("/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
     assert ALLOCATIONS.named(MAC.name) == (
         "/apis/kubemacpool.io/v1beta1/macallocations/02-00-00-00-00-2a"
     )

@@ -85,7 +85,7 @@ def test_a_kind_that_is_not_in_the_table_is_its_own_root() -> None:
     owner = Owner(api_version="example.org/v1", kind="Robot", namespace="shop", name="r2")
 
     assert robot.root == owner.root == ("Robot", "shop", "r2")
-    assert not kinds.is_machine("Robot")
+    assert not kinds.is_vm("Robot")
     assert not kinds.keeps_hidden("Robot")
 
 

@@ -174,7 +174,7 @@ def test_a_second_call_takes_more_stock_and_the_first_is_released(sim: Simulatio
 
 def test_the_launcher_of_a_vm_is_allowed_before_its_address_is_bound(sim: Simulation) -> None:
     sim.stocked()
-    vm = sim.stored(sim.ask_machine("db"))
+    vm = sim.stored(sim.ask_vm("db"))
 
     pod = sim.launch(sim.start(vm))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, State
+from crds.allocation import VM_KIND, VMI_KIND, State
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook import handler
@@ -26,7 +26,7 @@ from webhook.tests.launched import (
 )
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import mac, request
-from webhook.tests.vms import VM, machine, made_by, nic, run
+from webhook.tests.vms import VM, made_by, nic, run, vm_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,18 +108,18 @@ async def test_a_vmi_with_a_forged_owner_gets_no_address_of_another(named: str) 
     cluster = FakeCluster()
     front = nic("front", str(mac(9)))
     named_victim = {"namespace": "other", "name": "victim"}
-    victim = cluster.put(MACHINE, {**machine(front), "metadata": named_victim})
+    victim = cluster.put(VM_KIND, {**vm_manifest(front), "metadata": named_victim})
     owner = replace(VM, namespace="other", name="victim", uid=victim.uid, interface="front")
     before = await cluster.allocations.create(replace(bound(9), owner=owner))
-    own = cluster.put(MACHINE, machine())
+    own = cluster.put(VM_KIND, vm_manifest())
     uids = {"its own": own.uid, "the holder's": victim.uid, "no": "no-such"}
     metadata = {
         "namespace": "shop",
         "name": "web",
         "ownerReferences": [{**made_by(own), "uid": uids[named]}],
     }
-    spec = machine(front)["spec"]["template"]["spec"]
-    vmi = cluster.put(INSTANCE, {"metadata": metadata, "spec": spec})
+    spec = vm_manifest(front)["spec"]["template"]["spec"]
+    vmi = cluster.put(VMI_KIND, {"metadata": metadata, "spec": spec})
 
     response = await ask(cluster, launcher(vmi, element(9)))
 

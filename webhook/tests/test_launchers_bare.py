@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, Owner, Source, State
+from crds.allocation import KUBEVIRT, VMI_KIND, Owner, Source, State
 from crds.tests.fake import FakeCluster
 from webhook.tests.launched import (
     GET_VMI,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VMI = Owner(
     api_version=KUBEVIRT,
-    kind=INSTANCE,
+    kind=VMI_KIND,
     namespace="shop",
     name="web",
     interface="pod7e0075b5cd0",
@@ -144,7 +144,7 @@ async def test_pods_of_a_former_vmi_of_the_name_are_no_siblings() -> None:
     cluster = FakeCluster()
     former = run(cluster, of_vm=False)
     cluster.put("Pod", launcher(former, element(9)))
-    cluster.remove(INSTANCE, "shop", "web")
+    cluster.remove(VMI_KIND, "shop", "web")
     vmi = run(cluster, of_vm=False)
 
     (network,) = await served(cluster, launcher(vmi, element(), name=SECOND))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Allocation, Reservation, Source, State
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Allocation, Reservation, Source, State
 from webhook.admission import Want
 from webhook.requested import HeldByAnother, claim_allocated, new_pending
 from webhook.tests.reviews import OWNER, UID, mac, pool
@@ -22,8 +22,8 @@ PENDING = Allocation(
 BOUND = replace(PENDING, state=State.BOUND, owner=replace(OWNER, uid=UID))
 OURS_NOW = replace(PENDING, request="now")
 
-VM = replace(OWNER, api_version=KUBEVIRT, kind=MACHINE)
-VMI = replace(VM, kind=INSTANCE)
+VM = replace(OWNER, api_version=KUBEVIRT, kind=VM_KIND)
+VMI = replace(VM, kind=VMI_KIND)
 VM_BOUND = replace(BOUND, owner=replace(VM, uid="of-the-vm"))
 VMI_BOUND = replace(BOUND, owner=replace(VMI, uid="of-the-vmi"))
 VM_SHARED, VMI_SHARED = replace(VM_BOUND, shared=True), replace(VMI_BOUND, shared=True)

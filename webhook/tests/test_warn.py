@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, QUIET_S, Reservation, State
+from crds.allocation import QUIET_S, VM_KIND, VMI_KIND, Reservation, State
 from crds.pool import CollisionPolicy
 from crds.pools import only
 from crds.store import StoreUnavailable
@@ -18,7 +18,7 @@ from webhook.claims import Grant
 from webhook.sharing import MacTaken
 from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
 from webhook.tests.reviews import mac, pool
-from webhook.tests.vms import VM, machine, nic, reviewed, run
+from webhook.tests.vms import VM, nic, reviewed, run, vm_manifest
 
 if TYPE_CHECKING:
     from crds.allocation import Stored
@@ -147,7 +147,7 @@ async def test_the_address_of_an_owner_of_an_unknown_kind_is_shared() -> None:
 async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(1))))
-    cluster.remove(MACHINE, "shop", "web")
+    cluster.remove(VM_KIND, "shop", "web")
     owner = replace(VM, uid=vmi.controller.uid if vmi.controller else None, interface="front")
     await cluster.allocations.create(replace(bound(1), owner=owner))
     replica = warning(cluster)
@@ -157,7 +157,7 @@ async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
     assert grant.warnings == (
         f"{ASKS}VirtualMachine shop/web (interface front) has, too: allowed by policy Warn",
     )
-    cluster.remove(INSTANCE, "shop", "web")
+    cluster.remove(VMI_KIND, "shop", "web")
     replica.now_s += QUIET_S + 2
     assert "is being released" in await refused(replica, want("pod", asks=1))
 
@@ -256,6 +256,6 @@ async def test_the_warning_reaches_the_client() -> None:
     cluster = FakeCluster()
     await held(cluster)
 
-    response = await warning(cluster).response(reviewed(machine(nic("net1", str(mac(1))))))
+    response = await warning(cluster).response(reviewed(vm_manifest(nic("net1", str(mac(1))))))
 
     assert response == {"uid": "r-1", "allowed": True, "warnings": [WARNING]}

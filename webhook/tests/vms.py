@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Owner
 from webhook import review as wire
 from webhook.admission import Allowed, Denied, VmReview, Want
 from webhook.tests.reviews import as_stored, body, mac, patched, request
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from crds.tests.fake import FakeCluster
 
 NAT: dict[str, Any] = {"masquerade": {}}
-VM = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="shop", name="web")
+VM = Owner(api_version=KUBEVIRT, kind=VM_KIND, namespace="shop", name="web")
 VM_UID = "0b6a6e9e-52fb-4b0a-9e6f-4d6f4d0a3d11"
-_KIND = {"group": "kubevirt.io", "version": "v1", "kind": MACHINE}
+_KIND = {"group": "kubevirt.io", "version": "v1", "kind": VM_KIND}
 _RESOURCE = {"group": "kubevirt.io", "version": "v1", "resource": "virtualmachines"}
 
 
@@ -39,7 +39,7 @@ def on(name: str, attached: str | None = None) -> dict[str, Any]:
     return {"name": name, "multus": {"networkName": attached or name}}
 
 
-def machine(
+def vm_manifest(
     *nics: dict[str, Any],
     networks: list[dict[str, Any]] | None = None,
     namespace: str = "shop",
@@ -58,7 +58,7 @@ def machine(
 def of_spec(spec: object, namespace: str = "shop", name: str = "web") -> dict[str, Any]:
     """A VM whose spec is any JSON."""
     metadata = {"name": name, "namespace": namespace, "uid": VM_UID}
-    return {"apiVersion": KUBEVIRT, "kind": MACHINE, "metadata": metadata, "spec": spec}
+    return {"apiVersion": KUBEVIRT, "kind": VM_KIND, "metadata": metadata, "spec": spec}
 
 
 def reviewed(
@@ -131,13 +131,13 @@ def run(cluster: FakeCluster, *nics: dict[str, Any], of_vm: bool = True) -> Carr
     """VMI shop/web runs with these interfaces: that of the VM shop/web, or a bare one."""
     metadata: dict[str, Any] = {"namespace": "shop", "name": "web"}
     if of_vm:
-        vm = cluster.put(MACHINE, machine(*nics))
+        vm = cluster.put(VM_KIND, vm_manifest(*nics))
         metadata["ownerReferences"] = [made_by(vm)]
     return cluster.put(
-        INSTANCE,
+        VMI_KIND,
         {
             "metadata": metadata,
-            "spec": machine(*nics)["spec"]["template"]["spec"],
+            "spec": vm_manifest(*nics)["spec"]["template"]["spec"],
             "status": {"phase": "Running"},
         },
     )
