@@ -9,10 +9,10 @@ from crds.carriers import Carrier
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from simulation.admission import NAMESPACE
-from simulation.machine_moves import FEW, VM_WEIGHTS, Choose
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request, Watch
 from simulation.simulation import Simulation
 from simulation.stock_moves import STOCK_WEIGHTS, StockMoves
+from simulation.vm_moves import FEW, VM_WEIGHTS, Choose
 from webhook.admission import Allowed
 
 # Repeated entries are chosen more often: accidents need the same address and name many times.

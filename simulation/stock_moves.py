@@ -3,9 +3,9 @@
 The wall clock of a replica can jump, its other clock does not: one of the two is always right.
 """
 
-from simulation.machine_moves import FEW, VmMoves
 from simulation.programs import Request
 from simulation.replica import STOCK_USABLE_S
+from simulation.vm_moves import FEW, VmMoves
 
 # V; the time that the controller keeps stock; less, so that two such times exceed either.
 _LONG_S = (STOCK_USABLE_S, 420.0, 200.0)

@@ -15,8 +15,8 @@ from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, KINDS, PODS, NameAndVersion
 from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
-from crds.tests.contract_machines import VmsContract
 from crds.tests.contract_objects import ObjectsContract
+from crds.tests.contract_vms import VmsContract
 from crds.tests.kubevirt_installed import install
 from crds.tests.world import PENDING
 from kube.errors import ApiError
