@@ -17,7 +17,7 @@ from bench.load import followed, send
 from bench.objects import VMS_PATH, addresses, halted_vm
 from bench.report import Part, Table
 from bench.testcluster import TestCluster, start_cluster
-from crds.allocation import MACHINE, State, Stored
+from crds.allocation import VM_KIND, State, Stored
 from crds.resources import ALLOCATIONS, POOLS, PoolSnapshot
 from testbed.progress import Progress
 
@@ -126,4 +126,4 @@ def _is_adopted(stored: Stored) -> bool:
     allocation, owner = stored.allocation, stored.allocation.owner
     name = f"vm-{(stored.mac.bits - _FIRST) // _INTERFACES}"
     identity = owner and (owner.kind, owner.name)
-    return allocation.state is State.BOUND and identity == (MACHINE, name)
+    return allocation.state is State.BOUND and identity == (VM_KIND, name)

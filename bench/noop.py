@@ -18,7 +18,7 @@ from webhook import pods
 from webhook.admission import Allowed, Denied, PodReview, Review
 from webhook.certificate import Pair, Serving
 from webhook.server import application, serve
-from webhook.virtualmachines import plan as machine_plan
+from webhook.virtualmachines import plan as vm_plan
 
 if TYPE_CHECKING:
     from webhook.handler import Handlers
@@ -40,7 +40,7 @@ class Constant:
 
     async def mutate(self, review: Review) -> Allowed | Denied:
         """Patch it, without a call to the API server."""
-        of_kind = pods.plan(review) if isinstance(review, PodReview) else machine_plan(review)
+        of_kind = pods.plan(review) if isinstance(review, PodReview) else vm_plan(review)
         if isinstance(of_kind, Denied):
             return of_kind
         return of_kind.write_macs([MacAddress(_FIRST + n) for n in range(len(of_kind.wants))])

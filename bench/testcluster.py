@@ -15,7 +15,7 @@ from e2e.audit import CONTROLLER
 from kube.client import Api
 from testbed import accounts, processes, programs
 from testbed.controlplane import ControlPlane, ephemeral
-from testbed.kubevirt import apply_machine_crds
+from testbed.kubevirt import apply_vm_crds
 from testbed.programs import Program
 from testbed.progress import Progress
 from testbed.readiness import NotReady, answers, eventually
@@ -158,7 +158,7 @@ def start_cluster(
     progress = Progress("Starting a control plane with the release")
     with ephemeral(audit_policy=_AUDIT if audited else "") as control_plane:
         kubectl = control_plane.kubectl
-        apply_machine_crds(kubectl)
+        apply_vm_crds(kubectl)
         kubectl("apply", "-f", str(checkout / "deploy" / "kubemacpool.yaml"))
         for name in _KINDS:
             kubectl.client.wait_established(name)

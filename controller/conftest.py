@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crds.names import NAMESPACE
 from kube.client import Api
 from testbed.kubeconfig import write_with_token
 from testbed.release import apply_release
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from testbed.controlplane import ControlPlane
 
-NAMESPACE = "kubemacpool-system"
 MANIFEST = (Path(__file__).parents[1] / "deploy/kubemacpool.yaml").read_text()
 
 

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from controller.allocations.repair import REPAIR_EVERY_S
-from controller.certificates.keeper import Certifier
-from controller.pools.keeper import PoolKeeper
+from controller.certificates.certifier import Certifier
+from controller.pools.writer import PoolWriter
 from controller.replica import Outputs, Replica
 from crds.names import REPORTER
 from crds.objects import ApiObjects
@@ -66,7 +66,7 @@ class Leading:
     clock: SystemClock = field(default_factory=SystemClock)
     recorder: EventRecorder = field(init=False)
     replica: Replica = field(init=False)
-    pool: PoolKeeper = field(init=False)
+    pool: PoolWriter = field(init=False)
     certifier: Certifier = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Leading:
             ApiObjects(self.api),
             self.queue,
             clock,
-            lambda: self.pool.in_force(),  # noqa: PLW0108 # the pool's keeper comes below
+            lambda: self.pool.in_force(),  # noqa: PLW0108 # the pool's writer comes below
             Outputs(
                 self.recorder.record,
                 lambda: run_soon(Task.STATUS),
@@ -86,7 +86,7 @@ class Leading:
             options.quiet_s,
         )
         adoption = self.replica.adoption
-        self.pool = PoolKeeper(
+        self.pool = PoolWriter(
             self.api, options.namespace, self.replica.known, clock, lambda: adoption.verdict
         )
         self.certifier = Certifier(

@@ -2,7 +2,8 @@
 
 kopf hosts the program. Its startup handler waits for the Lease, so a standby watches nothing. Its
 event handlers follow our own objects and settings. Pods, VMs, VMIs and MacAllocations are followed
-by our own watches (leading.py), because there are hundreds of thousands of them.
+by our own watches (kube/watch.py, started in leading.py), because there are hundreds of thousands
+of them.
 
 Law: all handlers of objects are `on.event` handlers. They leave no annotation and no finalizer, and
 kopf does not retry them. So they put the object into a view, or ask for a periodic task, which

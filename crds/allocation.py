@@ -18,12 +18,13 @@ API_VERSION = "kubemacpool.io/v1beta1"
 # kube-apiserver 1.37 ends create and patch after 34 s; the rest is for clocks and pauses.
 QUIET_S = 60.0
 # In multiples of Q. A webhook gives out an address of its stock for 5 Q after it created it. The
-# controller keeps it for 7 Q: one more Q until the last answer is stored or lost, one in reserve.
-STOCK_LIVES_Q, STOCK_KEPT_Q = 5, 7
+# controller deletes it after 7 Q: one Q more until the last answer is stored or lost, one in
+# reserve.
+STOCK_USABLE_Q, STOCK_DELETED_AFTER_Q = 5, 7
 
 KUBEVIRT = kinds.KUBEVIRT
-MACHINE = kinds.VM.name
-INSTANCE = kinds.VMI.name
+VM_KIND = kinds.VM.name
+VMI_KIND = kinds.VMI.name
 
 # The limits in the CRD: `spec.owner.interface`, `.network`, `.name` and `.uid`.
 LONGEST_INTERFACE, LONGEST_NETWORK = 253, 317

@@ -25,9 +25,11 @@ class OwnerReference(msgspec.Struct, frozen=True):
 class Carrier(msgspec.Struct, frozen=True):
     """An object in the state that was read, and the addresses that it carries.
 
-    `terminal`: its phase is Succeeded or Failed, and `attachments` is empty. `controller`: the VMI
-    of a launcher pod, or the VM of a VMI. `is_running`: a VMI in phase Running. `guest`: equal on
-    both sides of a VMI's migration across namespaces; empty without such a migration.
+    `terminal`: its phase is Succeeded or Failed, and `attachments` is empty. `controller`: its
+    ownerReference with `controller: true`; it names the VMI of a launcher pod, or the VM of a VMI,
+    and is None for other objects. `is_running`: a VMI in phase Running. `guest`: a text that names
+    the migration of a VMI across namespaces, from its status; both VMIs of the migration have the
+    same text, and it is empty for other objects.
     """
 
     api_version: str

@@ -20,7 +20,7 @@ class Kind:
     `root`: the kind of the object that it is always a part of; None: it is a root itself. (A
     launcher pod is a part of a VM, too, but only its ownerReference says so.)
     `keeps_hidden`: the object keeps an address that it no longer shows, because its interface still
-    carries it. `is_machine`: KubeVirt makes other objects from it. KubeVirt may start one from the
+    carries it. `is_vm`: KubeVirt makes other objects from it. KubeVirt may start one from the
     state before an edit, one of them may carry an address without showing it, and the guest can
     move to another namespace.
     """
@@ -31,7 +31,7 @@ class Kind:
     webhook: str
     root: str | None = None
     keeps_hidden: bool = False
-    is_machine: bool = False
+    is_vm: bool = False
 
     @property
     def path(self) -> str:
@@ -41,8 +41,9 @@ class Kind:
     @property
     def crd(self) -> str | None:
         """Return the name of its CustomResourceDefinition, None for a kind of Kubernetes itself."""
-        group, slash, _ = self.api_version.partition("/")
-        return f"{self.plural}.{group}" if slash else None
+        group, _, _ = self.api_version.rpartition("/")
+        # The groups of Kubernetes itself that have workloads, such as `apps`, have no dot.
+        return f"{self.plural}.{group}" if "." in group else None
 
 
 # kubevirt.io/v1: the same fields have the same names in all served versions.
@@ -53,7 +54,7 @@ VM = Kind(
     api_version=KUBEVIRT,
     plural="virtualmachines",
     webhook=WEBHOOK_FOR_VMS,
-    is_machine=True,
+    is_vm=True,
 )
 # The API server stores one VM and one VMI of each name, so only one guest of a name runs at once.
 # A VMI without a VM has the addresses of its launcher pod, which the webhook for pods serves.
@@ -85,9 +86,9 @@ def root_kind(name: str) -> str:
     return kind.root if kind is not None and kind.root is not None else name
 
 
-def is_machine(name: str) -> bool:
-    """Return True if objects of kind `name` are machines (Kind.is_machine)."""
-    return name in KINDS and KINDS[name].is_machine
+def is_vm(name: str) -> bool:
+    """Return True if objects of kind `name` are VMs (Kind.is_vm)."""
+    return name in KINDS and KINDS[name].is_vm
 
 
 def keeps_hidden(name: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from crds.allocation import INSTANCE, LONGEST_NAME, LONGEST_UID, MACHINE
+from crds.allocation import LONGEST_NAME, LONGEST_UID, VM_KIND, VMI_KIND
 from crds.carriers import OwnerReference
 from crds.mac import MacAddress
 
@@ -21,7 +21,7 @@ WHERE = "spec.template.spec.domain.devices.interfaces"
 NULL = msgspec.Raw(b"null")
 
 
-class BadMachine(ValueError):
+class InvalidVirtualMachine(ValueError):
     """The spec cannot be read; the message has the place."""
 
 
@@ -84,7 +84,7 @@ class _Template(msgspec.Struct):
     spec: InstanceSpec | None = None
 
 
-class _MachineSpec(msgspec.Struct):
+class _VmSpec(msgspec.Struct):
     template: _Template | None = None
 
 
@@ -98,25 +98,27 @@ class Reference(msgspec.Struct, rename="camel"):
     controller: bool = False
 
 
-_machine_spec = msgspec.json.Decoder(_MachineSpec | None)
+_vm_spec = msgspec.json.Decoder(_VmSpec | None)
 instance_spec = msgspec.json.Decoder(InstanceSpec | None)
 
 
 def interfaces(spec: bytes, namespace: str, most: int | None = None) -> tuple[Interface, ...]:
-    """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise BadMachine.
+    """Read the interfaces of a VirtualMachine's `spec` (JSON), or raise InvalidVirtualMachine.
 
     It does not read more than `most`: 3 MiB of JSON, the limit of a request, can hold a million.
     JSON that is nested too deeply raises RecursionError: it may contain addresses (kube.nesting).
     """
     try:
-        machine = _machine_spec.decode(spec)
+        vm = _vm_spec.decode(spec)
     except msgspec.DecodeError as error:
-        raise BadMachine(f"spec: {error}") from None
-    template = machine.template if machine else None
+        raise InvalidVirtualMachine(f"spec: {error}") from None
+    template = vm.template if vm else None
     whole = template.spec if template else None
     count = len(_listed(whole))
     if most is not None and count > most:
-        raise BadMachine(f"too many interfaces in {WHERE}: found {count}, expected up to {most}")
+        raise InvalidVirtualMachine(
+            f"too many interfaces in {WHERE}: found {count}, expected up to {most}"
+        )
     return interfaces_of(whole, namespace)
 
 
@@ -125,7 +127,7 @@ def controlling_owner(references: list[Reference] | None) -> OwnerReference | No
     for reference in references or ():
         is_kubevirt = reference.api_version.startswith("kubevirt.io/")
         fits = 0 < len(reference.name) <= LONGEST_NAME and 0 < len(reference.uid) <= LONGEST_UID
-        if reference.controller and is_kubevirt and fits and reference.kind in {MACHINE, INSTANCE}:
+        if reference.controller and is_kubevirt and fits and reference.kind in {VM_KIND, VMI_KIND}:
             return OwnerReference(reference.kind, reference.name, reference.uid)
     return None
 

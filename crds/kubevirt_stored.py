@@ -10,13 +10,13 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND
 from crds.carriers import Carrier, OwnerReference
 from crds.kubevirt import (
     NULL,
     POD_NETWORK,
-    BadMachine,
     Interface,
+    InvalidVirtualMachine,
     Reference,
     controlling_owner,
     instance_spec,
@@ -74,17 +74,17 @@ _object = msgspec.json.Decoder(_Object)
 _instance_status = msgspec.json.Decoder(_InstanceStatus | None)
 
 
-def read_machine(raw: bytes) -> Carrier:
+def read_vm(raw: bytes) -> Carrier:
     """Read a stored VirtualMachine."""
     vm = _object.decode(raw)
     try:
         found = interfaces(vm.spec, vm.metadata.namespace)
-    except BadMachine:
+    except InvalidVirtualMachine:
         found = ()
-    return _carrier(MACHINE, vm.metadata, _attachments(found))
+    return _carrier(VM_KIND, vm.metadata, _attachments(found))
 
 
-def read_instance(raw: bytes) -> Carrier:
+def read_vmi(raw: bytes) -> Carrier:
     """Read a stored VirtualMachineInstance. After Succeeded or Failed it carries no address."""
     vmi = _object.decode(raw)
     try:
@@ -96,7 +96,7 @@ def read_instance(raw: bytes) -> Carrier:
     except msgspec.DecodeError:
         found = ()
     if status.phase in {"Succeeded", "Failed"}:
-        return _carrier(INSTANCE, vmi.metadata, (), terminal=True)
+        return _carrier(VMI_KIND, vmi.metadata, (), terminal=True)
     # An interface of the status that is not in the spec exists only inside the guest. On the pod
     # network, an address that is only in the status is the pod's own, or one behind NAT that
     # libvirt chose. No network shows it.
@@ -112,7 +112,7 @@ def read_instance(raw: bytes) -> Carrier:
         (each.mac, each.interface): each for each in _attachments((*found, *in_use.values()))
     }
     return replace(
-        _carrier(INSTANCE, vmi.metadata, tuple(carried.values())),
+        _carrier(VMI_KIND, vmi.metadata, tuple(carried.values())),
         is_running=status.phase == "Running",
         guest=_guest(status.migration_state),
     )
@@ -162,5 +162,5 @@ def _carrier(
 def _maker(metadata: _Metadata) -> OwnerReference | None:
     """Return the VM of a VMI. A VM with another name is ignored: KubeVirt gives both one name."""
     made_by = controlling_owner(metadata.owner_references)
-    is_vm = made_by is not None and made_by.kind == MACHINE
+    is_vm = made_by is not None and made_by.kind == VM_KIND
     return made_by if made_by is not None and is_vm and made_by.name == metadata.name else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kube.events import Reporter
 
-NAMESPACE = "kubemacpool-system"
+NAMESPACE = "kubemacpool-system"  # of both programs and their Secrets, not of any owner
 CONFIG_MAP = "kubemacpool-mac-range-config"
 POOL = "default"  # of the only MacPool
 SERVICE = "kubemacpool-service"

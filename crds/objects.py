@@ -62,7 +62,7 @@ async def read_root(objects: Objects, root: Root, mac: MacAddress | None) -> tup
             found += (member,)
             if mac is not None and member.carries(mac):
                 return found
-    if not kinds.is_machine(root_kind):
+    if not kinds.is_vm(root_kind):
         return found
     return (*found, *await objects.launchers(namespace, name))
 

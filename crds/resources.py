@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from crds import kinds
-from crds.allocation import INSTANCE, Allocation, Conflict, Stored, decode_hook
+from crds.allocation import VMI_KIND, Allocation, Conflict, Stored, decode_hook
 from crds.carriers import Carrier, OwnerReference
 from crds.kubevirt import Reference, controlling_owner
-from crds.kubevirt_stored import read_instance, read_machine
+from crds.kubevirt_stored import read_vm, read_vmi
 from crds.mac import MacAddress, MacRange
 from crds.networks import ANNOTATION, attachments_of
 from crds.pool import CollisionPolicy, Pool
@@ -153,7 +153,7 @@ def read_pod(raw: bytes) -> Carrier:
 def launched_for(labels: Labels, references: list[Reference] | None) -> OwnerReference | None:
     """Return the VMI of a launcher pod; None for all other pods."""
     made_by = controlling_owner(references) if labels.kubevirt == "virt-launcher" else None
-    return made_by if made_by is not None and made_by.kind == INSTANCE else None
+    return made_by if made_by is not None and made_by.kind == VMI_KIND else None
 
 
 def read_allocation(raw: bytes) -> Stored:
@@ -190,8 +190,8 @@ def read_pool(raw: bytes) -> PoolSnapshot:
 
 # The reader of each kind of owner.
 READERS: dict[str, Callable[[bytes], Carrier]] = {
-    kinds.VM.name: read_machine,
-    kinds.VMI.name: read_instance,
+    kinds.VM.name: read_vm,
+    kinds.VMI.name: read_vmi,
     kinds.POD.name: read_pod,
 }
 # The resource of each kind that can own an address, in order of rank (crds/kinds.py). An owner of
@@ -200,7 +200,7 @@ KINDS: dict[str, Resource[Carrier]] = {
     name: Resource(kind.path, kind.plural, READERS[name], crd=kind.crd)
     for name, kind in kinds.KINDS.items()
 }
-MACHINES, INSTANCES, PODS = (KINDS[kind.name] for kind in (kinds.VM, kinds.VMI, kinds.POD))
+VMS, VMIS, PODS = (KINDS[kind.name] for kind in (kinds.VM, kinds.VMI, kinds.POD))
 LAUNCHERS = {"labelSelector": "kubevirt.io=virt-launcher"}
 # Lists leave out an allocation that cannot be read (for example, a newer version wrote it), because
 # it must not block all lists forever. This is safe: the webhook's create still fails (the create is

@@ -23,7 +23,7 @@ def show_vm(terminal: Terminal) -> None:
         "KubeVirt may be installed after the pool. The demo applies its CRDs of VMs and VMIs. None"
         " of its programs runs, so nothing boots.",
     )
-    crds.apply_machine_crds(terminal.cluster.kubectl)
+    crds.apply_vm_crds(terminal.cluster.kubectl)
     terminal.run("kubectl label namespace shop mutatevirtualmachines.kubemacpool.io=allocate")
     terminal.run(f"cat {_VM}")
     terminal.run(f"kubectl apply -f {_VM}")

@@ -38,7 +38,7 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
     seen, over = Requests([0] * count), threading.Event()
     body = json.loads(manifest("steady", [{"name": "a"}]))
 
-    def ask(one: int) -> None:
+    def ask(number: int) -> None:
         api = CoreV1Api(new_client_from_config(str(cluster.kubeconfig)))  # type: ignore[no-untyped-call] # no types
         while not over.is_set():
             try:
@@ -47,7 +47,7 @@ def requests(cluster: ControlPlane, namespace: str, count: int = 1) -> Iterator[
                 seen.refusals.append(str(refusal.body))
             else:
                 assert '"mac"' in str(pod)
-                seen.allowed[one] += 1
+                seen.allowed[number] += 1
 
     with ThreadPoolExecutor(count) as threads:
         clients = [threads.submit(ask, number) for number in range(count)]

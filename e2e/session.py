@@ -11,7 +11,7 @@ from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client, refusal
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
-from testbed.kubevirt import apply_machine_crds
+from testbed.kubevirt import apply_vm_crds
 from testbed.kubevirt.virtualmachines import Interface
 from testbed.programs import NAMESPACE, start_controller
 from testbed.readiness import eventually
@@ -44,7 +44,7 @@ def everything(cluster: ControlPlane, often: Path) -> None:
         _range(pods)
         _certificates(pods)
         _metrics(programs, pods)
-        apply_machine_crds(cluster.kubectl)
+        apply_vm_crds(cluster.kubectl)
         for name in ("red", "blue"):
             _machine(VmNamespace(cluster.kubectl, pods.namespace), name)
             _instance(VmNamespace(cluster.kubectl, pods.namespace), f"bare-{name}")

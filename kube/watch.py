@@ -1,4 +1,6 @@
-"""Follows a resource: lists it, then watches it, forever. A new list closes every gap.
+"""Follows a large resource: lists it, then watches it, forever. A new list closes every gap.
+
+Both programs use it. controller/watched.py has the few objects that kopf watches instead.
 
 Law: after a list, a view gets all objects (`reset`), and then each change in order. If the version
 expires after a lost connection, the next list brings what the watch missed.

@@ -7,12 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Owner
 from crds.carriers import Carrier, OwnerReference
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.tests.fake import FakeCluster, ObjectExists
-from crds.tests.kubevirt import Manifest, Nic, machine, nics_of
+from crds.tests.kubevirt import Manifest, Nic, nics_of, vm_manifest
 from kube.tests.steered import SteeredLoop
 from simulation.kubevirt import Key, KubeVirt, vm_with
 from simulation.laws import UNSEEN, Laws
@@ -57,17 +57,17 @@ class Admission:
         added = json.loads(old) + json.loads(networks(*(macs or (None,)), prefix=f"{self._asked}-"))
         return self.ask_change(pod, json.dumps(added), replica)
 
-    def ask_machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Request:
+    def ask_vm(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Request:
         """A create of a VM (name None: generated) with an interface for each of `macs`."""
         nics = [Nic(f"net-{n}", mac) for n, mac in enumerate(macs or (None,))]
-        spec = _spec(machine("", *nics))
-        return self._ask(VmReview(*self._asking(MACHINE, name), spec), replica)
+        spec = _spec(vm_manifest("", *nics))
+        return self._ask(VmReview(*self._asking(VM_KIND, name), spec), replica)
 
-    def ask_machine_update(self, vm: Carrier, nics: Sequence[Nic], replica: int = 0) -> Request:
+    def ask_vm_update(self, vm: Carrier, nics: Sequence[Nic], replica: int = 0) -> Request:
         """An update of `vm` that leaves it with these interfaces."""
-        old = self.cluster.manifest(MACHINE, vm.namespace, vm.name)
+        old = self.cluster.manifest(VM_KIND, vm.namespace, vm.name)
         review = VmReview(
-            *self._asking(MACHINE, vm.name), _spec(vm_with(old, [*nics])), vm.uid, _spec(old)
+            *self._asking(VM_KIND, vm.name), _spec(vm_with(old, [*nics])), vm.uid, _spec(old)
         )
         return self._ask(review, replica)
 
@@ -78,7 +78,7 @@ class Admission:
             return None
         text, uid = wanted
         review = PodReview(
-            *self._asking("Pod", None), text, launched_for=OwnerReference(INSTANCE, key[1], uid)
+            *self._asking("Pod", None), text, launched_for=OwnerReference(VMI_KIND, key[1], uid)
         )
         return self._ask(review, replica)
 
@@ -104,7 +104,7 @@ class Admission:
         return self._ask(review, replica)
 
     def _asking(self, kind: str, name: str | None) -> tuple[str, bool, Owner]:
-        version = KUBEVIRT if kind == MACHINE else "v1"
+        version = KUBEVIRT if kind == VM_KIND else "v1"
         owner = Owner(api_version=version, kind=kind, namespace=NAMESPACE, name=name)
         return self._uid(), False, owner
 
@@ -128,9 +128,9 @@ class Admission:
         replica = request.replica
         while (most is None or most > 0) and not request.task.done():
             shared = [
-                one
-                for one in self.calls.parked
-                if one.call.client == replica.name and one.doing is not replica
+                parked
+                for parked in self.calls.parked
+                if parked.call.client == replica.name and parked.doing is not replica
             ]
             most = None if most is None else most - 1
             self.let((self.calls.of(request.review.uid) or shared)[0])
@@ -144,7 +144,7 @@ class Admission:
         request.is_over = True
         self._note_stock(request, verdict)
         if isinstance(review, VmReview):
-            stored = self._store_machine(review, verdict)
+            stored = self._store_vm(review, verdict)
         else:
             stored = self._store_pod(review, verdict)
         self.step()
@@ -161,7 +161,7 @@ class Admission:
         review = request.review
         kind, name = review.owner.kind, review.owner.name
         if isinstance(review, PodReview) and review.launched_for is not None:
-            kind, name = MACHINE, review.launched_for.name
+            kind, name = VM_KIND, review.launched_for.name
         given = " ".join(operation.value for operation in verdict.patch)
         self.laws.handed |= {
             ((kind, NAMESPACE, name), mac)
@@ -197,29 +197,29 @@ class Admission:
         self.laws.stored(now, pod)
         return now
 
-    def _store_machine(self, review: VmReview, verdict: Allowed) -> Carrier | None:
+    def _store_vm(self, review: VmReview, verdict: Allowed) -> Carrier | None:
         name = review.owner.name
         if name is None:
             name = self.cluster.generated("vm-")
-            self.laws.generated.add((MACHINE, NAMESPACE, name))
-        new = as_stored(machine(name) | {"spec": json.loads(review.spec)}, verdict)
+            self.laws.generated.add((VM_KIND, NAMESPACE, name))
+        new = as_stored(vm_manifest(name) | {"spec": json.loads(review.spec)}, verdict)
         nics = list(nics_of(new))
-        known = self.cluster.machines.get((NAMESPACE, name))
+        known = self.cluster.vms.get((NAMESPACE, name))
         if review.object_uid is None:
             return None if known else self.kubevirt.store(vm_with(new, nics))
         if known is None or known.uid != review.object_uid:
             return None
-        live = self.cluster.manifest(MACHINE, NAMESPACE, name)
+        live = self.cluster.manifest(VM_KIND, NAMESPACE, name)
         return self.kubevirt.store(vm_with(live, nics)) if _spec(live) == review.old_spec else None
 
     def _is_launching(self, key: Key) -> bool:
         """Return True if a launcher pod of that VMI is being created."""
         return any(
-            not one.is_over
-            and isinstance(one.review, PodReview)
-            and one.review.launched_for is not None
-            and (NAMESPACE, one.review.launched_for.name) == key
-            for one in self.requests
+            not request.is_over
+            and isinstance(request.review, PodReview)
+            and request.review.launched_for is not None
+            and (NAMESPACE, request.review.launched_for.name) == key
+            for request in self.requests
         )
 
     # --- one after the other ------------------------------------------------------------------
@@ -228,14 +228,14 @@ class Admission:
         """A pod is created, without interruption."""
         return self.stored(self.answer(self.ask(name, *macs, replica=replica)))
 
-    def machine(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
+    def vm(self, name: str | None, *macs: MacAddress | None, replica: int = 0) -> Carrier:
         """A VM is created, without interruption."""
-        return self.stored(self.answer(self.ask_machine(name, *macs, replica=replica)))
+        return self.stored(self.answer(self.ask_vm(name, *macs, replica=replica)))
 
     def start(self, vm: Carrier) -> Carrier:
         """KubeVirt starts a VM as it is; its VMI is returned."""
         key = vm.namespace, vm.name
-        self.kubevirt.look(MACHINE, key)
+        self.kubevirt.look(VM_KIND, key)
         vmi = self.kubevirt.start(key)
         assert vmi is not None
         self.step()
@@ -244,7 +244,7 @@ class Admission:
     def launch(self, vmi: Carrier) -> Carrier:
         """KubeVirt creates a launcher pod for a VMI as it is, without interruption."""
         key = vmi.namespace, vmi.name
-        self.kubevirt.look(INSTANCE, key)
+        self.kubevirt.look(VMI_KIND, key)
         request = self.ask_launcher(key)
         assert request is not None
         return self.stored(self.answer(request))
@@ -256,11 +256,11 @@ class Admission:
         self.step()
         return pod
 
-    def bypass_machine(self, stored: Manifest) -> Carrier:
+    def bypass_vm(self, stored: Manifest) -> Carrier:
         """A VM or VMI without a maker appears in the same way."""
-        one = self.kubevirt.store(stored, UNSEEN)
+        carrier = self.kubevirt.store(stored, UNSEEN)
         self.step()
-        return one
+        return carrier
 
     def let(self, which: Parked, *, keep_answer: bool = False) -> None:
         """Let a parked call through; its answer can park, too."""

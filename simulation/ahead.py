@@ -38,9 +38,9 @@ class Ahead(Admission):
         """A replica gets SIGTERM and serves on; the test kills it later."""
         self._begin(self.replicas[replica].stop, replica, most)
 
-    def go_on(self, one: Replica, most: int | None = None) -> None:
+    def go_on(self, replica: Replica, most: int | None = None) -> None:
         """Let through up to `most` calls that a replica makes without a request."""
-        while (most is None or most > 0) and (mine := self.calls.of(one)):
+        while (most is None or most > 0) and (mine := self.calls.of(replica)):
             most = None if most is None else most - 1
             self.let(mine[0])
 

@@ -8,7 +8,7 @@ pkg/virt-controller/watch/vm (startVMI, sync, stopVMI), pkg/network/controllers/
 from collections import deque
 from collections.abc import Callable
 
-from crds.allocation import INSTANCE, MACHINE, QUIET_S
+from crds.allocation import QUIET_S, VM_KIND, VMI_KIND
 from crds.carriers import Carrier
 from crds.tests.fake import FakeCluster
 from crds.tests.kubevirt import (
@@ -18,10 +18,10 @@ from crds.tests.kubevirt import (
     device,
     elements,
     guest_spec,
-    instance,
     launcher,
-    machine,
     nics_of,
+    vm_manifest,
+    vmi_manifest,
 )
 from simulation.laws import Laws
 
@@ -96,48 +96,48 @@ class KubeVirt:
 
     def start(self, key: Key) -> Carrier | None:
         """The VMI of a VM is created."""
-        vm = self.known(MACHINE, key)
-        if vm is None or _GOING in vm["metadata"] or key in self._cluster.instances:
+        vm = self.known(VM_KIND, key)
+        if vm is None or _GOING in vm["metadata"] or key in self._cluster.vmis:
             return None
         namespace, name = key
         uid = vm["metadata"]["uid"]
-        vmi = instance(name, *nics_of(vm), namespace=namespace, made_by=uid)
+        vmi = vmi_manifest(name, *nics_of(vm), namespace=namespace, made_by=uid)
         return self.store(vmi, uid)
 
     def adopt(self, key: Key) -> None:
         """A VM adopts the VMI of its name that has no controller; it reads the VMI before."""
-        vmi = self._cluster.instances.get(key)
-        vm = self._cluster.machines.get(key)
-        if vm is None or vmi is None or vmi.controller is not None or self.is_going(MACHINE, key):
+        vmi = self._cluster.vmis.get(key)
+        vm = self._cluster.vms.get(key)
+        if vm is None or vmi is None or vmi.controller is not None or self.is_going(VM_KIND, key):
             return
-        live = self._live(INSTANCE, key)
-        reference = controlled_by(MACHINE, key[1], vm.uid)
+        live = self._live(VMI_KIND, key)
+        reference = controlled_by(VM_KIND, key[1], vm.uid)
         self.store(_with(live, ownerReferences=[reference]))
 
     def plug(self, key: Key) -> None:
         """The VMI gets the interfaces that the VM has and it lacks."""
         if vm := self._known_for(key):
-            has = {nic.name for nic in nics_of(self._live(INSTANCE, key))}
+            has = {nic.name for nic in nics_of(self._live(VMI_KIND, key))}
             self._set_nics(key, *(nic for nic in nics_of(vm) if nic.name not in has))
 
     def unplug(self, key: Key) -> None:
         """The VMI loses the interfaces that the VM lacks."""
         if vm := self._known_for(key):
             wanted = {nic.name for nic in nics_of(vm)}
-            gone = {nic.name for nic in nics_of(self._live(INSTANCE, key))} - wanted
+            gone = {nic.name for nic in nics_of(self._live(VMI_KIND, key))} - wanted
             self._set_nics(key, without=gone)
 
     def detach(self, key: Key) -> None:
         """The VMI loses its last interface (state: absent), which the VM may still have."""
-        if key in self._cluster.instances:
-            nics = nics_of(self._live(INSTANCE, key))
+        if key in self._cluster.vmis:
+            nics = nics_of(self._live(VMI_KIND, key))
             self._set_nics(key, without={nic.name for nic in nics[-1:]})
 
     def report(self, key: Key) -> None:
         """The VMI's status shows the addresses that its newest launcher has."""
-        if key in self._cluster.instances and (pods := self.launchers(key)):
-            macs = {one.interface: one.mac for one in pods[-1].attachments}
-            live = self._live(INSTANCE, key)
+        if key in self._cluster.vmis and (pods := self.launchers(key)):
+            macs = {attachment.interface: attachment.mac for attachment in pods[-1].attachments}
+            live = self._live(VMI_KIND, key)
             nics = [nic.name for nic in nics_of(live)]
             seen = [
                 {"name": name, "mac": str(macs[device(n)])}
@@ -148,7 +148,7 @@ class KubeVirt:
 
     def wanted_launcher(self, key: Key) -> tuple[str, str] | None:
         """Return the annotation and the VMI's UID of the launcher that it would create."""
-        vmi = self.known(INSTANCE, key)
+        vmi = self.known(VMI_KIND, key)
         if vmi is None or _GOING in vmi["metadata"]:
             return None
         return elements(nics_of(vmi), key[0]), vmi["metadata"]["uid"]
@@ -173,13 +173,13 @@ class KubeVirt:
 
     def go_on_ending(self, key: Key) -> None:
         """One step: a launcher goes, or the VMI without any, or the VM without a VMI."""
-        if self.is_going(INSTANCE, key):
+        if self.is_going(VMI_KIND, key):
             if pods := self.launchers(key):
                 self._cluster.remove("Pod", pods[0].namespace, pods[0].name)
             elif not self._is_launching(key):
-                self.vanish(INSTANCE, key)
-        elif self.is_going(MACHINE, key):
-            self._end_machine(key)
+                self.vanish(VMI_KIND, key)
+        elif self.is_going(VM_KIND, key):
+            self._end_vm(key)
 
     def vanish(self, kind: str, key: Key) -> None:
         """It is gone at once, also if the objects that it made exist."""
@@ -189,11 +189,11 @@ class KubeVirt:
 
     def collect(self) -> None:
         """The garbage collector deletes objects whose maker is gone."""
-        machines = {vm.uid for vm in self._cluster.machines.values()}
-        instances = {vmi.uid for vmi in self._cluster.instances.values()}
-        for key, vmi in list(self._cluster.instances.items()):
-            if vmi.controller is not None and vmi.controller.uid not in machines:
-                self.delete(INSTANCE, key)
+        vms = {vm.uid for vm in self._cluster.vms.values()}
+        instances = {vmi.uid for vmi in self._cluster.vmis.values()}
+        for key, vmi in list(self._cluster.vmis.items()):
+            if vmi.controller is not None and vmi.controller.uid not in vms:
+                self.delete(VMI_KIND, key)
         for pod in list(self._cluster.pods.values()):
             if pod.controller is not None and pod.controller.uid not in instances:
                 self._cluster.remove("Pod", pod.namespace, pod.name)
@@ -202,33 +202,37 @@ class KubeVirt:
         """The guest shuts down: its launchers and then its VMI have succeeded."""
         for pod in self.launchers(key):
             self._cluster.set_phase(pod.namespace, pod.name, "Succeeded")
-        if key in self._cluster.instances:
-            live = self._live(INSTANCE, key)
+        if key in self._cluster.vmis:
+            live = self._live(VMI_KIND, key)
             self.store(live | {"status": live["status"] | {"phase": "Succeeded"}})
 
-    def _end_machine(self, key: Key) -> None:
-        vm, vmi = self._cluster.machines[key], self._cluster.instances.get(key)
-        is_orphaning = bool(self._live(MACHINE, key)["metadata"][_ORPHAN])
+    def _end_vm(self, key: Key) -> None:
+        vm, vmi = self._cluster.vms[key], self._cluster.vmis.get(key)
+        is_orphaning = bool(self._live(VM_KIND, key)["metadata"][_ORPHAN])
         is_its_own = vmi is not None and vmi.controller is not None and vmi.controller.uid == vm.uid
         if vmi is None or not is_its_own:
-            self.vanish(MACHINE, key)
+            self.vanish(VM_KIND, key)
         elif is_orphaning:
-            self.store(_with(self._live(INSTANCE, key), ownerReferences=[]))
+            self.store(_with(self._live(VMI_KIND, key), ownerReferences=[]))
         else:
-            self.delete(INSTANCE, key)
+            self.delete(VMI_KIND, key)
 
     def _known_for(self, key: Key) -> Manifest | None:
         """Return the VM as it is known, where it is that of the VMI."""
-        vm, vmi = self.known(MACHINE, key), self._cluster.instances.get(key)
-        if vm is None or vmi is None or vmi.controller is None or self.is_going(INSTANCE, key):
+        vm, vmi = self.known(VM_KIND, key), self._cluster.vmis.get(key)
+        if vm is None or vmi is None or vmi.controller is None or self.is_going(VMI_KIND, key):
             return None
         return vm if vmi.controller.uid == vm["metadata"]["uid"] else None
 
     def _set_nics(self, key: Key, *more: Nic, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-        live = self._live(INSTANCE, key)
+        live = self._live(VMI_KIND, key)
         kept = [nic for nic in nics_of(live) if nic.name not in without]
         nics = [*kept, *more]
-        seen = [one for one in live["status"]["interfaces"] if one["name"] not in without]
+        seen = [
+            interface
+            for interface in live["status"]["interfaces"]
+            if interface["name"] not in without
+        ]
         if more or without:
             status = live["status"] | {"interfaces": seen}
             self.store(live | {"spec": guest_spec(nics), "status": status})
@@ -239,7 +243,7 @@ class KubeVirt:
 
 def vm_with(live: Manifest, nics: list[Nic]) -> Manifest:
     """Return a VM as it is, with these interfaces."""
-    return live | {"spec": machine("", *nics)["spec"]}
+    return live | {"spec": vm_manifest("", *nics)["spec"]}
 
 
 def _with(live: Manifest, **metadata: object) -> Manifest:

@@ -12,7 +12,7 @@ excused from I1, and from being bound to each object that carries it.
 from collections.abc import Callable
 
 from controller.allocations.ownership import is_one_guest
-from crds.allocation import INSTANCE, MACHINE, Allocation, Root, State
+from crds.allocation import VM_KIND, VMI_KIND, Allocation, Root, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.tests.fake import FakeCluster
@@ -37,15 +37,15 @@ class Laws:
         # Returns the stock that the replicas would hand out at this moment.
         self.ready: Ready = set
 
-    def bypass(self, one: Carrier) -> None:
-        """`one` was stored without the webhook, or made from what was."""
-        self.bypassed.add(one.uid)
-        self.spoilt |= _macs(one)
+    def bypass(self, carrier: Carrier) -> None:
+        """`carrier` was stored without the webhook, or made from what was."""
+        self.bypassed.add(carrier.uid)
+        self.spoilt |= _macs(carrier)
 
     def live(self) -> Group:
         """Return all objects that carry addresses."""
-        kinds = (self.cluster.machines, self.cluster.instances, self.cluster.pods)
-        return [one for kind in kinds for one in kind.values() if one.attachments]
+        kinds = (self.cluster.vms, self.cluster.vmis, self.cluster.pods)
+        return [carrier for kind in kinds for carrier in kind.values() if carrier.attachments]
 
     def stored(self, now: Carrier, before: Carrier | None, made_by: str | None = None) -> None:
         """I1, when an object is stored, made from that of UID `made_by`."""
@@ -54,31 +54,35 @@ class Laws:
         else:
             self._admit(now, _macs(now) - (_macs(before) if before is not None else set()))
 
-    def _admit(self, one: Carrier, macs: set[MacAddress]) -> None:
+    def _admit(self, carrier: Carrier, macs: set[MacAddress]) -> None:
         self._share()
         for other in self.live():
-            if other.root != one.root and other.uid not in self.bypassed:
-                excused = self._excused(other) | self._excused(one) | self.shared
+            if other.root != carrier.root and other.uid not in self.bypassed:
+                excused = self._excused(other) | self._excused(carrier) | self.shared
                 both = macs & _macs(other) - excused
-                assert not both, f"{_named(one)} and {_named(other)} both carry {both}"
+                assert not both, f"{_named(carrier)} and {_named(other)} both carry {both}"
         for mac in macs & self.declared.keys() - self.shared:
             reserved = self.declared[mac].reserved_for
             place = None if reserved is None else (reserved.kind, reserved.namespace, reserved.name)
-            assert place in {None, one.root}, f"{_named(one)} got {mac}, reserved for {reserved}"
+            assert place in {None, carrier.root}, (
+                f"{_named(carrier)} got {mac}, reserved for {reserved}"
+            )
 
     def _share(self) -> None:
-        self.shared |= {mac for mac, one in self.cluster.allocated.items() if one.allocation.shared}
+        self.shared |= {
+            mac for mac, stored in self.cluster.allocated.items() if stored.allocation.shared
+        }
 
-    def _excused(self, one: Carrier) -> set[MacAddress]:
+    def _excused(self, carrier: Carrier) -> set[MacAddress]:
         """Return the addresses of a known gap: without a name in the allocation, any carrier fits.
 
         That is so in the namespace until a name is generated, and in every namespace for stock. So
-        an object that bypassed the webhook can be bound in the place of `one`, until `one` gets the
-        address by rule 5 or 9.
+        an object that bypassed the webhook can be bound in the place of `carrier`, until `carrier`
+        gets the address by rule 5 or 9.
         """
-        if one.root in self.generated:
+        if carrier.root in self.generated:
             return self.spoilt
-        return {mac for mac in self.spoilt if (one.root, mac) in self.handed}
+        return {mac for mac in self.spoilt if (carrier.root, mac) in self.handed}
 
     def check(self) -> None:
         """I2, at every moment."""
@@ -97,11 +101,11 @@ class Laws:
             kept = now.declared or now.state is State.DECLARED
             assert kept, f"{mac} was declared, and its declaration is lost"
             assert now.reserved_for == declared.reserved_for, f"{mac} is reserved for another"
-        for one in self.live():
-            if one.uid not in self.bypassed:
-                for mac in _macs(one):
-                    assert mac not in ready, f"{_named(one)} carries {mac}, to be handed out"
-                    self._check(one, mac)
+        for carrier in self.live():
+            if carrier.uid not in self.bypassed:
+                for mac in _macs(carrier):
+                    assert mac not in ready, f"{_named(carrier)} carries {mac}, to be handed out"
+                    self._check(carrier, mac)
         for pod in self.cluster.pods.values():
             if pod.uid in self.held and not pod.terminal:
                 for mac in self.held[pod.uid] - self.spoilt - self.shared:
@@ -117,23 +121,26 @@ class Laws:
                 if owner is not None and owner.uid not in {uid, None}:
                     macs.discard(mac)
 
-    def _check(self, one: Carrier, mac: MacAddress) -> None:
-        if mac in self._excused(one):
+    def _check(self, carrier: Carrier, mac: MacAddress) -> None:
+        if mac in self._excused(carrier):
             return
         stored = self.cluster.allocated.get(mac)
-        assert stored is not None, f"{_named(one)} carries {mac}, which has no allocation"
+        assert stored is not None, f"{_named(carrier)} carries {mac}, which has no allocation"
         owner = stored.allocation.owner
         if stored.allocation.state is State.STOCK:
             return  # handed out, and not bound yet: it has no owner
-        assert owner is not None, f"{_named(one)} carries {mac}, which is free to take"
+        assert owner is not None, f"{_named(carrier)} carries {mac}, which is free to take"
         if mac not in self.spoilt | self.shared:
             kind, namespace, name = owner.root
-            same = (kind, namespace, name or one.root[2]) == one.root
-            assert same, f"{_named(one)} carries {mac}, which is {owner}'s"
+            same = (kind, namespace, name or carrier.root[2]) == carrier.root
+            assert same, f"{_named(carrier)} carries {mac}, which is {owner}'s"
 
     def check_rest(self) -> None:
         """I3: all requests are over, Q has passed again and again, and V since the last create."""
-        for mac in {*self.cluster.allocated, *(mac for one in self.live() for mac in _macs(one))}:
+        for mac in {
+            *self.cluster.allocated,
+            *(mac for carrier in self.live() for mac in _macs(carrier)),
+        }:
             stored = self.cluster.allocated.get(mac)
             groups = self._groups(mac)
             assert stored is not None, f"{mac} is carried, and has no allocation"
@@ -144,18 +151,18 @@ class Laws:
             others = [
                 group for group in groups.values() if not (mine and is_one_guest(group, mine))
             ]
-            noted = {one.uid for one in stored.conflicts}
+            noted = {conflict.uid for conflict in stored.conflicts}
             theirs = [self._whose(group) for group in others]
             assert len(noted) == len(theirs), f"{mac}: conflicts {noted}, and not {theirs}"
-            assert all(one & noted for one in theirs), f"{mac}: conflicts {noted} lack {theirs}"
+            assert all(uids & noted for uids in theirs), f"{mac}: conflicts {noted} lack {theirs}"
             if mac not in self.spoilt | self.shared:
                 assert not others, f"{mac} is {owner}'s, and carried by {_named(others[0][0])}"
 
     def _groups(self, mac: MacAddress) -> dict[Root, Group]:
         groups: dict[Root, Group] = {}
-        for one in self.live():
-            if one.carries(mac):
-                groups.setdefault(one.root, []).append(one)
+        for carrier in self.live():
+            if carrier.carries(mac):
+                groups.setdefault(carrier.root, []).append(carrier)
         return groups
 
     def _whose(self, group: Group) -> set[str | None]:
@@ -165,12 +172,12 @@ class Laws:
         """
         highest = group[0]  # VMs are live before VMIs before pods
         made_by = highest.controller
-        if highest.kind == MACHINE or made_by is None:
+        if highest.kind == VM_KIND or made_by is None:
             return {highest.uid}
-        if highest.kind == INSTANCE:
+        if highest.kind == VMI_KIND:
             return {made_by.uid}
         _, namespace, name = highest.root
-        vmi = self.cluster.instances.get((namespace, name or ""))
+        vmi = self.cluster.vmis.get((namespace, name or ""))
         is_its_own = vmi is not None and vmi.uid == made_by.uid
         above = vmi.controller if vmi is not None and is_its_own else None
         makers: set[str | None] = {pod.controller.uid for pod in group if pod.controller}
@@ -178,23 +185,25 @@ class Laws:
 
     def _owner_at_rest(self, allocation: Allocation) -> tuple[Root | None, str | None]:
         mac, owner = allocation.mac, allocation.owner
-        carriers = [one for one in self.live() if one.carries(mac)]
+        carriers = [carrier for carrier in self.live() if carrier.carries(mac)]
         if allocation.state is State.DECLARED:
-            users = [one for one in carriers if allocation.is_free_for(one.as_owner(mac))]
+            users = [
+                carrier for carrier in carriers if allocation.is_free_for(carrier.as_owner(mac))
+            ]
             assert not users, f"{mac} is free to take, and carried by {_named(users[0])}"
             return None, None
         assert allocation.state is State.BOUND, f"{mac} is {allocation.state} for ever"
         assert owner is not None
         pods = [pod for pod in self.cluster.pods.values() if not pod.terminal]
         holders = {pod.uid for pod in pods} | {pod.controller.uid for pod in pods if pod.controller}
-        there = owner.uid in holders or any(one.root == owner.root for one in carriers)
+        there = owner.uid in holders or any(carrier.root == owner.root for carrier in carriers)
         assert there, f"{mac} leaks: {owner} is gone"
         return owner.root, owner.uid
 
 
-def _macs(one: Carrier) -> set[MacAddress]:
-    return {attachment.mac for attachment in one.attachments}
+def _macs(carrier: Carrier) -> set[MacAddress]:
+    return {attachment.mac for attachment in carrier.attachments}
 
 
-def _named(one: Carrier) -> str:
-    return f"{one.kind} {one.namespace}/{one.name}"
+def _named(carrier: Carrier) -> str:
+    return f"{carrier.kind} {carrier.namespace}/{carrier.name}"

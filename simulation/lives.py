@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crds.allocation import MACHINE, Owner, State
+from crds.allocation import VM_KIND, Owner, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.tests.kubevirt import Nic, nics_of
@@ -15,7 +15,7 @@ DB = NAMESPACE, "db"
 
 def running(sim: Simulation, *macs: MacAddress) -> tuple[Carrier, Carrier, Carrier]:
     """A VM was started and has run for longer than Q."""
-    vm = sim.machine("db", *macs)
+    vm = sim.vm("db", *macs)
     vmi = sim.start(vm)
     pod = sim.launch(vmi)
     sim.quiet()
@@ -29,7 +29,7 @@ def ends(sim: Simulation, steps: int = 3) -> None:
         sim.step()
 
 
-def delete(sim: Simulation, kind: str = MACHINE, *, orphan: bool = False) -> None:
+def delete(sim: Simulation, kind: str = VM_KIND, *, orphan: bool = False) -> None:
     sim.kubevirt.delete(kind, DB, orphan=orphan)
     sim.step()
 
@@ -44,13 +44,13 @@ def owner(sim: Simulation, mac: MacAddress = FIRST) -> Owner:
 
 def edit(sim: Simulation, vm: Carrier, *nics: Nic) -> Carrier:
     """The VM has these interfaces now."""
-    return sim.stored(sim.answer(sim.ask_machine_update(vm, nics)))
+    return sim.stored(sim.answer(sim.ask_vm_update(vm, nics)))
 
 
 def ask_for_more(sim: Simulation, vm: Carrier, *nics: Nic) -> Request:
     """An update of the VM that adds interfaces is answered."""
-    has = nics_of(sim.cluster.manifest(MACHINE, vm.namespace, vm.name))
-    return sim.answer(sim.ask_machine_update(vm, (*has, *nics)))
+    has = nics_of(sim.cluster.manifest(VM_KIND, vm.namespace, vm.name))
+    return sim.answer(sim.ask_vm_update(vm, (*has, *nics)))
 
 
 def check_rest(sim: Simulation, bound: Mapping[MacAddress, Carrier] | None = None) -> None:

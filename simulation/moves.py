@@ -9,10 +9,10 @@ from crds.carriers import Carrier
 from crds.pool import CollisionPolicy
 from crds.tests.fake import ObjectExists
 from simulation.admission import NAMESPACE
-from simulation.machine_moves import FEW, MACHINE_WEIGHTS, Choose
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request, Watch
 from simulation.simulation import Simulation
 from simulation.stock_moves import STOCK_WEIGHTS, StockMoves
+from simulation.vm_moves import FEW, VM_WEIGHTS, Choose
 from webhook.admission import Allowed
 
 # Repeated entries are chosen more often: accidents need the same address and name many times.
@@ -55,7 +55,7 @@ class Moves(StockMoves):
                 self.sim.store(request)
 
     def a_request_goes_on(self) -> None:
-        if begun := [one for one in self.sim.requests if not one.task.done()]:
+        if begun := [request for request in self.sim.requests if not request.task.done()]:
             self.sim.answer(self._pick(begun), None if self.choose(2) else self._pick(FEW))
 
     def an_answer_is_stored(self) -> None:
@@ -67,7 +67,7 @@ class Moves(StockMoves):
             self._pick(answered).is_over = True
 
     def the_api_server_asks_twice(self) -> None:
-        if open_ := [one for one in self.sim.requests if not one.is_over]:
+        if open_ := [request for request in self.sim.requests if not request.is_over]:
             again = self.sim.ask_again(self._pick(open_), replica=self.choose(2))
             self.sim.answer(again, None if self.choose(2) else self._pick(FEW))
 
@@ -108,8 +108,8 @@ class Moves(StockMoves):
 
     def the_controller_goes_on(self) -> None:
         number = self.choose(len(self.sim.controllers))
-        one = self.sim.controllers[number]
-        macs = [*one.reconciling, *one.marks]
+        controller = self.sim.controllers[number]
+        macs = [*controller.reconciling, *controller.marks]
         if macs:
             mac = self._pick(macs)
             self.sim.reconcile(mac, self._pick(FEW), number)
@@ -182,7 +182,9 @@ class Moves(StockMoves):
 
     def _answered(self) -> list[Request]:
         return [
-            one for one in self.sim.requests if not one.is_over and isinstance(one.verdict, Allowed)
+            request
+            for request in self.sim.requests
+            if not request.is_over and isinstance(request.verdict, Allowed)
         ]
 
 
@@ -219,10 +221,10 @@ COMMON_WEIGHTS = {
     Moves.a_replica_is_killed: 1,
     Moves.the_controller_is_killed: 1,
 }
-# A life is of pods, of machines, or of both; and in two of three addresses are created ahead.
+# A life is of pods, of VMs, or of both; and in two of three addresses are created ahead.
 _PLAIN = (
     POD_WEIGHTS | COMMON_WEIGHTS,
-    MACHINE_WEIGHTS | COMMON_WEIGHTS,
-    POD_WEIGHTS | MACHINE_WEIGHTS | COMMON_WEIGHTS,
+    VM_WEIGHTS | COMMON_WEIGHTS,
+    POD_WEIGHTS | VM_WEIGHTS | COMMON_WEIGHTS,
 )
 LIVES = (*_PLAIN, *2 * tuple(life | STOCK_WEIGHTS for life in _PLAIN))

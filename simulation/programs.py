@@ -73,10 +73,10 @@ class Controller:
         )
         self.known, self.carriers = self.replica.known, self.replica.carriers
         self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
-        self.machine_watch, self.instance_watch, self.pod_watch = (
+        self.vm_watch, self.vmi_watch, self.pod_watch = (
             cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True) for kind in KINDS
         )
-        self.carrier_watches = (self.machine_watch, self.instance_watch, self.pod_watch)
+        self.carrier_watches = (self.vm_watch, self.vmi_watch, self.pod_watch)
 
     def monotonic_s(self) -> float:
         return self._loop.now_s

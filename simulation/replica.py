@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
-from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.allocation import QUIET_S, STOCK_USABLE_Q
 from crds.mac import MacAddress
 from crds.pool import CollisionPolicy, Pool
 from crds.pools import only
@@ -21,7 +21,7 @@ from webhook.stock.demand import Demand
 from webhook.stock.entries import Instant
 from webhook.stock.filling import Stock
 
-STOCK_LIFETIME_S = STOCK_LIVES_Q * QUIET_S
+STOCK_USABLE_S = STOCK_USABLE_Q * QUIET_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Replica:
 
         self.name, self.pool = name, settings.pool
         self.clock = Clocks(loop)
-        self.demand = Demanded(STOCK_LIFETIME_S)
+        self.demand = Demanded(STOCK_USABLE_S)
         self.tasks: set[asyncio.Task[None]] = set()
         self._loop = loop
         built = build(

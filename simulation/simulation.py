@@ -11,7 +11,7 @@ laws are checked.
 from collections.abc import Callable
 from typing import Any
 
-from crds.allocation import INSTANCE, QUIET_S, STOCK_KEPT_Q, Allocation, State
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, VMI_KIND, Allocation, State
 from crds.carriers import Carrier
 from crds.mac import MacAddress
 from crds.pool import CollisionPolicy, Pool
@@ -23,7 +23,7 @@ from simulation.steering import Parked
 
 _MOST_TURNS = 500  # far more calls than a run leaves to do
 # Bound, conflicts recorded, released, adopted: each can take one; and the time of stock.
-_MOST_QUIETS = 8 + STOCK_KEPT_Q
+_MOST_QUIETS = 8 + STOCK_DELETED_AFTER_Q
 
 
 class Simulation(Ahead):
@@ -43,7 +43,7 @@ class Simulation(Ahead):
         self.controllers = [
             Controller(self.cluster, f"controller-{n}", self.loop) for n in range(controllers)
         ]
-        self.laws.ready = lambda: {mac for one in self.replicas for mac in one.ready()}
+        self.laws.ready = lambda: {mac for replica in self.replicas for mac in replica.ready()}
 
     def _replica(self, name: str) -> Replica:
         return Replica(self.cluster, name, self.loop, self._settings)
@@ -69,7 +69,7 @@ class Simulation(Ahead):
         """A VM or VMI is gone by force; KubeVirt gives up its work on it."""
         for request in self.requests:
             made_by = getattr(request.review, "launched_for", None)
-            if kind == INSTANCE and made_by and made_by.name == key[1]:
+            if kind == VMI_KIND and made_by and made_by.name == key[1]:
                 request.is_over = True
         self.kubevirt.vanish(kind, key)
         self.step()
@@ -99,13 +99,15 @@ class Simulation(Ahead):
         for parked in self.calls.parked:
             if parked.call.client.startswith(client) and parked.call.verb.startswith(verb):
                 return parked
-        raise AssertionError(f"no {verb} of {client} in {[str(one) for one in self.calls.parked]}")
+        raise AssertionError(
+            f"no {verb} of {client} in {[str(parked) for parked in self.calls.parked]}"
+        )
 
     def watches(self) -> list[Watch]:
         """Return all watches: of the replicas, then of each controller."""
         found: list[Watch] = [replica.watch for replica in self.replicas]
-        for one in self.controllers:
-            found += [one.allocation_watch, *one.carrier_watches]
+        for controller in self.controllers:
+            found += [controller.allocation_watch, *controller.carrier_watches]
         return found
 
     def deliver(self) -> None:
@@ -116,22 +118,22 @@ class Simulation(Ahead):
 
     def reconcile(self, mac: MacAddress, most: int | None = None, controller: int = 0) -> None:
         """The controller begins or continues to reconcile `mac`, with up to `most` calls."""
-        one = self.controllers[controller]
-        one.begin(mac)
+        program = self.controllers[controller]
+        program.begin(mac)
         self.step()
-        while mac in one.reconciling and (most is None or most > 0):
-            mine = self.calls.of((one, mac)) or [
-                parked for parked in self.calls.parked if parked.call.client == one.name
+        while mac in program.reconciling and (most is None or most > 0):
+            mine = self.calls.of((program, mac)) or [
+                parked for parked in self.calls.parked if parked.call.client == program.name
             ]
             most = None if most is None else most - 1
             self.let(mine[0])
 
     def repair(self, controller: int = 0) -> None:
         """The controller repairs, without interruption."""
-        one = self.controllers[controller]
-        task = one.repair()
+        program = self.controllers[controller]
+        task = program.repair()
         self.step()
-        while parked := self.calls.of((one, None)):
+        while parked := self.calls.of((program, None)):
             self.let(parked[0])
         task.result()
 
@@ -144,8 +146,8 @@ class Simulation(Ahead):
             if self.loop.now_s - request.began_s >= QUIET_S:
                 request.is_over = True
         self.kubevirt.age()
-        for one in self.controllers:
-            one.wake()
+        for controller in self.controllers:
+            controller.wake()
         self.step()
 
     def crash_replica(self, number: int) -> None:
@@ -172,18 +174,18 @@ class Simulation(Ahead):
         self.step()
 
     def _forget(self, client: str, *watches: Watch) -> None:
-        self.calls.parked = [one for one in self.calls.parked if one.call.client != client]
+        self.calls.parked = [parked for parked in self.calls.parked if parked.call.client != client]
         gone = set(map(id, watches))
         followed: list[list[Any]] = [self.cluster._allocation_watches]
-        for those in (*followed, *self.cluster._carrier_watches.values()):
-            those[:] = [watch for watch in those if id(watch) not in gone]
+        for watched in (*followed, *self.cluster._carrier_watches.values()):
+            watched[:] = [watch for watch in watched if id(watch) not in gone]
 
     def step(self) -> None:
         """See Admission.step."""
         self.loop.rest()
         programs: list[Replica | Controller] = [*self.replicas, *self.controllers]
-        for one in programs:
-            one.reap()
+        for program in programs:
+            program.reap()
         self.laws.check()
 
     # --- to rest ------------------------------------------------------------------------------
@@ -194,13 +196,23 @@ class Simulation(Ahead):
         If two controllers see different objects, one acts: both would set and clear conflicts.
         """
         late = set(map(id, self.late))
-        seeing = [one for one in self.controllers if late.isdisjoint(map(id, one.carrier_watches))]
+        seeing = [
+            controller
+            for controller in self.controllers
+            if late.isdisjoint(map(id, controller.carrier_watches))
+        ]
         acting = seeing or self.controllers[:1]
         for _ in range(_MOST_TURNS):
             self.deliver()
-            busy = [one for one in self.calls.parked if one.call.client.startswith("controller")]
-            marked = [(one, mac) for one in acting for mac in one.marks]
-            free = [(one, mac) for one, mac in marked if mac not in one.reconciling]
+            busy = [
+                parked
+                for parked in self.calls.parked
+                if parked.call.client.startswith("controller")
+            ]
+            marked = [(controller, mac) for controller in acting for mac in controller.marks]
+            free = [
+                (controller, mac) for controller, mac in marked if mac not in controller.reconciling
+            ]
             if busy:
                 self.let(busy[0])
             elif free:
@@ -208,7 +220,7 @@ class Simulation(Ahead):
                 self.step()
             else:
                 return
-        raise AssertionError(f"no rest: {[str(one) for one in self.calls.parked]}")
+        raise AssertionError(f"no rest: {[str(parked) for parked in self.calls.parked]}")
 
     def quiet(self) -> None:
         """Calm, and Q later calm again."""
@@ -235,7 +247,7 @@ class Simulation(Ahead):
                 self.repair(number)
             self.quiet()
         for _ in range(_MOST_QUIETS):
-            if any(one.timers for one in self.controllers):
+            if any(controller.timers for controller in self.controllers):
                 self.quiet()
         self.laws.check_rest()
 

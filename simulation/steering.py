@@ -71,7 +71,7 @@ class Calls:
 
     def of(self, doing: object) -> list[Parked]:
         """Return the calls made on behalf of `doing`."""
-        return [one for one in self.parked if one.doing == doing]
+        return [parked for parked in self.parked if parked.doing == doing]
 
     def let(self, which: Parked, *, keep_answer: bool = False) -> None:
         """Let a call through; with `keep_answer` its answer parks, too."""

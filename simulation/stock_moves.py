@@ -3,17 +3,17 @@
 The wall clock of a replica can jump, its other clock does not: one of the two is always right.
 """
 
-from simulation.machine_moves import FEW, MachineMoves
 from simulation.programs import Request
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
+from simulation.vm_moves import FEW, VmMoves
 
 # V; the time that the controller keeps stock; less, so that two such times exceed either.
-_LONG_S = (STOCK_LIFETIME_S, 420.0, 200.0)
-_JUMPS_S = (-STOCK_LIFETIME_S, -10.0, 10.0, STOCK_LIFETIME_S)
+_LONG_S = (STOCK_USABLE_S, 420.0, 200.0)
+_JUMPS_S = (-STOCK_USABLE_S, -10.0, 10.0, STOCK_USABLE_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 
 
-class StockMoves(MachineMoves):
+class StockMoves(VmMoves):
     """The moves of stock. An impossible move does nothing."""
 
     # --- replicas -----------------------------------------------------------------------------
@@ -29,7 +29,7 @@ class StockMoves(MachineMoves):
         self.sim.create_ahead(self._keeping(), 0)
 
     def what_runs_ahead_goes_on(self) -> None:
-        if parked := [call for one in self.sim.replicas for call in self.sim.calls.of(one)]:
+        if parked := [call for replica in self.sim.replicas for call in self.sim.calls.of(replica)]:
             self.sim.let(self._pick(parked), keep_answer=self._one_in(3))
 
     def a_replica_tidies(self) -> None:
@@ -63,8 +63,8 @@ class StockMoves(MachineMoves):
         request = self.sim.ask(self._pick(_NAMES), *self._any(), replica=self._stocked())
         self._go_on(request)
 
-    def a_machine_takes_from_stock(self) -> None:
-        request = self.sim.ask_machine(self._pick(_NAMES), *self._any(), replica=self._stocked())
+    def a_vm_takes_from_stock(self) -> None:
+        request = self.sim.ask_vm(self._pick(_NAMES), *self._any(), replica=self._stocked())
         self._go_on(request)
 
     # --- time ---------------------------------------------------------------------------------
@@ -77,18 +77,18 @@ class StockMoves(MachineMoves):
     def a_replica_is_paused(self) -> None:
         """Perhaps in the middle of a create; the others go on. Then it gets a request."""
         number = self.choose(2)
-        one, other = self.sim.replicas[number], 1 - number
+        replica, other = self.sim.replicas[number], 1 - number
         if self.choose(2):
-            one.demand.keep = 1
+            replica.demand.keep = 1
             self.sim.create_ahead(number, 0)
-        if parked := self.sim.calls.of(one):
+        if parked := self.sim.calls.of(replica):
             self.sim.let(parked[0], keep_answer=True)
-        self.sim.late.append(one.watch)
+        self.sim.late.append(replica.watch)
         self.sim.pass_time(self._pick(_LONG_S), deadlines=False)
         self.sim.calm()
         if self.choose(2):
             self.sim.create_ahead(other)
-        self.sim.late.remove(one.watch)
+        self.sim.late.remove(replica.watch)
         self._go_on(self.sim.ask(self._pick(_NAMES), *self._macs(), replica=number))
 
     # ------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class StockMoves(MachineMoves):
 
     def _stocked(self) -> int:
         """Return a replica with stock; if none has any, one tries to create some."""
-        found = [number for number, one in enumerate(self.sim.replicas) if one.ready()]
+        found = [number for number, replica in enumerate(self.sim.replicas) if replica.ready()]
         if found:
             return self._pick(found)
         number = self._keeping()
@@ -130,7 +130,7 @@ STOCK_WEIGHTS = {
     StockMoves.a_watch_comes_back: 4,
     StockMoves.a_wall_clock_jumps: 1,
     StockMoves.a_pod_takes_from_stock: 5,
-    StockMoves.a_machine_takes_from_stock: 2,
+    StockMoves.a_vm_takes_from_stock: 2,
     StockMoves.v_passes: 3,
     StockMoves.a_replica_is_paused: 2,
 }

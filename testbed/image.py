@@ -28,7 +28,7 @@ CMD ["sh"]
 """
 _REPORT = """
 import importlib.metadata, importlib.util, pathlib, platform, shutil, sys
-packages = {f"{one.name} {one.version}" for one in importlib.metadata.distributions()}
+packages = {f"{package.name} {package.version}" for package in importlib.metadata.distributions()}
 print("Python", platform.python_version())
 print("packages:", ", ".join(sorted(packages)))
 print("modules:", len(list(pathlib.Path("/app").rglob("*.py"))), "below /app")

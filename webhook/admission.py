@@ -1,5 +1,7 @@
 """The values of one admission request: the review, its plan, and the verdict (pure).
 
+`review` parses and writes their JSON. `handler` makes a verdict from a review.
+
 A plan lists the addresses to claim (`wants`) and writes the claimed ones into a verdict
 (`write_macs`).
 """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Owner
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier
@@ -28,14 +28,14 @@ async def resolve_root(review: PodReview, objects: Objects) -> PodReview:
     vmi, namespace = review.launched_for, review.owner.namespace
     if vmi is None:
         return review
-    named = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace=namespace, name=vmi.name)
+    named = Owner(api_version=KUBEVIRT, kind=VMI_KIND, namespace=namespace, name=vmi.name)
     instance = await objects.get(named)
     if instance is None or instance.uid != vmi.uid:
         return review
     controlling_vm = instance.controller
     if controlling_vm is not None:
         owner = Owner(
-            api_version=KUBEVIRT, kind=MACHINE, namespace=namespace, name=controlling_vm.name
+            api_version=KUBEVIRT, kind=VM_KIND, namespace=namespace, name=controlling_vm.name
         )
         vm = await objects.get(owner)
         if vm is None or vm.uid != controlling_vm.uid:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crds.allocation import QUIET_S, STOCK_LIVES_Q
+from crds.allocation import QUIET_S, STOCK_USABLE_Q
 from kube.watch import Views
 from webhook.allocated import AllocatedNames
 from webhook.claims import ClaimByCreate, DryAllocations
@@ -74,7 +74,7 @@ def build(
 
     A test passes its own `demand`, and a Stock that remembers the addresses it handed out.
     """
-    lifetime_s = STOCK_LIVES_Q * quiet_s
+    lifetime_s = STOCK_USABLE_Q * quiet_s
     allocated = AllocatedNames(around.names, around.boottime_s, quiet_s)
     entries = StockEntries(around.instant, around.connection, lifetime_s)
     stock = stock_type(

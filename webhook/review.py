@@ -1,4 +1,4 @@
-"""AdmissionReview (admission.k8s.io/v1) on the wire: reads the request, writes the answer."""
+"""The JSON of AdmissionReview (admission.k8s.io/v1): parses the request, writes the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crds.allocation import KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, Owner
 from crds.kubevirt import Reference
 from crds.networks import ANNOTATION
 from crds.resources import Labels, launched_for
@@ -62,7 +62,7 @@ class _Review(msgspec.Struct, rename="camel"):
 
 
 _POD = _Kind("", "v1", "Pod")
-_VM = _Kind("kubevirt.io", "v1", MACHINE)
+_VM = _Kind("kubevirt.io", "v1", VM_KIND)
 _decoder = msgspec.json.Decoder(_Review)
 
 
@@ -83,7 +83,7 @@ def read(body: bytes) -> Review:
     if request.kind not in {_POD, _VM} or request.operation not in {"CREATE", "UPDATE"}:
         raise BadReview(
             f"unsupported request {request.operation} of {_api_version(request.kind)}"
-            f" {request.kind.kind}: expected CREATE or UPDATE of v1 Pod or {KUBEVIRT} {MACHINE}"
+            f" {request.kind.kind}: expected CREATE or UPDATE of v1 Pod or {KUBEVIRT} {VM_KIND}"
         )
     if request.object is None or not request.namespace:
         raise BadReview("invalid AdmissionReview: it has no object or no namespace")

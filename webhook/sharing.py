@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crds import lifecycle, names
 from crds.allocation import Allocation, Owner, State, Stored
-from crds.kinds import is_machine
+from crds.kinds import is_vm
 from crds.objects import UnknownKind, read_root
 from crds.pool import CollisionPolicy
 from crds.store import StoreUnavailable
@@ -115,5 +115,5 @@ def _released(where: str, owner: Owner) -> str:
 def _moves(owner: Owner, asking: Owner) -> bool:
     """Return True if a VM asks for the address of a VM of its name in another namespace."""
     (kind, namespace, name), (other_kind, elsewhere, other) = owner.root, asking.root
-    same_kind = kind == other_kind and is_machine(kind)
+    same_kind = kind == other_kind and is_vm(kind)
     return same_kind and name == other and namespace != elsewhere

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, assert_never
 
-from crds.kubevirt import WHERE, BadMachine, interfaces
+from crds.kubevirt import WHERE, InvalidVirtualMachine, interfaces
 from crds.mac import shown
 from crds.networks import MOST_INTERFACES
 from webhook.admission import Allowed, Denied, Operation, VmReview, no_name
@@ -64,7 +64,7 @@ def plan(review: VmReview) -> VmPlan | Denied:
         if isinstance(planned, Planned):
             _refuse_unstorable(planned.wants)
             return VmPlan(planned)
-    except (BadMachine, RecursionError) as error:
+    except (InvalidVirtualMachine, RecursionError) as error:
         return _denied(review, str(error))
     match planned:
         case RequestedTwice(mac, first, second):
@@ -97,33 +97,33 @@ def _old(review: VmReview) -> Sequence[kubevirt.Interface]:
         return ()
     try:
         return interfaces(review.old_spec, review.owner.namespace)
-    except (BadMachine, RecursionError):
+    except (InvalidVirtualMachine, RecursionError):
         return ()
 
 
 def _refuse_duplicate_names(new: Sequence[kubevirt.Interface]) -> None:
-    """Raise BadMachine if two interfaces have one name."""
+    """Raise InvalidVirtualMachine if two interfaces have one name."""
     names: dict[str, int] = {}
     for position, interface in enumerate(new):
         first = names.setdefault(interface.name, position)
         if first != position:
-            raise BadMachine(
+            raise InvalidVirtualMachine(
                 f"duplicate name {shown(interface.name)} of interfaces {first + 1} and"
                 f" {position + 1} in {WHERE}: give each interface a name of its own"
             )
 
 
 def _refuse_unstorable(wants: Sequence[Want]) -> None:
-    """Raise BadMachine if a MacAllocation cannot hold the name or the network of an interface."""
+    """Raise InvalidVirtualMachine if a MacAllocation cannot hold an interface's name or network."""
     for want in wants:
         name, network = want.owner.interface or "", want.owner.network
         if not _NAME.fullmatch(name):
-            raise BadMachine(
+            raise InvalidVirtualMachine(
                 f"invalid name {shown(name)} of an interface in {WHERE}: a name has 1 to 253"
                 f" letters, digits, '-' and '_'"
             )
         if network is not None and len(network) > _LONGEST_NETWORK:
-            raise BadMachine(
+            raise InvalidVirtualMachine(
                 f"networkName too long in interface {shown(name)}: it has {len(network)} characters"
                 f" with its namespace, and can have up to {_LONGEST_NETWORK}"
             )

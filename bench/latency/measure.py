@@ -18,7 +18,7 @@ from bench.ledger import Ledger
 from bench.load import Answers, followed, send
 from bench.testcluster import TestCluster
 from bench.variants import OURS, Variant
-from crds.resources import ALLOCATIONS, MACHINES, PODS
+from crds.resources import ALLOCATIONS, PODS, VMS
 from kube.client import Api
 from testbed.progress import say
 
@@ -78,15 +78,13 @@ class _Measuring:
         created = await send(1, creates)
         await self._finish(cell, created)
         change = objects.interfaces_of_vm(shape.interfaces + 1)
-        return [
-            partial(self.api.merge, f"{path}/{vm.name}", change) for vm in created.read(MACHINES)
-        ]
+        return [partial(self.api.merge, f"{path}/{vm.name}", change) for vm in created.read(VMS)]
 
     async def _finish(self, cell: Cell, answers: Answers) -> None:
         """Wait until our addresses are Bound, and the stock is full again."""
         answers.none_refused()
         if cell.variant in OURS:
-            kind = PODS if cell.shape.work is Work.POD else MACHINES
+            kind = PODS if cell.shape.work is Work.POD else VMS
             await self.ledger.all_bound(answers.macs(kind))
         uses_stock = cell.variant is Variant.STOCK
         await self.ledger.unchanged(self.effort.refill_s if uses_stock else self.effort.rest_s)

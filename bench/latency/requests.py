@@ -55,7 +55,9 @@ class Requests(Part):
         """Return the latencies of a cell, by turn."""
         cell = shape, variant
         return {
-            one.turn: one.latencies_ms for one in self.batches if cell == (one.shape, one.variant)
+            batch.turn: batch.latencies_ms
+            for batch in self.batches
+            if cell == (batch.shape, batch.variant)
         }
 
     def added_ms(self, shape: Shape, variant: Variant) -> list[float]:
@@ -82,11 +84,13 @@ class Requests(Part):
         return [
             *(
                 times_target(
-                    _named(one.shape, f"the stock adds, relative to {one.to}"), one.added, most
+                    _named(ratio.shape, f"the stock adds, relative to {ratio.to}"),
+                    ratio.added,
+                    most,
                 )
-                for one in self.ratios()
-                if one.variant is Variant.STOCK and one.shape.work is Work.POD
-                for most in [_TIMES[one.shape.interfaces]]
+                for ratio in self.ratios()
+                if ratio.variant is Variant.STOCK and ratio.shape.work is Work.POD
+                for most in [_TIMES[ratio.shape.interfaces]]
             ),
             *(
                 nothing_target(_named(shape, "a pod without the annotation waits"), added)
@@ -104,8 +108,8 @@ class Requests(Part):
         compared = [*COLUMNS, "to", "whole", "95 %", "added", "95 %"]
         ratio_rows = [
             [
-                [*shape.row(one.variant), one.to, *one.whole.times(), *one.added.times()]
-                for one in group
+                [*shape.row(ratio.variant), ratio.to, *ratio.whole.times(), *ratio.added.times()]
+                for ratio in group
             ]
             for shape, group in groupby(self.ratios(), lambda ratio: ratio.shape)
         ]
@@ -125,7 +129,9 @@ class Requests(Part):
     def _row(self, shape: Shape, variant: Variant) -> Row:
         all_ms = merged(self.turns(shape, variant))
         cell = shape, variant
-        seconds = sum(one.seconds for one in self.batches if cell == (one.shape, one.variant))
+        seconds = sum(
+            batch.seconds for batch in self.batches if cell == (batch.shape, batch.variant)
+        )
         added = interval(self.added_ms(shape, variant)).signed()
         return [
             *shape.row(variant),

@@ -92,9 +92,12 @@ class Bursts(Part):
         columns = "pods", "median", "p99", "max", "all created", "per s", "all Bound", "refused"
         gone = "pods are", "pods", "pods gone", "Q over", "released", "after Q", "CPU s", "peak MB"
         ages = [deletion.age for deletion in self.deletions]
-        names = sorted({call for one in self.deletions for call in one.calls}, key=by_resource)
+        names = sorted(
+            {call for deletion in self.deletions for call in deletion.calls}, key=by_resource
+        )
         calls = [
-            [name, *(f"{one.calls.get(name, 0):,}" for one in self.deletions)] for name in names
+            [name, *(f"{deletion.calls.get(name, 0):,}" for deletion in self.deletions)]
+            for name in names
         ]
         created = _CREATES.format(clients=_CLIENTS)
         deleted = [_deletion(deletion) for deletion in self.deletions]
@@ -199,7 +202,12 @@ def _burst(burst: Burst) -> list[str]:
     ]
 
 
-def _deletion(one: Deletion) -> list[str]:
-    after_s = one.released_s - one.kept_s
-    seconds = (one.pods_gone_s, one.kept_s, one.released_s, after_s, one.cpu_s)
-    return [one.age, f"{one.pods:,}", *(f"{s:.1f}" for s in seconds), f"{one.peak_mb:.0f}"]
+def _deletion(deletion: Deletion) -> list[str]:
+    after_s = deletion.released_s - deletion.kept_s
+    seconds = (deletion.pods_gone_s, deletion.kept_s, deletion.released_s, after_s, deletion.cpu_s)
+    return [
+        deletion.age,
+        f"{deletion.pods:,}",
+        *(f"{s:.1f}" for s in seconds),
+        f"{deletion.peak_mb:.0f}",
+    ]

@@ -23,7 +23,7 @@ from bench.report import LATENCY, Part, Table, Target, at_most, latency_cells, n
 from bench.testcluster import Start, TestCluster
 from bench.variants import Variant
 from crds.allocation import Allocation, Source, State
-from crds.resources import ALLOCATIONS, MACHINES, PODS
+from crds.resources import ALLOCATIONS, PODS, VMS
 from crds.store import ApiAllocations
 from testbed.progress import Progress
 
@@ -201,7 +201,7 @@ async def _seed(cluster: TestCluster, vms: range) -> None:
         async def create(number: int) -> None:
             macs = addresses(_FIRST + _VM_INTERFACES * number, _VM_INTERFACES)
             raw = await admin.post(VMS_PATH.format("default"), halted_vm(f"vm-{number}", macs))
-            carrier = MACHINES.read(raw)
+            carrier = VMS.read(raw)
             for mac in macs:
                 owner = carrier.as_owner(mac)
                 adopted = Allocation(

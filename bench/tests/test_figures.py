@@ -83,7 +83,7 @@ def test_the_unit_of_time_does_not_change_the_quotient(ms: list[float], unit: fl
     def times(units: list[float]) -> Interval:
         return bootstrap(units, lambda drawn: median(drawn) / median(units), 1, FEW)
 
-    assert astuple(times([one * unit for one in ms])) == pytest.approx(astuple(times(ms)))
+    assert astuple(times([value * unit for value in ms])) == pytest.approx(astuple(times(ms)))
 
 
 def test_more_units_give_a_smaller_interval_and_one_unit_gives_none() -> None:

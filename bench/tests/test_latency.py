@@ -71,7 +71,7 @@ def test_both_of_our_variants_have_a_ratio_in_every_shape() -> None:
     others = (Variant.NO_OP, Variant.CONSTANT)
     expected = [(shape, ours, to) for shape in SHAPES for ours in OURS for to in others]
 
-    assert [(one.shape, one.variant, one.to) for one in requests().ratios()] == expected
+    assert [(ratio.shape, ratio.variant, ratio.to) for ratio in requests().ratios()] == expected
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ class Facts:
 
     `claimants` carry it according to the watch: a hint, not a proof. `live` and `everyone` are
     reads made after `stored` was read: the objects of a root, and all carriers everywhere.
-    `quiet`: `stored` has not changed for Q; for Stock, STOCK_KEPT_Q times Q, when no webhook can
-    give it to an object any more. `pool` is the pool that contains the address, `now` the wall
-    clock (RFC 3339).
+    `quiet`: `stored` has not changed for Q; for Stock, STOCK_DELETED_AFTER_Q times Q, when no
+    webhook can give it to an object any more. `pool` is the pool that contains the address, `now`
+    the wall clock (RFC 3339).
     """
 
     mac: MacAddress

@@ -100,13 +100,13 @@ def _pending(facts: Facts, pending: Allocation, owner: Owner) -> Action:
         if holder := _holder(facts, live, owner):
             return Replace(lifecycle.bind(pending, holder))
         handed_on = _bind_first(facts, facts.claimants, pending, shared=True)
-        return handed_on or _give_up(pending, may_start=_has_machine(live))
+        return handed_on or _give_up(pending, may_start=_has_vm(live))
     if facts.everyone is None:
         return List()
     if promised := _promised(owner, facts.everyone):
         return Replace(lifecycle.bind(pending, promised[0].owner))
     handed_on = _bind_listed(facts.everyone, pending, shared=True)
-    return handed_on or _give_up(pending, may_start=kinds.is_machine(owner.root[0]))
+    return handed_on or _give_up(pending, may_start=kinds.is_vm(owner.root[0]))
 
 
 def _bound(facts: Facts, stored: Stored, owner: Owner) -> Action:
@@ -115,7 +115,7 @@ def _bound(facts: Facts, stored: Stored, owner: Owner) -> Action:
     family = [claimant for claimant in facts.claimants if claimant.root == owner.root]
     rightful = family[0].owner if family else None
     if rightful is not None and rightful.uid == owner.uid:
-        if kinds.is_machine(owner.kind) and rightful.interface != owner.interface:
+        if kinds.is_vm(owner.kind) and rightful.interface != owner.interface:
             # Two interfaces have swapped their addresses. Messages name the interface.
             return Replace(lifecycle.bind(bound, rightful))
         return _note(facts, stored, owner)
@@ -140,14 +140,14 @@ def _owner_gone(facts: Facts, stored: Stored, owner: Owner) -> Action:
             return Replace(lifecycle.bind(bound, holder))
         noted = _note(facts, stored, owner)
         # The address of a launcher may be hidden. Then no event marks it at its end: look again.
-        is_unseen = kinds.is_machine(owner.root[0]) and live.owner is None
+        is_unseen = kinds.is_vm(owner.root[0]) and live.owner is None
         return Wait() if is_unseen and isinstance(noted, Nothing) else noted
     if bound.shared:
         if facts.everyone is None:
             return List()
         if action := _bind_listed(facts.everyone, bound):
             return action
-    if _has_machine(live):
+    if _has_vm(live):
         # The VM was edited, but KubeVirt may be starting it with the former spec. As Pending, the
         # address waits for Q like any claimed address, and then it is looked for again.
         return Replace(lifecycle.wait_again(bound))
@@ -164,8 +164,8 @@ def _give_up(pending: Allocation, *, may_start: bool) -> Action:
     return _release(pending)
 
 
-def _has_machine(live: Existing) -> bool:
-    return any(kinds.is_machine(member.kind) for member in live.members)
+def _has_vm(live: Existing) -> bool:
+    return any(kinds.is_vm(member.kind) for member in live.members)
 
 
 def _holder(facts: Facts, live: Existing, owner: Owner) -> Owner | None:

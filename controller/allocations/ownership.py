@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from crds.kinds import KINDS, RANKS, is_machine
+from crds.kinds import KINDS, RANKS, is_vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,17 +78,17 @@ def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
     return owner
 
 
-def is_one_guest(machine: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
-    """Return True if two machines are one guest that has moved, or moves, between namespaces.
+def is_one_guest(vm: Sequence[Carrier], other: Sequence[Carrier]) -> bool:
+    """Return True if two VMs are one guest that has moved, or moves, between namespaces.
 
     For such a move, KubeVirt needs a VM of the same name and addresses in both namespaces, before,
     during and after it. If both run, their VMIs must agree that they are source and target.
     """
-    (kind, namespace, name), (other_kind, elsewhere, other_name) = machine[0].root, other[0].root
+    (kind, namespace, name), (other_kind, elsewhere, other_name) = vm[0].root, other[0].root
     is_moved = kind == other_kind and name == other_name and namespace != elsewhere
-    if not (is_moved and is_machine(kind)):
+    if not (is_moved and is_vm(kind)):
         return False
-    running, running_too = _running(machine), _running(other)
+    running, running_too = _running(vm), _running(other)
     if running is None or running_too is None:
         return True
     source, _, _ = running.guest.partition("/")

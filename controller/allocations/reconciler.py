@@ -25,8 +25,8 @@ from controller.allocations.actions import (
 )
 from controller.allocations.decisions import decide
 from controller.allocations.ownership import claimants, existing
-from crds.allocation import QUIET_S, STOCK_KEPT_Q, State
-from crds.kinds import is_machine
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, State
+from crds.kinds import is_vm
 from crds.objects import UnknownKind, read_root
 from crds.store import AlreadyAllocated, Changed
 from kube.singleflight import SingleFlight
@@ -128,7 +128,7 @@ class Reconciler:
                     return False
                 case Get(root):
                     try:
-                        members = await self._live((root, mac if is_machine(root[0]) else None))
+                        members = await self._live((root, mac if is_vm(root[0]) else None))
                     except UnknownKind:
                         return False  # no read can prove that it is gone, so it stays
                     live = {**attempt.facts.live, root: existing(mac, members)}
@@ -147,7 +147,7 @@ class Reconciler:
 
     def _quiet_s(self, entry: Entry | None) -> float:
         is_stock = entry is not None and entry.stored.allocation.state is State.STOCK
-        return self.quiet_s * (STOCK_KEPT_Q if is_stock else 1)
+        return self.quiet_s * (STOCK_DELETED_AFTER_Q if is_stock else 1)
 
     async def _write(self, facts: Facts, action: Write) -> None:
         """Write. The watch then updates the views, as for all writes."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from controller.conftest import NAMESPACE
-from crds.names import LEASE
+from crds.names import LEASE, NAMESPACE
 from kube import leases
 from kube.leases import LeaseLost, identity, lead
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from controller.conftest import NAMESPACE
-from crds.names import LEASE
+from crds.names import LEASE, NAMESPACE
 from testbed.kubeconfig import write_with_token
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["kubeconfig", "scripted", "server"]  # fixtures
 
-_CONTRACTS = ("contract", "contract_objects", "contract_machines")
+_CONTRACTS = ("contract", "contract_objects", "contract_vms")
 pytest.register_assert_rewrite(*(f"crds.tests.{name}" for name in _CONTRACTS))
 
 _ACCOUNT, _NAMESPACE = "kubemacpool-webhook", "kubemacpool-system"

@@ -195,7 +195,7 @@ class AllocationsContract:
 
         listed = await world.allocations.list()
 
-        assert sorted(listed, key=lambda one: one.mac) == created
+        assert sorted(listed, key=lambda stored: stored.mac) == created
 
     async def test_a_view_is_told_of_all_and_then_of_each_change_in_order(
         self, world: World

@@ -75,7 +75,7 @@ class ObjectsContract:
 
         listed = await world.objects.list()
 
-        assert sorted((one for one in listed if one.carries(MAC)), key=lambda one: one.name) == (
+        assert sorted((pod for pod in listed if pod.carries(MAC)), key=lambda pod: pod.name) == (
             created
         )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Allocation, Conflict, State, Stored
+from crds.allocation import VM_KIND, VMI_KIND, Allocation, Conflict, State, Stored
 from crds.networks import ANNOTATION
 from crds.resources import KINDS, NameAndVersion
 from crds.store import AlreadyAllocated, Changed, StoreUnavailable
@@ -42,8 +42,8 @@ class FakeCluster:
     allocated: dict[MacAddress, Stored] = field(default_factory=dict)
     labels: dict[MacAddress, dict[str, str]] = field(default_factory=dict)
     pods: dict[tuple[str, str], Carrier] = field(default_factory=dict)  # by namespace and name
-    machines: dict[tuple[str, str], Carrier] = field(default_factory=dict)
-    instances: dict[tuple[str, str], Carrier] = field(default_factory=dict)
+    vms: dict[tuple[str, str], Carrier] = field(default_factory=dict)
+    vmis: dict[tuple[str, str], Carrier] = field(default_factory=dict)
     _manifests: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     _uids: int = 0
     _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, NameAndVersion]] = (
@@ -52,7 +52,7 @@ class FakeCluster:
     _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
 
     def of(self, kind: str) -> dict[tuple[str, str], Carrier]:
-        return {"Pod": self.pods, MACHINE: self.machines, INSTANCE: self.instances}[kind]
+        return {"Pod": self.pods, VM_KIND: self.vms, VMI_KIND: self.vmis}[kind]
 
     def client(self, name: str) -> FakeClient:
         """Give the two ports as one program has them; gates see its `name`."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND
 from crds.networks import ANNOTATION
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ LAUNCHER_LABELS = {"kubevirt.io": "virt-launcher"}
 
 @dataclass(frozen=True, slots=True)
 class Nic:
-    """An interface of a machine and its network; `network` None: the pod's."""
+    """An interface of a VM and its network; `network` None: the pod's."""
 
     name: str
     mac: MacAddress | str | None = None
@@ -76,16 +76,16 @@ def guest_spec(nics: Sequence[Nic]) -> Manifest:
     }
 
 
-def machine(name: str, *nics: Nic, namespace: str = "shop", uid: str | None = None) -> Manifest:
+def vm_manifest(name: str, *nics: Nic, namespace: str = "shop", uid: str | None = None) -> Manifest:
     return {
         "apiVersion": KUBEVIRT,
-        "kind": MACHINE,
+        "kind": VM_KIND,
         "metadata": _metadata(name, namespace, uid),
         "spec": {"runStrategy": "Always", "template": {"spec": guest_spec(nics)}},
     }
 
 
-def instance(  # noqa: PLR0913 # each is one field of the object
+def vmi_manifest(  # noqa: PLR0913 # each is one field of the object
     name: str,
     *nics: Nic,
     namespace: str = "shop",
@@ -97,10 +97,10 @@ def instance(  # noqa: PLR0913 # each is one field of the object
     """Return a VirtualMachineInstance; `made_by`: UID of its VM, `seen`: `status.interfaces`."""
     metadata = _metadata(name, namespace, uid)
     if made_by is not None:
-        metadata["ownerReferences"] = [controlled_by(MACHINE, name, made_by)]
+        metadata["ownerReferences"] = [controlled_by(VM_KIND, name, made_by)]
     return {
         "apiVersion": KUBEVIRT,
-        "kind": INSTANCE,
+        "kind": VMI_KIND,
         "metadata": metadata,
         "spec": guest_spec(nics),
         "status": {"phase": phase, "interfaces": list(seen)},
@@ -119,7 +119,7 @@ def launcher(  # noqa: PLR0913 # each is one field of the object
     metadata = _metadata(name, namespace, uid)
     metadata["labels"] = LAUNCHER_LABELS | {"kubevirt.io/created-by": of_uid}
     metadata["annotations"] = {ANNOTATION: elements(nics, namespace)}
-    metadata["ownerReferences"] = [controlled_by(INSTANCE, of, of_uid)]
+    metadata["ownerReferences"] = [controlled_by(VMI_KIND, of, of_uid)]
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -132,7 +132,7 @@ def launcher(  # noqa: PLR0913 # each is one field of the object
 def nics_of(stored: Manifest) -> tuple[Nic, ...]:
     """Return the interfaces in the spec of a VM or VMI."""
     spec = stored["spec"]
-    spec = spec["template"]["spec"] if stored["kind"] == MACHINE else spec
+    spec = spec["template"]["spec"] if stored["kind"] == VM_KIND else spec
     return tuple(
         Nic(nic["name"], nic.get("macAddress")) for nic in spec["domain"]["devices"]["interfaces"]
     )

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-from crds.allocation import INSTANCE, MACHINE
+from crds.allocation import VM_KIND, VMI_KIND
 from crds.resources import KINDS
 from crds.tests.kubevirt import crd
 from kube.errors import ApiError
@@ -15,7 +15,7 @@ from kube.resource import CRDS
 if TYPE_CHECKING:
     from kube.client import Api
 
-BOTH = (MACHINE, INSTANCE)
+BOTH = (VM_KIND, VMI_KIND)
 _WAIT_S = 20.0  # for what the API server does within a second or two
 _LOOK_EVERY_S = 0.05
 

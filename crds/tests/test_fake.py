@@ -9,8 +9,8 @@ import pytest
 
 from crds.store import AlreadyAllocated, StoreUnavailable
 from crds.tests.contract import AllocationsContract
-from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
+from crds.tests.contract_vms import VmsContract
 from crds.tests.fake import FakeCluster, ObjectExists
 from crds.tests.gates import Call, Fail, Hold
 from crds.tests.world import MAC, PENDING
@@ -60,7 +60,7 @@ class FakeWorld:
         self.cluster.follow_allocations(view)
 
 
-class TestFakeStore(AllocationsContract, ObjectsContract, MachinesContract):
+class TestFakeStore(AllocationsContract, ObjectsContract, VmsContract):
     @pytest.fixture
     def world(self) -> FakeWorld:
         return FakeWorld()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Owner
 from crds.objects import ApiObjects, read_root
-from crds.resources import INSTANCES, MACHINES
+from crds.resources import VMIS, VMS
 from crds.store import StoreUnavailable
-from crds.tests.kubevirt import Nic, instance, machine
+from crds.tests.kubevirt import Nic, vm_manifest, vmi_manifest
 from crds.tests.kubevirt_installed import install, serve, take_away
 from crds.tests.world import MAC
 from kube import watch
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from kube.client import Api
     from kube.resource import Resource
 
-ROOT = (MACHINE, "default", "db")
-DB = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="default", name="db")
-ITS_VMI = Owner(api_version=KUBEVIRT, kind=INSTANCE, namespace="default", name="db")
+ROOT = (VM_KIND, "default", "db")
+DB = Owner(api_version=KUBEVIRT, kind=VM_KIND, namespace="default", name="db")
+ITS_VMI = Owner(api_version=KUBEVIRT, kind=VMI_KIND, namespace="default", name="db")
 
 
 class Names:
@@ -65,7 +65,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def following(
-    api: Api, view: Names, resource: Resource[Carrier] = MACHINES
+    api: Api, view: Names, resource: Resource[Carrier] = VMS
 ) -> AsyncIterator[Follower[Carrier]]:
     follower = Follower(api, resource, view)
     task = asyncio.create_task(follower.run())
@@ -78,12 +78,12 @@ async def following(
 
 
 async def create_both(api: Api) -> None:
-    for resource, manifest in ((MACHINES, machine), (INSTANCES, instance)):
+    for resource, manifest in ((VMS, vm_manifest), (VMIS, vmi_manifest)):
         body = json.dumps(manifest("db", Nic("blue", MAC), namespace="default")).encode()
         await api.post(resource.namespaced("default"), body)
 
 
-async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
+async def test_without_kubevirt_there_are_no_vms(api: Api) -> None:
     await take_away(api)
     objects = ApiObjects(api)
 
@@ -93,7 +93,7 @@ async def test_without_kubevirt_there_are_no_machines(api: Api) -> None:
     assert {found.kind for found in await objects.list()} <= {"Pod"}
 
 
-async def test_machines_that_are_not_served_now_are_not_gone(api: Api) -> None:
+async def test_vms_that_are_not_served_now_are_not_gone(api: Api) -> None:
     await install(api)
     await create_both(api)
 
@@ -108,7 +108,7 @@ async def test_machines_that_are_not_served_now_are_not_gone(api: Api) -> None:
     with pytest.raises(StoreUnavailable, match="404"):
         await objects.list()
     await serve(api, served=True)
-    assert [found.kind for found in await read_root(objects, ROOT, None)] == [MACHINE, INSTANCE]
+    assert [found.kind for found in await read_root(objects, ROOT, None)] == [VM_KIND, VMI_KIND]
     await take_away(api)
 
 
@@ -122,7 +122,7 @@ async def test_without_kubevirt_a_view_is_complete_and_empty(api: Api) -> None:
         assert seen.names == set()
 
 
-@pytest.mark.parametrize("resource", [MACHINES, INSTANCES], ids=[MACHINE, INSTANCE])
+@pytest.mark.parametrize("resource", [VMS, VMIS], ids=[VM_KIND, VMI_KIND])
 async def test_kubevirt_is_followed_from_its_installation_to_its_removal(
     api: Api, resource: Resource[Carrier]
 ) -> None:
@@ -150,16 +150,16 @@ async def test_a_view_keeps_objects_that_are_not_served_now(api: Api) -> None:
         await seen.until("db")
         await serve(api, served=False)
         await serve(api, served=True)
-        body = json.dumps(machine("web", namespace="default")).encode()
-        await api.post(MACHINES.namespaced("default"), body)
+        body = json.dumps(vm_manifest("web", namespace="default")).encode()
+        await api.post(VMS.namespaced("default"), body)
         await seen.until("db", "web")
 
 
-async def test_a_deeply_nested_machine_does_not_block_others(api: Api) -> None:
+async def test_a_deeply_nested_vm_does_not_block_others(api: Api) -> None:
     await install(api)
-    deep = json.dumps(machine("deep", Nic("blue", MAC), namespace="default"))
+    deep = json.dumps(vm_manifest("deep", Nic("blue", MAC), namespace="default"))
     nested = '"template": {"metadata": ' + '{"a":' * 9_000 + "1" + "}" * 9_000 + ", "
-    await api.post(MACHINES.namespaced("default"), deep.replace('"template": {', nested).encode())
+    await api.post(VMS.namespaced("default"), deep.replace('"template": {', nested).encode())
     await create_both(api)
     seen = Names()
 

@@ -17,7 +17,9 @@ def test_every_spelling_of_an_address_is_one_value(bits: int) -> None:
     quads = [digits[at : at + 4] for at in range(0, 12, 4)]
 
     spellings = {":".join(octets), "-".join(octets), ".".join(quads)}
-    read = {MacAddress.parse(text) for one in spellings for text in (one, one.upper())}
+    read = {
+        MacAddress.parse(text) for spelling in spellings for text in (spelling, spelling.upper())
+    }
 
     assert read == {MacAddress(bits)}
 

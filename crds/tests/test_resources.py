@@ -10,7 +10,7 @@ from crds.allocation import Allocation, Owner, Source, State
 from crds.mac import MacAddress
 from crds.networks import ANNOTATION
 from crds.pool import CollisionPolicy
-from crds.resources import ALLOCATED, ALLOCATIONS, MACHINES, PODS, POOLS, NameAndVersion
+from crds.resources import ALLOCATED, ALLOCATIONS, PODS, POOLS, VMS, NameAndVersion
 from kube.resource import is_name, is_namespace
 
 # As a real API server wrote them, with fields that are not read.
@@ -72,9 +72,9 @@ def test_a_pod_is_read_with_what_it_carries() -> None:
     assert (pod.api_version, pod.version) == ("v1", "273")
     assert pod.uid == "7e4180f8-f7ad-47ae-9740-d67c7b865295"
     assert not pod.terminal
-    assert [(one.mac, one.interface, one.network) for one in pod.attachments] == [
-        (MAC, "net1", "shop/ovs-conf")
-    ]
+    assert [
+        (attachment.mac, attachment.interface, attachment.network) for attachment in pod.attachments
+    ] == [(MAC, "net1", "shop/ovs-conf")]
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
@@ -180,9 +180,7 @@ def test_json_of_another_object_is_not_read(resource: Any, raw: bytes) -> None: 
 def test_paths_are_those_of_the_api() -> None:
     assert PODS.collection == "/api/v1/pods"
     assert PODS.named("web", "shop") == "/api/v1/namespaces/shop/pods/web"
-    assert MACHINES.named("db", "shop") == (
-        "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db"
-    )
+    assert VMS.named("db", "shop") == ("/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
     assert ALLOCATIONS.named(MAC.name) == (
         "/apis/kubemacpool.io/v1beta1/macallocations/02-00-00-00-00-2a"
     )

@@ -15,8 +15,8 @@ from crds.objects import ApiObjects
 from crds.resources import ALLOCATIONS, KINDS, PODS, NameAndVersion
 from crds.store import ApiAllocations
 from crds.tests.contract import AllocationsContract
-from crds.tests.contract_machines import MachinesContract
 from crds.tests.contract_objects import ObjectsContract
+from crds.tests.contract_vms import VmsContract
 from crds.tests.kubevirt_installed import install
 from crds.tests.world import PENDING
 from kube.errors import ApiError
@@ -100,7 +100,7 @@ class ApiWorld:
 
 
 @pytest.mark.usefixtures("_small_pages")
-class TestApiStore(AllocationsContract, ObjectsContract, MachinesContract):
+class TestApiStore(AllocationsContract, ObjectsContract, VmsContract):
     @pytest.fixture
     def _small_pages(self, api: Api) -> None:
         api.most = 2

@@ -62,7 +62,7 @@ class Meant(Generic[K]):
 
     def __init__(self, table: str, *meanings: Mapping[K, str]) -> None:
         self._table = table
-        self._meant = {name: said for one in meanings for name, said in one.items()}
+        self._meant = {name: said for meaning in meanings for name, said in meaning.items()}
         self._asked: set[K] = set()
 
     def of(self, name: K) -> str:
@@ -168,7 +168,7 @@ def _flags(program: str, manifest: Manifest) -> str:
         set_to = given.pop(f"{program} {flag.name}", "")
         name = f"`{flag.name} {flag.value}`".replace("|", "\\|")
         rows.append((name, f"`{set_to}`" if set_to else f"`{default}`", meaning))
-    if unknown := [one for one in given if one.split()[0] == program]:
+    if unknown := [flag for flag in given if flag.split()[0] == program]:
         raise Undescribed(f"the manifest sets flags that {program} does not have: {unknown}")
     return f"## Flags of the {program}\n\n{_table(('flag', 'default', 'meaning'), rows)}"
 
@@ -241,7 +241,7 @@ def _overlays() -> str:
 
 def _table(heading: Sequence[str], rows: Rows) -> str:
     lines = [heading, ["---"] * len(heading), *rows]
-    return "".join(f"| {' | '.join(one)} |\n" for one in lines)
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,13 @@ class Manifest:
     @classmethod
     def read(cls, text: str) -> "Manifest":
         """Parse the manifest's YAML."""
-        return cls(tuple(one for one in yaml.load_all(text, yaml.CSafeLoader) if one))
+        return cls(
+            tuple(document for document in yaml.load_all(text, yaml.CSafeLoader) if document)
+        )
 
     def of(self, kind: str) -> list[Object]:
         """Return the objects of a kind."""
-        return [one for one in self.objects if one["kind"] == kind]
+        return [document for document in self.objects if document["kind"] == kind]
 
     def config(self) -> dict[str, str]:
         """Return the keys of the one ConfigMap, with their values."""
@@ -49,14 +51,18 @@ class Manifest:
         for _, container in self._containers():
             command = [*container["command"], *container.get("args", [])]
             program, given = command[2], command[3:]
-            found |= {f"{program} {one.partition('=')[0]}": one.partition("=")[2] for one in given}
+            found |= {
+                f"{program} {flag.partition('=')[0]}": flag.partition("=")[2] for flag in given
+            }
         return found
 
     def deployments(self) -> Iterator[tuple[str, list[Row]]]:
         """Return each Deployment with its rows."""
-        budgets = {one["metadata"]["name"]: one["spec"] for one in self.of("PodDisruptionBudget")}
-        for one in self.of("Deployment"):
-            name, spec = one["metadata"]["name"], one["spec"]
+        budgets = {
+            budget["metadata"]["name"]: budget["spec"] for budget in self.of("PodDisruptionBudget")
+        }
+        for deployment in self.of("Deployment"):
+            name, spec = deployment["metadata"]["name"], deployment["spec"]
             pod = spec["template"]["spec"]
             [container] = pod["containers"]
             yield (
@@ -75,7 +81,10 @@ class Manifest:
                         "runs as",
                         f"{pod['securityContext']['runAsUser']}, read-only, no capabilities",
                     ),
-                    ("tolerates", ", ".join(one["key"] for one in pod["tolerations"])),
+                    (
+                        "tolerates",
+                        ", ".join(toleration["key"] for toleration in pod["tolerations"]),
+                    ),
                 ],
             )
 
@@ -84,14 +93,14 @@ class Manifest:
         for deployment, container in self._containers():
             for port in container["ports"]:
                 yield f"Deployment {deployment}", port["name"], str(port["containerPort"])
-        for one in self.of("Service"):
-            for port in one["spec"]["ports"]:
-                yield f"Service {one['metadata']['name']}", port["name"], str(port["port"])
+        for service in self.of("Service"):
+            for port in service["spec"]["ports"]:
+                yield f"Service {service['metadata']['name']}", port["name"], str(port["port"])
 
     def selectors(self) -> Iterator[Row]:
         """Return webhook, label, and the condition for its value."""
-        for one in self.of("MutatingWebhookConfiguration"):
-            for webhook in one["webhooks"]:
+        for configuration in self.of("MutatingWebhookConfiguration"):
+            for webhook in configuration["webhooks"]:
                 selector = webhook["namespaceSelector"]
                 for label, value in (selector.get("matchLabels") or {}).items():
                     yield webhook["name"], label, f"`{value}`"
@@ -103,16 +112,16 @@ class Manifest:
     def labels(self) -> Iterator[Row]:
         """Return label and value of the pods, once each."""
         seen = {}
-        for one in self.of("Deployment"):
-            for label, value in one["spec"]["template"]["metadata"]["labels"].items():
+        for deployment in self.of("Deployment"):
+            for label, value in deployment["spec"]["template"]["metadata"]["labels"].items():
                 seen[label, value] = True
         yield from seen
 
     def written(self) -> Iterator[tuple[str, str]]:
         """Return resource and name of the objects that our roles may write by name."""
         seen = {}
-        for one in (*self.of("ClusterRole"), *self.of("Role")):
-            for rule in one["rules"]:
+        for role in (*self.of("ClusterRole"), *self.of("Role")):
+            for rule in role["rules"]:
                 if _WRITING.intersection(rule["verbs"]):
                     for resource in rule.get("resources", []):
                         for name in rule.get("resourceNames", []):
@@ -122,14 +131,14 @@ class Manifest:
     def inventory(self) -> list[Row]:
         """Return the names of all objects, by kind."""
         found: dict[str, list[str]] = {}
-        for one in self.objects:
-            found.setdefault(one["kind"], []).append(f"`{one['metadata']['name']}`")
+        for document in self.objects:
+            found.setdefault(document["kind"], []).append(f"`{document['metadata']['name']}`")
         return [(kind, ", ".join(names)) for kind, names in found.items()]
 
     def _containers(self) -> Iterator[tuple[str, Object]]:
-        for one in self.of("Deployment"):
-            for container in one["spec"]["template"]["spec"]["containers"]:
-                yield one["metadata"]["name"], container
+        for deployment in self.of("Deployment"):
+            for container in deployment["spec"]["template"]["spec"]["containers"]:
+                yield deployment["metadata"]["name"], container
 
 
 def overlays(folder: Path) -> Iterator[Row]:

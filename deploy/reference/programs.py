@@ -63,7 +63,9 @@ def _metrics(source: str) -> Iterator[tuple[str, str, str]]:
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and (kind := _family(call)):
             name, *described = (_text(part, constants) for part in call.args[:2])
-            labels = next((one.value for one in call.keywords if one.arg == "labels"), None)
+            labels = next(
+                (keyword.value for keyword in call.keywords if keyword.arg == "labels"), None
+            )
             named = ast.literal_eval(labels) if labels else ()
             yield f"{name}{{{','.join(named)}}}" if named else name, kind, "".join(described)
 

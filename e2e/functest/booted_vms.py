@@ -77,7 +77,7 @@ class BootedVms(VmNamespace):
 
         It is the pod of another VMI than that of the pod `after`.
         """
-        before = _machine_uid(after) if after else ""
+        before = _vm_uid(after) if after else ""
 
         def runs(vmi: dict[str, Any]) -> bool:
             again: bool = vmi["metadata"]["uid"] != before
@@ -95,7 +95,7 @@ class BootedVms(VmNamespace):
 
     def type(self, pod: dict[str, Any], line: str) -> None:
         """Type a line on the guest's console through its socket, as virtctl console does."""
-        socket = f"/var/run/kubevirt-private/{_machine_uid(pod)}/virt-serial0"
+        socket = f"/var/run/kubevirt-private/{_vm_uid(pod)}/virt-serial0"
         # QEMU throws away what the guest has not read yet when the connection ends.
         script = f"ncat --no-shutdown --idle-timeout 3s -U {socket} || true"
         inside = (*self._of(pod), "-i", "-c", _LAUNCHER, "--", "sh", "-c", script)
@@ -167,6 +167,6 @@ def reported(vmi: dict[str, Any]) -> dict[str, str]:
     return {interface["name"]: interface["mac"] for interface in vmi["status"]["interfaces"]}
 
 
-def _machine_uid(pod: dict[str, Any]) -> str:
+def _vm_uid(pod: dict[str, Any]) -> str:
     uid: str = pod["metadata"]["labels"]["kubevirt.io/created-by"]
     return uid

@@ -72,11 +72,11 @@ def test_latency_measures_every_variant_in_every_shape(run: Run) -> None:
     )
     for batch in batches:
         assert min(batch["latencies_ms"]) > 0
-    runs = {one["variant"]: one for one in found["sustained"]["runs"]}
+    runs = {run["variant"]: run for run in found["sustained"]["runs"]}
     assert set(found["sustained"]["idle_cpu_s"]) == PROCESSES
     assert set(runs) == {*VARIANTS} - {UNANNOTATED}
-    for variant, one in runs.items():
-        writes, pods = one["writes"], len(one["latencies_ms"])
+    for variant, sustained in runs.items():
+        writes, pods = sustained["writes"], len(sustained["latencies_ms"])
         is_ours = variant in {SYNCHRONOUS, STOCK}
         assert writes["pods"] == writes["updated"] == writes["deleted"] == pods * is_ours
         assert variant == STOCK or writes["created"] == writes["pods"]
@@ -90,7 +90,7 @@ def test_scale_refuses_no_pod_and_counts_every_write(run: Run) -> None:
 
     sizes, levels = found["growth"]["sizes"], found["filling"]["levels"]
     bursts, deletions = found["bursts"]["bursts"], found["bursts"]["deletions"]
-    assert [one["refusals"] for one in (*sizes, *levels, *bursts)] == [[]] * (2 + 4 + 3)
+    assert [part["refusals"] for part in (*sizes, *levels, *bursts)] == [[]] * (2 + 4 + 3)
     assert [size["allocations"] for size in sizes] == [0, 100]
     for size in sizes:
         assert set(size["starts"]) == set(size["afterwards"]) == {"webhook", "controller"}
@@ -100,12 +100,12 @@ def test_scale_refuses_no_pod_and_counts_every_write(run: Run) -> None:
     assert [level["percent"] for level in levels] == [0, 90, 99, 99.9]
     for level in levels[1:]:
         assert level["fullest"] == level["taken"] < level["size"]
-    assert [len(one["latencies_ms"]) for one in bursts] == [20, 40, 40]
-    assert [one["age"] for one in deletions] == ["younger than Q", "older than Q"]
+    assert [len(burst["latencies_ms"]) for burst in bursts] == [20, 40, 40]
+    assert [deletion["age"] for deletion in deletions] == ["younger than Q", "older than Q"]
     assert deletions[1]["kept_s"] == 0
-    for one in deletions:
-        assert one["pods"] == one["calls"]["delete macallocations"] == 40
-        assert one["released_s"] >= one["kept_s"]
+    for deletion in deletions:
+        assert deletion["pods"] == deletion["calls"]["delete macallocations"] == 40
+        assert deletion["released_s"] >= deletion["kept_s"]
 
 
 def test_adoption_costs_one_create_per_address_and_one_list_per_kind(run: Run) -> None:

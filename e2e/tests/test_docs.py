@@ -15,14 +15,14 @@ from e2e.demo import sweep
 from e2e.examples import PROJECT, blocks, examples, follow
 from testbed import external
 from testbed.controlplane import ControlPlane, ephemeral
-from testbed.kubevirt import KubeVirt, VirtualMachines, apply_machine_crds
+from testbed.kubevirt import KubeVirt, VirtualMachines, apply_vm_crds
 from testbed.release import Installed, installed
 
 DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
-MACHINES_PAGE = "docs/virtual-machines.md"
+VMS_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
 CONCEPTS = (PROJECT / "docs/concepts.md").read_text()
-MANIFESTS = ("README.md", "docs/usage.md", MACHINES_PAGE, FIRST_VM)  # each shows one at least
+MANIFESTS = ("README.md", "docs/usage.md", VMS_PAGE, FIRST_VM)  # each shows one at least
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def pool() -> Iterator[ControlPlane]:
     if external.chosen():
         pytest.skip("the documents show a cluster that no other test uses")
     with ephemeral() as cluster:
-        apply_machine_crds(cluster.kubectl)  # a VM has its addresses without KubeVirt's programs
+        apply_vm_crds(cluster.kubectl)  # a VM has its addresses without KubeVirt's programs
         with installed(cluster, quiet_s=2):
             yield cluster
 
@@ -66,7 +66,7 @@ def namespace_with_network(release: Installed, kubevirt: KubeVirt) -> Iterator[C
 def test_the_page_on_virtual_machines_shows_what_its_examples_print(
     namespace_with_network: ControlPlane,
 ) -> None:
-    for example in examples(MACHINES_PAGE):
+    for example in examples(VMS_PAGE):
         follow(namespace_with_network, example)
 
 

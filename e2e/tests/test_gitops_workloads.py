@@ -12,7 +12,7 @@ from e2e.gitops import PAGE, PROJECT, WAYS, Apply, client_side, no_drift
 from e2e.pods import NETWORKS, PodNamespace
 from e2e.vms import OPTED_IN_VMS
 from testbed.kubectl import Kubectl
-from testbed.kubevirt import apply_machine_crds
+from testbed.kubevirt import apply_vm_crds
 from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.readiness import eventually
 
@@ -20,12 +20,12 @@ INTERFACES = "/spec/template/spec/domain/devices/interfaces"
 
 
 @pytest.fixture(scope="module")
-def _machine_crds(kubectl: Kubectl) -> None:
-    apply_machine_crds(kubectl)
+def _vm_crds(kubectl: Kubectl) -> None:
+    apply_vm_crds(kubectl)
 
 
 @pytest.fixture
-def vm_namespace(_machine_crds: None, pods: PodNamespace) -> str:
+def vm_namespace(_vm_crds: None, pods: PodNamespace) -> str:
     """A namespace that has opted in for VMs, too, where KubeVirt's CRDs are enough."""
     pods.client.label("namespace", pods.namespace, OPTED_IN_VMS)
     return pods.namespace
@@ -69,7 +69,7 @@ def test_a_bare_pod_is_drift_for_a_tool_that_asks_no_webhook(pods: PodNamespace)
 
 
 @WAYS
-def test_a_machine_without_addresses_in_git_is_no_drift_and_keeps_them(
+def test_a_vm_without_addresses_in_git_is_no_drift_and_keeps_them(
     pods: PodNamespace, vm_namespace: str, apply: Apply
 ) -> None:
     text = machine("web" if apply is client_side else "db", vm_namespace)

@@ -14,7 +14,7 @@ from e2e.audit import CONTROLLER, Audit
 from e2e.pods import OPTED_IN
 from e2e.vms import OPTED_IN_VMS, VmNamespace
 from testbed.controlplane import ControlPlane
-from testbed.kubevirt import apply_machine_crds, remove_crds
+from testbed.kubevirt import apply_vm_crds, remove_crds
 from testbed.kubevirt.virtualmachines import Interface
 from testbed.readiness import eventually
 from testbed.release import Installed, installed
@@ -56,7 +56,7 @@ def test_without_kubevirt_pods_are_served_and_no_program_complains(
 def test_vms_are_served_and_released_once_their_crds_are_there(
     audited_cluster: ControlPlane, vms: VmNamespace
 ) -> None:
-    apply_machine_crds(audited_cluster.kubectl)
+    apply_vm_crds(audited_cluster.kubectl)
 
     macs = vms.create("web")
 
@@ -70,7 +70,7 @@ def test_vms_are_served_and_released_once_their_crds_are_there(
 def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
     audited_cluster: ControlPlane, vms: VmNamespace
 ) -> None:
-    apply_machine_crds(audited_cluster.kubectl)
+    apply_vm_crds(audited_cluster.kubectl)
     late = _vm_namespace(audited_cluster)
     mac = OUTSIDE + "01"
 
@@ -89,7 +89,7 @@ def test_a_vm_from_before_the_opt_in_is_adopted_and_served_from_then_on(
 def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
     audited_cluster: ControlPlane, programs: Installed, vms: VmNamespace
 ) -> None:
-    apply_machine_crds(audited_cluster.kubectl)
+    apply_vm_crds(audited_cluster.kubectl)
     macs = vms.create("web")
     [element] = vms.pods.create("before", [{"name": "a"}])
     vms.pods.eventually_owns([*macs.values(), element["mac"]])
@@ -102,7 +102,7 @@ def test_vms_go_with_their_crds_and_are_served_again_when_those_are_back(
     before = _complaints(programs)
     _asked_again(audited_cluster)
     assert _complaints(programs) == before
-    apply_machine_crds(audited_cluster.kubectl)
+    apply_vm_crds(audited_cluster.kubectl)
     again = vms.create("web")
     assert all(again.values())
     vms.pods.eventually_owns([element["mac"], another["mac"], *again.values()])

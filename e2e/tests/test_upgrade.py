@@ -17,7 +17,7 @@ from e2e.vms import LAN, OPTED_IN_VMS, VmNamespace
 from testbed.client import Client
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
-from testbed.kubevirt import apply_machine_crds, remove_crds
+from testbed.kubevirt import apply_vm_crds, remove_crds
 from testbed.programs import NAMESPACE
 from testbed.readiness import eventually
 from testbed.release import MANIFEST, apply_release, start, stop, wait_in_force
@@ -200,7 +200,7 @@ def test_an_uninstall_ends_and_leaves_users_their_objects_and_the_next_install_k
     empty_cluster: ControlPlane,
 ) -> None:
     cluster, kubectl = empty_cluster, empty_cluster.kubectl
-    apply_machine_crds(kubectl)
+    apply_vm_crds(kubectl)
     apply_release(kubectl)
     start(cluster, replicas=2, quiet_s=QUIET_S)
     pods, machine = _served_both(kubectl)

@@ -106,7 +106,7 @@ def test_an_urgent_key_is_reconciled_at_once_and_others_still_wait(scene: Scene)
     assert scene.begun == [KEY, OTHER]
 
 
-def test_what_waits_while_it_is_reconciled_is_reconciled_once_more(scene: Scene) -> None:
+def test_a_key_that_waits_while_it_is_reconciled_is_reconciled_once_more(scene: Scene) -> None:
     scene.add(KEY)
     scene.add_when_idle(KEY)
     scene.pass_time(IDLE_S)
@@ -153,7 +153,7 @@ def test_a_key_added_while_it_is_reconciled_is_reconciled_once_more(scene: Scene
     assert scene.begun == [KEY, KEY]
 
 
-def test_what_could_not_be_reconciled_is_tried_again_ever_more_slowly(scene: Scene) -> None:
+def test_a_key_that_fails_is_tried_again_after_growing_waits(scene: Scene) -> None:
     scene.add(KEY)
 
     for wait_s in (1, 2, 4, 8, 16, 30, 30):

@@ -97,7 +97,7 @@ def test_a_reserved_address_that_a_stranger_carries_stays_reserved(sim: Simulati
     sim.quiesce()
 
     assert sim.allocation(OUTSIDE) == declared
-    assert [one.uid for one in sim.cluster.allocated[OUTSIDE].conflicts] == [stranger.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[OUTSIDE].conflicts] == [stranger.uid]
 
 
 def test_an_address_in_use_is_adopted_and_not_given_out(sim: Simulation) -> None:
@@ -132,14 +132,14 @@ def test_a_request_that_comes_before_an_adoption_keeps_the_address(sim: Simulati
 
     assert sim.store(request)
     sim.quiesce()
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
 
 
 def test_a_conflict_is_recorded_and_removed_when_it_is_over(sim: Simulation) -> None:
     sim.old_pod("web-0", FIRST)
     alien = sim.bypass("alien", FIRST)
     sim.calm()
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
 
     sim.delete(alien)
 

@@ -10,12 +10,12 @@ from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
 from simulation.simulation import Simulation
 
 Snapshot = tuple[dict[MacAddress, Stored], int]
 
-KEPT_S = STOCK_LIFETIME_S + 120  # the controller keeps stock for this time
+KEPT_S = STOCK_USABLE_S + 120  # the controller keeps stock for this time
 
 
 def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
@@ -45,7 +45,7 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
     sim.calm()
 
-    sim.pass_time(STOCK_LIFETIME_S)  # the answer comes only now
+    sim.pass_time(STOCK_USABLE_S)  # the answer comes only now
     sim.go_on(sim.replicas[0])
 
     assert not sim.replicas[0].ready()
@@ -55,9 +55,9 @@ def test_the_age_is_counted_from_before_the_create_was_sent(sim: Simulation) -> 
 @pytest.mark.parametrize(
     ("passes_s", "boottime_behind_s", "wall_ahead_s"),
     [
-        (STOCK_LIFETIME_S, 0, -STOCK_LIFETIME_S),
-        (STOCK_LIFETIME_S, STOCK_LIFETIME_S, 0),
-        (0, 0, STOCK_LIFETIME_S),
+        (STOCK_USABLE_S, 0, -STOCK_USABLE_S),
+        (STOCK_USABLE_S, STOCK_USABLE_S, 0),
+        (0, 0, STOCK_USABLE_S),
         (0, 0, -1),
     ],
     ids=["the wall's set back", "the other stood still", "the wall's set ahead", "back a second"],
@@ -168,36 +168,36 @@ def test_of_two_replicas_that_create_one_address_one_keeps_it(sim: Simulation) -
 def test_stock_is_ready_once_both_watch_and_answer_arrived(
     sim: Simulation, *, is_first: bool
 ) -> None:
-    one = sim.replicas[0]
-    one.demand.keep = 1
+    replica = sim.replicas[0]
+    replica.demand.keep = 1
     sim.create_ahead(most=0)
     sim.let(sim.next("webhook-0", "create"), keep_answer=True)
 
     if is_first:
-        one.watch.deliver()
-    assert not one.ready()
-    sim.go_on(one)
-    assert bool(one.ready()) == is_first
-    one.watch.deliver()
+        replica.watch.deliver()
+    assert not replica.ready()
+    sim.go_on(replica)
+    assert bool(replica.ready()) == is_first
+    replica.watch.deliver()
 
-    assert one.ready() == {FIRST}
+    assert replica.ready() == {FIRST}
     assert sim.pod("web-0").carries(FIRST)
 
 
 @pytest.mark.parametrize("when", ["before the answer", "before the watch", "after both"])
 def test_stock_that_another_client_changed_is_never_handed_out(sim: Simulation, when: str) -> None:
-    one = sim.replicas[0]
-    one.demand.keep = 1
+    replica = sim.replicas[0]
+    replica.demand.keep = 1
     sim.create_ahead(most=0)
     sim.let(sim.next("webhook-0", "create"), keep_answer=when == "before the answer")
     if when == "after both":
-        one.watch.deliver()
+        replica.watch.deliver()
 
     sim.cluster.label(FIRST, "backup", "yes")
-    one.watch.deliver()
-    sim.go_on(one)
+    replica.watch.deliver()
+    sim.go_on(replica)
 
-    assert not one.ready()
+    assert not replica.ready()
     assert sim.pod("web-0").carries(SECOND)
 
 

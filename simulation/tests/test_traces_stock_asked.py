@@ -6,7 +6,7 @@ from crds.allocation import Source, State
 from crds.tests.kubevirt import Nic
 from simulation.lives import ask_for_more, check_rest, running
 from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD, Request
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
 from simulation.simulation import Simulation
 from webhook.admission import Denied
 
@@ -28,7 +28,7 @@ def test_a_replica_gives_its_own_stock_to_a_request_by_name(sim: Simulation) -> 
 
 def test_a_replica_gives_even_old_stock_to_a_request_by_name(sim: Simulation) -> None:
     sim.stocked()
-    sim.pass_time(STOCK_LIFETIME_S)
+    sim.pass_time(STOCK_USABLE_S)
 
     request = sim.answer(sim.ask("web-0", FIRST))
 
@@ -73,7 +73,7 @@ def test_a_request_by_name_that_loses_a_write_race_is_refused(sim: Simulation) -
 def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(STOCK_LIFETIME_S + 120)
+    sim.pass_time(STOCK_USABLE_S + 120)
     sim.reconcile(FIRST, 3)  # no object carries it: the delete is parked
     request = sim.ask("web-0", FIRST)
     sim.answer(request, 2)
@@ -87,7 +87,7 @@ def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation)
 def test_a_request_by_name_stops_the_release_of_stock(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(STOCK_LIFETIME_S + 120)
+    sim.pass_time(STOCK_USABLE_S + 120)
     sim.reconcile(FIRST, 3)
     request = sim.answer(sim.ask("web-0", FIRST))
 
@@ -100,7 +100,7 @@ def test_stock_created_again_belongs_to_the_new_creator(sim: Simulation) -> None
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps
     sim.calm()
-    sim.pass_time(STOCK_LIFETIME_S + 120)
+    sim.pass_time(STOCK_USABLE_S + 120)
     sim.calm()
     assert sim.stocked(1) == (FIRST,)
 
@@ -130,7 +130,7 @@ def test_two_interfaces_get_stock_without_a_call(sim: Simulation) -> None:
 
     pod = sim.stored(sim.ask("web-0", None, None))
 
-    assert {one.mac for one in pod.attachments} == {FIRST, SECOND}
+    assert {attachment.mac for attachment in pod.attachments} == {FIRST, SECOND}
 
 
 def test_a_request_larger_than_the_stock_takes_none_of_it(wide: Simulation) -> None:
@@ -138,7 +138,7 @@ def test_a_request_larger_than_the_stock_takes_none_of_it(wide: Simulation) -> N
 
     pod = wide.pod("web-0", None, None)
 
-    assert {one.mac for one in pod.attachments} == {SECOND, THIRD}
+    assert {attachment.mac for attachment in pod.attachments} == {SECOND, THIRD}
     assert wide.replicas[0].ready() == {FIRST}
 
 
@@ -174,7 +174,7 @@ def test_a_second_call_takes_more_stock_and_the_first_is_released(sim: Simulatio
 
 def test_the_launcher_of_a_vm_is_allowed_before_its_address_is_bound(sim: Simulation) -> None:
     sim.stocked()
-    vm = sim.stored(sim.ask_machine("db"))
+    vm = sim.stored(sim.ask_vm("db"))
 
     pod = sim.launch(sim.start(vm))
 

@@ -4,10 +4,10 @@ import pytest
 
 from simulation.lives import check_rest, owner
 from simulation.programs import FIRST, SECOND, Request
-from simulation.replica import STOCK_LIFETIME_S
+from simulation.replica import STOCK_USABLE_S
 from simulation.simulation import Simulation
 
-KEPT_S = STOCK_LIFETIME_S + 120  # the controller keeps stock for this time
+KEPT_S = STOCK_USABLE_S + 120  # the controller keeps stock for this time
 
 
 def _handed_out(sim: Simulation) -> Request:
@@ -73,7 +73,7 @@ def test_stock_in_the_answer_of_a_killed_replica_is_valid(sim: Simulation) -> No
 def test_stock_handed_out_and_stored_at_the_latest_moment_is_bound(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(STOCK_LIFETIME_S - 1)
+    sim.pass_time(STOCK_USABLE_S - 1)
     request = sim.ask("web-0")
     sim.pass_time(59)
     pod = sim.stored(request)
@@ -151,7 +151,7 @@ def test_a_clean_stop_deletes_stock_that_is_being_created(sim: Simulation) -> No
 
     sim.stop_replica()
 
-    assert [one.verb for one in sim.cluster.calls] == ["create", "delete"]
+    assert [call.verb for call in sim.cluster.calls] == ["create", "delete"]
     assert not sim.cluster.allocated
 
 
@@ -183,7 +183,7 @@ def test_a_replica_deletes_stock_that_is_too_old(sim: Simulation) -> None:
     sim.tidy()
     assert sim.allocation(FIRST) is not None
 
-    sim.pass_time(STOCK_LIFETIME_S)
+    sim.pass_time(STOCK_USABLE_S)
     sim.tidy()
 
     assert not sim.cluster.allocated
@@ -201,7 +201,7 @@ def test_stock_that_is_being_deleted_is_not_handed_out(sim: Simulation) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_a_delete_that_fails_leaves_it_to_the_controller(sim: Simulation, *, after: bool) -> None:
     sim.stocked()
-    sim.pass_time(STOCK_LIFETIME_S)
+    sim.pass_time(STOCK_USABLE_S)
     sim.tidy(most=0)
 
     sim.fail(sim.next("webhook-0", "delete"), after=after)
@@ -215,7 +215,7 @@ def test_stock_that_a_stranger_carries_is_not_deleted(sim: Simulation) -> None:
     stranger = sim.bypass("alien", FIRST)
     sim.late.append(sim.replicas[0].watch)
     sim.calm()
-    sim.pass_time(STOCK_LIFETIME_S)
+    sim.pass_time(STOCK_USABLE_S)
 
     sim.tidy()
 

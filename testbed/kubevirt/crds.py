@@ -12,7 +12,7 @@ from testbed.progress import Progress
 NAMESPACE = "kubevirt"
 
 _PRINTER, _NETWORKS_CRD = "kubevirt-manifests", "networks-crd.yaml"
-_MACHINES = ("virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io")
+_VM_CRDS = ("virtualmachines.kubevirt.io", "virtualmachineinstances.kubevirt.io")
 
 
 def are_built() -> bool:
@@ -38,9 +38,9 @@ def apply_own_crds(kubectl: Kubectl) -> None:
     progress.done()
 
 
-def apply_machine_crds(kubectl: Kubectl) -> None:
+def apply_vm_crds(kubectl: Kubectl) -> None:
     """Apply KubeVirt's CRDs of VMs and VMIs, which is quicker; return when they are established."""
-    _apply(kubectl, [crd for crd in printed("crds") if crd["metadata"]["name"] in _MACHINES])
+    _apply(kubectl, [crd for crd in printed("crds") if crd["metadata"]["name"] in _VM_CRDS])
 
 
 def apply_networks_crd(kubectl: Kubectl) -> None:

@@ -42,7 +42,7 @@ def orphan(vms: VirtualMachines, name: str) -> None:
     vms.client.delete("vm", name, vms.namespace, cascade="orphan")
 
 
-def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
+def test_a_vm_whose_guest_shuts_down_gets_another_vmi_at_once(
     kubevirt: KubeVirt, vms: VirtualMachines, db: str
 ) -> None:
     before = kubevirt.handler.run(vms, db)["metadata"]["uid"]
@@ -54,7 +54,7 @@ def test_a_machine_whose_guest_shuts_down_gets_another_instance_at_once(
     assert macs(vms.launcher(db)) == [MAC]
 
 
-def test_a_machine_created_again_adopts_the_instance_of_its_name(
+def test_a_vm_created_again_adopts_the_vmi_of_its_name(
     kubevirt: KubeVirt, vms: VirtualMachines, db: str
 ) -> None:
     before = kubevirt.handler.run(vms, db)["metadata"]["uid"]
@@ -76,7 +76,7 @@ def test_virt_api_refuses_two_interfaces_of_one_name(vms: VirtualMachines) -> No
     assert "every network must have a unique name" in said
 
 
-def test_a_user_starts_and_stops_a_machine_through_virt_api(
+def test_a_user_starts_and_stops_a_vm_through_virt_api(
     kubevirt: KubeVirt, vms: VirtualMachines
 ) -> None:
     vms.create_vm("idle", run_strategy="Manual")

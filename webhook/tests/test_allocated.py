@@ -30,7 +30,7 @@ class Lists:
 
     async def __call__(self) -> list[NameAndVersion]:
         self.begun.append(asyncio.get_running_loop().create_future())
-        self.most_at_once = max(self.most_at_once, sum(not one.done() for one in self.begun))
+        self.most_at_once = max(self.most_at_once, sum(not call.done() for call in self.begun))
         self._more.set()
         return await self.begun[-1]
 
@@ -119,7 +119,7 @@ async def test_a_pool_is_full_when_every_address_of_it_is_known() -> None:
     assert await names.fill(pool(1))
 
 
-async def test_what_changes_while_a_pool_is_counted_is_counted(
+async def test_the_count_of_a_pool_includes_changes_during_the_count(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "STEP", 1)

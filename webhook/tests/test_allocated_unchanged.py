@@ -51,7 +51,9 @@ class Watched:
     ("after_s", "quiet"),
     [(0.0, False), (Q - 1, False), (Q - 0.01, False), (Q + 1, True), (1e6, True)],
 )
-async def test_what_has_not_changed_for_q_is_quiet(*, after_s: float, quiet: bool) -> None:
+async def test_an_allocation_without_a_change_for_q_is_quiet(
+    *, after_s: float, quiet: bool
+) -> None:
     watched = Watched()
     watched.put(1, 7)
 
@@ -108,14 +110,16 @@ async def test_quiet_is_never_too_soon_and_comes_within_a_second(
         else:
             if what == "restore":  # etcd's: everything is as it was, and versions begin again
                 version = 10 + 3
-                known = {one: (10 + n, 0.0) for n, one in enumerate(known)}
-            known = {one: (at, watched.now_s) for one, (at, _) in known.items()}
-            watched.allocated.reset([NameAndVersion(one, at) for one, (at, _) in known.items()])
-        for one in range(1, 4):
-            at, since_s = known.get(mac(one), (0, watched.now_s))
-            quiet = watched.is_unchanged(one, at)
+                known = {address: (10 + n, 0.0) for n, address in enumerate(known)}
+            known = {address: (at, watched.now_s) for address, (at, _) in known.items()}
+            watched.allocated.reset(
+                [NameAndVersion(address, at) for address, (at, _) in known.items()]
+            )
+        for number in range(1, 4):
+            at, since_s = known.get(mac(number), (0, watched.now_s))
+            quiet = watched.is_unchanged(number, at)
 
             assert not (quiet and watched.now_s - since_s < Q)
             assert quiet or watched.now_s - since_s < Q + 1
-            assert not watched.is_unchanged(one, at + 1)
-            assert not watched.is_unchanged(one, at - 1)
+            assert not watched.is_unchanged(number, at + 1)
+            assert not watched.is_unchanged(number, at - 1)

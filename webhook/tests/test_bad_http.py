@@ -31,7 +31,7 @@ async def test_a_body_of_7_mib_is_served(program: Program) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-protobuf", "nonsense", ""])
-async def test_what_counts_is_the_body_and_not_its_label(
+async def test_a_review_is_served_with_any_content_type(
     program: Program, content_type: str
 ) -> None:
     answer = await program.post(WHOLE, Content_Type=content_type)
@@ -73,7 +73,7 @@ async def test_other_paths_and_methods_are_refused(
     ],
     ids=["zeros", "no path", "length", "two lengths", "chunk", "long header", "http/2"],
 )
-async def test_what_is_no_http_is_answered_400(program: Program, sent: bytes) -> None:
+async def test_bytes_that_are_no_http_are_answered_400(program: Program, sent: bytes) -> None:
     answer = await program.raw(sent)
 
     assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))

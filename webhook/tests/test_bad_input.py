@@ -120,7 +120,7 @@ REVIEWS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("sent", "says"), REVIEWS.values(), ids=REVIEWS)
-async def test_what_is_no_review_of_a_pod_is_answered_400(
+async def test_a_body_that_is_no_review_of_a_pod_is_answered_400(
     program: Program, sent: bytes, says: str
 ) -> None:
     answer = await program.post(sent)

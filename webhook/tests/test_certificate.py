@@ -52,7 +52,7 @@ async def listening(serving: Serving) -> AsyncIterator[int]:
 
 def trusting(*pairs: Pair, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
     """A client that trusts these certificates only."""
-    authorities = "".join(one.certificate.decode() for one in pairs)
+    authorities = "".join(trusted.certificate.decode() for trusted in pairs)
     context = ssl.create_default_context(cadata=authorities)
     if version is not None:
         context.maximum_version = version

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, State
+from crds.allocation import VM_KIND, VMI_KIND, State
 from crds.tests.fake import FakeCluster
 from crds.tests.gates import Fail, Hold
 from webhook import handler
@@ -26,7 +26,7 @@ from webhook.tests.launched import (
 )
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import mac, request
-from webhook.tests.vms import VM, machine, made_by, nic, run
+from webhook.tests.vms import VM, made_by, nic, run, vm_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ async def test_a_launcher_of_a_vm_passes_as_it_is_for_two_reads() -> None:
     assert cluster.allocated == {}
 
 
-async def test_what_is_plugged_into_a_running_vm_passes_as_it_is() -> None:
+async def test_an_interface_plugged_into_a_running_vm_passes_as_it_is() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(2))), nic("back", "02-00-00-00-00-03"))
     old = running(cluster, launcher(vmi, element(2)))
@@ -76,7 +76,7 @@ async def test_an_address_that_the_vmi_does_not_have_is_claimed_for_the_vm() -> 
     )
 
 
-async def test_what_is_the_vm_s_already_stays_bound_to_it() -> None:
+async def test_an_address_that_the_vm_owns_already_stays_bound_to_it() -> None:
     # Its VMI does not have it yet, or no longer.
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(2))))
@@ -108,18 +108,18 @@ async def test_a_vmi_with_a_forged_owner_gets_no_address_of_another(named: str) 
     cluster = FakeCluster()
     front = nic("front", str(mac(9)))
     named_victim = {"namespace": "other", "name": "victim"}
-    victim = cluster.put(MACHINE, {**machine(front), "metadata": named_victim})
+    victim = cluster.put(VM_KIND, {**vm_manifest(front), "metadata": named_victim})
     owner = replace(VM, namespace="other", name="victim", uid=victim.uid, interface="front")
     before = await cluster.allocations.create(replace(bound(9), owner=owner))
-    own = cluster.put(MACHINE, machine())
+    own = cluster.put(VM_KIND, vm_manifest())
     uids = {"its own": own.uid, "the holder's": victim.uid, "no": "no-such"}
     metadata = {
         "namespace": "shop",
         "name": "web",
         "ownerReferences": [{**made_by(own), "uid": uids[named]}],
     }
-    spec = machine(front)["spec"]["template"]["spec"]
-    vmi = cluster.put(INSTANCE, {"metadata": metadata, "spec": spec})
+    spec = vm_manifest(front)["spec"]["template"]["spec"]
+    vmi = cluster.put(VMI_KIND, {"metadata": metadata, "spec": spec})
 
     response = await ask(cluster, launcher(vmi, element(9)))
 
@@ -153,10 +153,10 @@ async def test_a_pod_that_only_says_it_is_a_launcher_is_an_ordinary_pod(
     vmi = run(cluster, nic("front", str(mac(2))))
     pod = of_another(launcher(vmi, element()), **forged)
 
-    (one,) = await served(cluster, pod)
+    (network,) = await served(cluster, pod)
 
     owner = cluster.allocated[mac(0)].allocation.owner
-    assert one["mac"] == str(mac(0))
+    assert network["mac"] == str(mac(0))
     assert owner is not None
     assert owner.at == ("Pod", "shop", None)
     assert len(said(cluster)) <= 2
@@ -174,7 +174,7 @@ async def test_a_pod_without_the_label_is_an_ordinary_pod_and_costs_no_read() ->
 
 @pytest.mark.parametrize("call", [GET_VMI, LIST_LAUNCHERS])
 async def test_where_its_vmi_cannot_be_read_a_launcher_is_to_be_tried_again(call: str) -> None:
-    cluster = FakeCluster(gate=Fail(lambda one: str(one) == call))
+    cluster = FakeCluster(gate=Fail(lambda made: str(made) == call))
     vmi = run(cluster, nic("front"), of_vm=False)
 
     response = await ask(cluster, launcher(vmi, element()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, Owner, Source, State
+from crds.allocation import KUBEVIRT, VMI_KIND, Owner, Source, State
 from crds.tests.fake import FakeCluster
 from webhook.tests.launched import (
     GET_VMI,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VMI = Owner(
     api_version=KUBEVIRT,
-    kind=INSTANCE,
+    kind=VMI_KIND,
     namespace="shop",
     name="web",
     interface="pod7e0075b5cd0",
@@ -54,10 +54,10 @@ async def test_the_launcher_of_a_bare_vmi_gets_an_address_for_the_vmi() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front"), of_vm=False)
 
-    (one,) = await served(cluster, launcher(vmi, element()))
+    (network,) = await served(cluster, launcher(vmi, element()))
 
     allocation = cluster.allocated[mac(0)].allocation
-    assert one == element(0)
+    assert network == element(0)
     assert (allocation.state, allocation.source) == (State.PENDING, Source.POOL)
     assert allocation.owner == VMI
     assert said(cluster) == [
@@ -67,7 +67,7 @@ async def test_the_launcher_of_a_bare_vmi_gets_an_address_for_the_vmi() -> None:
     ]
 
 
-async def test_what_a_bare_vmi_asks_for_in_its_spec_is_claimed_for_it() -> None:
+async def test_the_address_in_the_spec_of_a_bare_vmi_is_claimed_for_it() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", "02-00-00-00-00-0A"), of_vm=False)
     pod = launcher(vmi, element(mac="02-00-00-00-00-0A"))
@@ -144,12 +144,12 @@ async def test_pods_of_a_former_vmi_of_the_name_are_no_siblings() -> None:
     cluster = FakeCluster()
     former = run(cluster, of_vm=False)
     cluster.put("Pod", launcher(former, element(9)))
-    cluster.remove(INSTANCE, "shop", "web")
+    cluster.remove(VMI_KIND, "shop", "web")
     vmi = run(cluster, of_vm=False)
 
-    (one,) = await served(cluster, launcher(vmi, element(), name=SECOND))
+    (network,) = await served(cluster, launcher(vmi, element(), name=SECOND))
 
-    assert one == element(0)
+    assert network == element(0)
 
 
 async def test_an_address_in_use_on_another_element_is_not_given_to_its_sibling() -> None:
@@ -165,7 +165,7 @@ async def test_an_address_in_use_on_another_element_is_not_given_to_its_sibling(
     assert second == [element(0), element(9, interface="podab")]
 
 
-async def test_what_a_pod_of_a_bare_vmi_has_stays_its_own_in_an_update() -> None:
+async def test_the_launcher_of_a_bare_vmi_keeps_its_address_in_an_update() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, of_vm=False)
     had = {"name": "a", "namespace": "shop", "mac": str(mac(9))}
@@ -174,7 +174,7 @@ async def test_what_a_pod_of_a_bare_vmi_has_stays_its_own_in_an_update() -> None
 
     response = await ask(cluster, new, old)
 
-    assert [one["mac"] for one in elements_of(as_answered(new, response))] == [
+    assert [network["mac"] for network in elements_of(as_answered(new, response))] == [
         str(mac(0)),
         str(mac(9)),
     ]

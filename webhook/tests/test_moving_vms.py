@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, Owner
+from crds.allocation import VM_KIND, VMI_KIND, Owner
 from crds.tests.fake import FakeCluster
 from webhook.tests.replica import Replica, bound
 from webhook.tests.reviews import OWNER, mac
-from webhook.tests.vms import NAT, VM, machine, nic, of_spec, reviewed
+from webhook.tests.vms import NAT, VM, nic, of_spec, reviewed, vm_manifest
 
 REMEDY = "choose another address, or leave out the mac and get one from the pool"
 MOVE = (
@@ -26,20 +26,20 @@ async def refused(owner: Owner, *, shared: bool = False, namespace: str = "elsew
         replace(bound(1), owner=replace(owner, uid="u-2", interface="default"), shared=shared)
     )
     at = {"namespace": owner.namespace, "name": owner.name, "uid": "u-2"}
-    spec = machine(nic("default", str(mac(1)), **NAT))["spec"]
+    spec = vm_manifest(nic("default", str(mac(1)), **NAT))["spec"]
     if owner.kind == "Pod":
         cluster.create_pod("shop", owner.name, f'[{{"name":"a","mac":"{mac(1)}"}}]')
     else:
-        inner = spec if owner.kind == MACHINE else spec["template"]["spec"]
+        inner = spec if owner.kind == VM_KIND else spec["template"]["spec"]
         cluster.put(owner.kind, {**of_spec(inner), "metadata": at})
-    asking = machine(nic("default", str(mac(1)), **NAT), namespace=namespace)
+    asking = vm_manifest(nic("default", str(mac(1)), **NAT), namespace=namespace)
     response = await Replica(cluster).response(reviewed(asking))
     assert response["status"]["code"] == 403
     message: str = response["status"]["message"]
     return message
 
 
-@pytest.mark.parametrize("kind", [MACHINE, INSTANCE])
+@pytest.mark.parametrize("kind", [VM_KIND, VMI_KIND])
 async def test_it_is_told_how_to_migrate(kind: str) -> None:
     assert await refused(replace(VM, kind=kind)) == (
         "VirtualMachine elsewhere/web: interface default asks for 02:00:00:00:00:01, which belongs"
@@ -57,7 +57,7 @@ async def test_any_other_object_is_not_told_how_to_migrate(owner: Owner) -> None
 
 
 async def test_a_vm_that_shares_its_own_former_address_is_not_told_to_migrate() -> None:
-    message = await refused(replace(VM, kind=INSTANCE), shared=True, namespace="shop")
+    message = await refused(replace(VM, kind=VMI_KIND), shared=True, namespace="shop")
 
     assert "COLLISION_POLICY" not in message
     assert message.endswith(f"{REMEDY}{LOOK}")

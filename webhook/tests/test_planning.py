@@ -16,7 +16,7 @@ from webhook import pods, virtualmachines
 from webhook import review as wire
 from webhook.admission import Denied, PodReview
 from webhook.tests.reviews import UID, as_stored, body, mac, pod, request
-from webhook.tests.vms import addresses, machine, nic, reviewed
+from webhook.tests.vms import addresses, nic, reviewed, vm_manifest
 
 if TYPE_CHECKING:
     from webhook.admission import Plan
@@ -48,7 +48,7 @@ def pod_of(interfaces: Interfaces) -> dict[str, Any]:
 
 
 def vm_of(interfaces: Interfaces) -> dict[str, Any]:
-    return machine(*(nic(name, text or ...) for name, text in interfaces.items()))
+    return vm_manifest(*(nic(name, text or ...) for name, text in interfaces.items()))
 
 
 def shown_by_pod(stored: dict[str, Any]) -> Interfaces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Allocation, Reservation, Source, State
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Allocation, Reservation, Source, State
 from webhook.admission import Want
 from webhook.requested import HeldByAnother, claim_allocated, new_pending
 from webhook.tests.reviews import OWNER, UID, mac, pool
@@ -22,8 +22,8 @@ PENDING = Allocation(
 BOUND = replace(PENDING, state=State.BOUND, owner=replace(OWNER, uid=UID))
 OURS_NOW = replace(PENDING, request="now")
 
-VM = replace(OWNER, api_version=KUBEVIRT, kind=MACHINE)
-VMI = replace(VM, kind=INSTANCE)
+VM = replace(OWNER, api_version=KUBEVIRT, kind=VM_KIND)
+VMI = replace(VM, kind=VMI_KIND)
 VM_BOUND = replace(BOUND, owner=replace(VM, uid="of-the-vm"))
 VMI_BOUND = replace(BOUND, owner=replace(VMI, uid="of-the-vmi"))
 VM_SHARED, VMI_SHARED = replace(VM_BOUND, shared=True), replace(VMI_BOUND, shared=True)
@@ -172,7 +172,9 @@ def test_a_vm_and_a_vmi_of_one_name_are_namesakes(found: Allocation, want: Want)
         ),
     ],
 )
-def test_what_a_machine_has_already_only_gets_the_request(found: Allocation, want: Want) -> None:
+def test_the_allocation_of_an_address_that_a_vm_has_already_only_gets_the_request(
+    found: Allocation, want: Want
+) -> None:
     assert claim_allocated(found, want, "now") == replace(found, request="now")
 
 

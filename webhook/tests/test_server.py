@@ -144,7 +144,9 @@ async def test_it_says_why_it_is_not_ready_and_serves_no_request_until_then(
     assert program.cluster.calls == []
 
 
-async def test_what_needs_no_address_does_not_wait_until_it_is_ready(program: Program) -> None:
+async def test_a_pod_that_needs_no_address_does_not_wait_until_the_webhook_is_ready(
+    program: Program,
+) -> None:
     program.missing = ["the allocations are not listed yet"]
 
     response = (await program.post(body(request(pod("ovs-conf"))))).response

@@ -14,7 +14,6 @@ from webhook.tests.vms import (
     VM,
     addresses,
     answered,
-    machine,
     made,
     nic,
     nics_of,
@@ -22,6 +21,7 @@ from webhook.tests.vms import (
     of_spec,
     on,
     on_pod,
+    vm_manifest,
 )
 
 DEFAULT = nic("default", **NAT)
@@ -65,7 +65,7 @@ def multus(**more: object) -> dict[str, Any]:
 def test_an_interface_behind_nat_or_on_multus_gets_an_address(
     one: dict[str, Any], network: dict[str, Any], recorded: str
 ) -> None:
-    stored, wants = answered(machine(one, networks=[network]))
+    stored, wants = answered(vm_manifest(one, networks=[network]))
 
     assert addresses(stored) == {"a": "02:00:00:00:00:a0"}
     assert wants == (Want(replace(VM, interface="a", network=recorded)),)
@@ -88,7 +88,7 @@ def test_an_interface_behind_nat_or_on_multus_gets_an_address(
     ],
 )
 def test_others_are_left_alone(one: dict[str, Any], network: dict[str, Any]) -> None:
-    planned = made(machine(one, networks=[network]))
+    planned = made(vm_manifest(one, networks=[network]))
 
     assert nothing_to_do(planned)
 
@@ -97,14 +97,14 @@ def test_others_are_left_alone(one: dict[str, Any], network: dict[str, Any]) -> 
     "empty", [..., "", None], ids=["absent", "empty (KubeVirt's clones)", "null"]
 )
 def test_no_address_empty_and_null_are_alike(empty: object) -> None:
-    stored, wants = answered(machine(nic("default", empty, **NAT), nic("a", empty)))
+    stored, wants = answered(vm_manifest(nic("default", empty, **NAT), nic("a", empty)))
 
     assert addresses(stored) == {"default": "02:00:00:00:00:a0", "a": "02:00:00:00:00:a1"}
     assert [want.requested for want in wants] == [None, None]
 
 
 def test_an_address_is_written_into_its_interface_and_nothing_else_changes() -> None:
-    new = machine(
+    new = vm_manifest(
         DEFAULT,
         nic("plain", "02:00:00:00:00:01"),
         nic("pods"),
@@ -127,7 +127,7 @@ def test_an_address_is_written_into_its_interface_and_nothing_else_changes() -> 
 
 @pytest.mark.parametrize("text", ["02:00:00:00:00:2A", "02-00-00-00-00-2a", "0200.0000.002a"])
 def test_a_requested_address_stays_as_its_author_wrote_it(text: str) -> None:
-    new = machine(nic("default", text, **NAT))
+    new = vm_manifest(nic("default", text, **NAT))
 
     stored, (want,) = answered(new)
 
@@ -147,7 +147,7 @@ def test_a_requested_address_stays_as_its_author_wrote_it(text: str) -> None:
     ids=["bridge on the pod network", "plugin", "masquerade", "sriov", "absent"],
 )
 def test_a_requested_address_is_claimed_on_any_binding(one: dict[str, Any]) -> None:
-    new = machine(one)
+    new = vm_manifest(one)
 
     stored, (want,) = answered(new)
 
@@ -156,7 +156,7 @@ def test_a_requested_address_is_claimed_on_any_binding(one: dict[str, Any]) -> N
 
 
 def test_a_requested_address_of_an_interface_without_a_network_is_claimed() -> None:
-    _, (want,) = answered(machine(nic("a", "02:00:00:00:00:2a"), networks=[]))
+    _, (want,) = answered(vm_manifest(nic("a", "02:00:00:00:00:2a"), networks=[]))
 
     assert want == Want(replace(VM, interface="a"), mac(0x2A))
 
@@ -181,7 +181,7 @@ def test_a_vm_that_lists_no_interface_needs_nothing(spec: object) -> None:
 
 
 def test_a_vm_that_is_to_be_named_yet_is_served() -> None:
-    nameless = machine(DEFAULT)
+    nameless = vm_manifest(DEFAULT)
     nameless["metadata"]["name"] = None
 
     _, (want,) = answered(nameless)
@@ -190,6 +190,6 @@ def test_a_vm_that_is_to_be_named_yet_is_served() -> None:
 
 
 def test_as_many_interfaces_as_can_be_served_in_time_are_taken() -> None:
-    _, wants = answered(machine(*(nic(f"n{number}") for number in range(128))))
+    _, wants = answered(vm_manifest(*(nic(f"n{number}") for number in range(128))))
 
     assert len(wants) == 128

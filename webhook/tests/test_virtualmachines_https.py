@@ -10,12 +10,12 @@ from msgspec.structs import replace
 
 from crds.allocation import Source, State
 from webhook.tests.reviews import body, mac, patched
-from webhook.tests.vms import NAT, VM, addresses, machine, nic, reviewed
+from webhook.tests.vms import NAT, VM, addresses, nic, reviewed, vm_manifest
 
 if TYPE_CHECKING:
     from webhook.tests.program import Answer, Program
 
-NEW = machine(nic("default", **NAT), nic("front", ""))
+NEW = vm_manifest(nic("default", **NAT), nic("front", ""))
 
 
 async def post(program: Program, review: dict[str, Any]) -> Answer:
@@ -29,7 +29,7 @@ async def test_a_vm_gets_its_addresses_by_one_json_patch(program: Program) -> No
     operations = json.loads(base64.b64decode(response["patch"]))
     at = "/spec/template/spec/domain/devices/interfaces"
     assert (response["uid"], response["patchType"]) == ("r-1", "JSONPatch")
-    assert [(one["op"], one["path"]) for one in operations] == [
+    assert [(operation["op"], operation["path"]) for operation in operations] == [
         ("add", f"{at}/0/macAddress"),
         ("add", f"{at}/1/macAddress"),
     ]
@@ -37,11 +37,13 @@ async def test_a_vm_gets_its_addresses_by_one_json_patch(program: Program) -> No
     assert {str(mac) for mac in program.cluster.allocated} == set(addresses(stored).values())
 
 
-async def test_what_was_given_is_pending_for_the_vm(program: Program) -> None:
-    await post(program, reviewed(machine(nic("default", **NAT), nic("front", str(mac(9))))))
+async def test_the_addresses_given_to_a_vm_are_pending_for_it(program: Program) -> None:
+    await post(program, reviewed(vm_manifest(nic("default", **NAT), nic("front", str(mac(9))))))
 
     front = program.cluster.allocated[mac(9)].allocation
-    (other,) = (one.allocation for one in program.cluster.allocated.values() if one.mac != mac(9))
+    (other,) = (
+        stored.allocation for stored in program.cluster.allocated.values() if stored.mac != mac(9)
+    )
     assert (front.state, front.source, front.owner, front.request) == (
         State.PENDING,
         Source.REQUESTED,
@@ -65,7 +67,7 @@ async def test_no_interface_on_the_pod_network_is_given_what_kubevirt_refuses_th
 async def test_on_other_networks_the_first_address_of_all_is_like_the_others(
     program: Program,
 ) -> None:
-    new = machine(nic("front"))
+    new = vm_manifest(nic("front"))
 
     answer = await post(program, reviewed(new))
 

@@ -16,7 +16,6 @@ from webhook.tests.vms import (
     VM,
     VM_UID,
     answered,
-    machine,
     made,
     nic,
     nothing_to_do,
@@ -24,6 +23,7 @@ from webhook.tests.vms import (
     on,
     on_pod,
     refusal,
+    vm_manifest,
 )
 
 ONE = "02:00:00:00:00:01"
@@ -36,9 +36,9 @@ def spec_with(interfaces: object, networks: object = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("other", [ONE, "02-00-00-00-00-01", "0200.0000.0001"])
-@pytest.mark.parametrize("old", [None, machine(nic("a", ONE), nic("b"))])
+@pytest.mark.parametrize("old", [None, vm_manifest(nic("a", ONE), nic("b"))])
 def test_an_address_twice_in_one_vm_is_refused(other: str, old: dict[str, Any] | None) -> None:
-    message = refusal(machine(nic("default", **NAT), nic("a", ONE), nic("b", other)), old)
+    message = refusal(vm_manifest(nic("default", **NAT), nic("a", ONE), nic("b", other)), old)
 
     assert message == (
         "VirtualMachine shop/web: duplicate address 02:00:00:00:00:01 in interfaces 'a' and 'b':"
@@ -48,7 +48,7 @@ def test_an_address_twice_in_one_vm_is_refused(other: str, old: dict[str, Any] |
 
 
 def test_a_name_twice_in_one_vm_is_refused() -> None:
-    message = refusal(machine(nic("a", ONE), nic("default", **NAT), nic("a")))
+    message = refusal(vm_manifest(nic("a", ONE), nic("default", **NAT), nic("a")))
 
     assert message == (
         f"VirtualMachine shop/web: duplicate name 'a' of interfaces 1 and 3 in {WHERE}: give each"
@@ -71,7 +71,7 @@ def test_a_name_twice_in_one_vm_is_refused() -> None:
     ],
 )
 def test_an_address_that_no_interface_can_have_is_refused(text: str, says: str) -> None:
-    message = refusal(machine(nic("default", **NAT), nic("b", text)))
+    message = refusal(vm_manifest(nic("default", **NAT), nic("b", text)))
 
     assert message.startswith("VirtualMachine shop/web: interface 'b': ")
     assert says in message
@@ -119,7 +119,7 @@ def test_a_spec_that_cannot_be_read_is_refused_saying_where(spec: object, says: 
 
 @pytest.mark.parametrize("binding", [0, False, "", [], "yes", {"a": {"b": [None]}}], ids=str)
 def test_a_binding_of_any_form_counts_for_kubevirt_refuses_it(binding: object) -> None:
-    _, (want,) = answered(machine(nic("default", masquerade=binding)))
+    _, (want,) = answered(vm_manifest(nic("default", masquerade=binding)))
 
     assert want.owner.network == "pod"
 
@@ -145,7 +145,7 @@ def test_a_deeply_nested_spec_is_skipped_or_refused(depth: int) -> None:
 def test_a_name_that_kubevirt_refuses_is_refused_before_it_is_written(
     name: str, address: object
 ) -> None:
-    message = refusal(machine(nic(name, address)))
+    message = refusal(vm_manifest(nic(name, address)))
 
     assert message.startswith("VirtualMachine shop/web: invalid name '")
     assert message.endswith(
@@ -156,13 +156,13 @@ def test_a_name_that_kubevirt_refuses_is_refused_before_it_is_written(
 def test_the_longest_names_are_served() -> None:
     longest = "n" * 63 + "/" + "d" * 253
 
-    _, (want,) = answered(machine(nic("x" * 253), networks=[on("x" * 253, longest)]))
+    _, (want,) = answered(vm_manifest(nic("x" * 253), networks=[on("x" * 253, longest)]))
 
     assert want.owner == replace(VM, interface="x" * 253, network=longest)
 
 
 def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
-    message = refusal(machine(nic("a"), networks=[on("a", "n" * 64 + "/" + "d" * 253)]))
+    message = refusal(vm_manifest(nic("a"), networks=[on("a", "n" * 64 + "/" + "d" * 253)]))
 
     assert message == (
         "VirtualMachine shop/web: networkName too long in interface 'a': it has 318 characters with"
@@ -170,15 +170,15 @@ def test_a_network_s_name_that_no_allocation_can_hold_is_refused() -> None:
     )
 
 
-def test_what_is_not_claimed_may_have_any_name() -> None:
+def test_an_interface_without_a_claim_may_have_any_name() -> None:
     assert nothing_to_do(made(of_spec(spec_with([{"name": "a b"}], [on_pod("a b")]))))
 
 
-@pytest.mark.parametrize("old", [None, machine(*(nic(f"n{n}") for n in range(129)))])
+@pytest.mark.parametrize("old", [None, vm_manifest(*(nic(f"n{n}") for n in range(129)))])
 def test_more_interfaces_than_can_be_served_in_time_are_refused(
     old: dict[str, Any] | None,
 ) -> None:
-    message = refusal(machine(*(nic(f"n{number}") for number in range(129))), old)
+    message = refusal(vm_manifest(*(nic(f"n{number}") for number in range(129))), old)
 
     assert message == (
         f"VirtualMachine shop/web: too many interfaces in {WHERE}: found 129, expected up to 128"
@@ -204,18 +204,18 @@ def test_a_million_interfaces_are_counted_and_not_looked_at(
     assert isinstance(planned, Denied)
     assert "found 1000000, expected up to 128" in planned.message
     assert looked_at == []
-    assert len(answered(machine(nic("a"), nic("b")))[1]) == len(looked_at) == 2
+    assert len(answered(vm_manifest(nic("a"), nic("b")))[1]) == len(looked_at) == 2
 
 
 @pytest.mark.parametrize("name", ["x/log", "..", "Web", "x" * 300], ids=lambda name: name[:9])
 def test_a_vm_that_can_never_be_stored_is_refused(name: str) -> None:
-    message = refusal(machine(nic("a"), name=name))
+    message = refusal(vm_manifest(nic("a"), name=name))
 
     assert message.startswith(f"invalid name {name[:40]!r}"[:40])
 
 
 def test_a_refusal_of_an_update_names_the_vm_and_its_old_uid_is_no_part_of_it() -> None:
-    message = refusal(machine(nic("a"), nic("a")), machine(nic("a")))
+    message = refusal(vm_manifest(nic("a"), nic("a")), vm_manifest(nic("a")))
 
     assert message.startswith("VirtualMachine shop/web: ")
     assert VM_UID not in message

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec.structs import replace
 
-from crds.allocation import INSTANCE, MACHINE, QUIET_S, Reservation, State
+from crds.allocation import QUIET_S, VM_KIND, VMI_KIND, Reservation, State
 from crds.pool import CollisionPolicy
 from crds.pools import only
 from crds.store import StoreUnavailable
@@ -18,7 +18,7 @@ from webhook.claims import Grant
 from webhook.sharing import MacTaken
 from webhook.tests.replica import Replica, bound, calls_to, owner_of, pending, want
 from webhook.tests.reviews import mac, pool
-from webhook.tests.vms import VM, machine, nic, reviewed, run
+from webhook.tests.vms import VM, nic, reviewed, run, vm_manifest
 
 if TYPE_CHECKING:
     from crds.allocation import Stored
@@ -59,7 +59,9 @@ async def refused(replica: Replica, *wants: Want) -> str:
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["by two", "by three"])
-async def test_what_is_bound_alive_and_quiet_is_shared_with_a_warning(*, shared: bool) -> None:
+async def test_a_bound_quiet_address_of_a_live_owner_is_shared_with_a_warning(
+    *, shared: bool
+) -> None:
     cluster = FakeCluster()
     before = await held(cluster, shared=shared)
 
@@ -86,7 +88,7 @@ async def test_sharing_costs_a_create_two_reads_and_a_write() -> None:
     ]
 
 
-async def test_what_changed_less_than_a_minute_ago_is_not_shared_yet() -> None:
+async def test_an_address_that_changed_less_than_a_minute_ago_is_not_shared_yet() -> None:
     cluster = FakeCluster()
     before = await held(cluster)
     replica = warning(cluster)
@@ -108,7 +110,7 @@ async def test_a_replica_that_has_just_listed_has_seen_nothing_quiet_yet() -> No
     assert (await take(replica)).warnings == (WARNING,)
 
 
-async def test_what_the_watch_has_not_shown_yet_is_not_quiet() -> None:
+async def test_a_change_that_the_watch_has_not_shown_yet_is_not_quiet() -> None:
     cluster = FakeCluster()
     await held(cluster)
     replica = Replica(cluster, lag=True)
@@ -130,7 +132,7 @@ async def test_where_the_owner_cannot_be_looked_up_nothing_is_shared() -> None:
     assert cluster.allocated[mac(1)] == before
 
 
-async def test_what_an_owner_of_an_unknown_kind_has_is_shared() -> None:
+async def test_the_address_of_an_owner_of_an_unknown_kind_is_shared() -> None:
     cluster = FakeCluster()
     robot = replace(owner_of("other", "u-2"), kind="Robot", api_version="example.org/v1")
     await cluster.allocations.create(replace(bound(1), owner=robot))
@@ -145,7 +147,7 @@ async def test_what_an_owner_of_an_unknown_kind_has_is_shared() -> None:
 async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
     cluster = FakeCluster()
     vmi = run(cluster, nic("front", str(mac(1))))
-    cluster.remove(MACHINE, "shop", "web")
+    cluster.remove(VM_KIND, "shop", "web")
     owner = replace(VM, uid=vmi.controller.uid if vmi.controller else None, interface="front")
     await cluster.allocations.create(replace(bound(1), owner=owner))
     replica = warning(cluster)
@@ -155,7 +157,7 @@ async def test_an_owner_of_which_only_the_vmi_is_left_is_alive() -> None:
     assert grant.warnings == (
         f"{ASKS}VirtualMachine shop/web (interface front) has, too: allowed by policy Warn",
     )
-    cluster.remove(INSTANCE, "shop", "web")
+    cluster.remove(VMI_KIND, "shop", "web")
     replica.now_s += QUIET_S + 2
     assert "is being released" in await refused(replica, want("pod", asks=1))
 
@@ -175,7 +177,7 @@ async def test_an_address_released_before_the_write_is_created_again_and_not_sha
     assert not cluster.allocated[mac(1)].allocation.shared
 
 
-async def test_what_is_reserved_for_its_owner_is_not_shared() -> None:
+async def test_an_address_reserved_for_its_owner_is_not_shared() -> None:
     cluster = FakeCluster()
     stored = await held(cluster)
     before = cluster._replace(stored, replace(stored.allocation, reserved_for=FOR_OTHER))
@@ -201,7 +203,7 @@ async def test_an_address_changed_before_the_write_is_read_again() -> None:
     assert cluster.allocated[mac(1)] == after
 
 
-async def test_what_is_shared_already_is_shared_further_at_once() -> None:
+async def test_an_address_that_is_shared_already_is_shared_further_at_once() -> None:
     # The API server calls again on an update conflict: the second answer must be like the first.
     cluster = FakeCluster()
     await held(cluster)
@@ -254,6 +256,6 @@ async def test_the_warning_reaches_the_client() -> None:
     cluster = FakeCluster()
     await held(cluster)
 
-    response = await warning(cluster).response(reviewed(machine(nic("net1", str(mac(1))))))
+    response = await warning(cluster).response(reviewed(vm_manifest(nic("net1", str(mac(1))))))
 
     assert response == {"uid": "r-1", "allowed": True, "warnings": [WARNING]}

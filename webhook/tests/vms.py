@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE, Owner
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND, Owner
 from webhook import review as wire
 from webhook.admission import Allowed, Denied, VmReview, Want
 from webhook.tests.reviews import as_stored, body, mac, patched, request
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from crds.tests.fake import FakeCluster
 
 NAT: dict[str, Any] = {"masquerade": {}}
-VM = Owner(api_version=KUBEVIRT, kind=MACHINE, namespace="shop", name="web")
+VM = Owner(api_version=KUBEVIRT, kind=VM_KIND, namespace="shop", name="web")
 VM_UID = "0b6a6e9e-52fb-4b0a-9e6f-4d6f4d0a3d11"
-_KIND = {"group": "kubevirt.io", "version": "v1", "kind": MACHINE}
+_KIND = {"group": "kubevirt.io", "version": "v1", "kind": VM_KIND}
 _RESOURCE = {"group": "kubevirt.io", "version": "v1", "resource": "virtualmachines"}
 
 
@@ -39,15 +39,15 @@ def on(name: str, attached: str | None = None) -> dict[str, Any]:
     return {"name": name, "multus": {"networkName": attached or name}}
 
 
-def machine(
+def vm_manifest(
     *nics: dict[str, Any],
     networks: list[dict[str, Any]] | None = None,
     namespace: str = "shop",
     name: str = "web",
 ) -> dict[str, Any]:
     """A VM; interface `default` is on the pod network, the others on one of their own name."""
-    named = [str(one["name"]) for one in nics]
-    default = [on_pod(one) if one == "default" else on(one) for one in named]
+    named = [str(interface["name"]) for interface in nics]
+    default = [on_pod(name) if name == "default" else on(name) for name in named]
     inner = {
         "domain": {"devices": {"disks": [], "interfaces": list(nics)}, "memory": {"guest": "1Gi"}},
         "networks": default if networks is None else networks,
@@ -58,7 +58,7 @@ def machine(
 def of_spec(spec: object, namespace: str = "shop", name: str = "web") -> dict[str, Any]:
     """A VM whose spec is any JSON."""
     metadata = {"name": name, "namespace": namespace, "uid": VM_UID}
-    return {"apiVersion": KUBEVIRT, "kind": MACHINE, "metadata": metadata, "spec": spec}
+    return {"apiVersion": KUBEVIRT, "kind": VM_KIND, "metadata": metadata, "spec": spec}
 
 
 def reviewed(
@@ -120,20 +120,24 @@ def nics_of(stored: dict[str, Any]) -> list[dict[str, Any]]:
 
 def addresses(stored: dict[str, Any]) -> dict[str, Any]:
     """The macAddress of each interface, by its name; of those that have the member."""
-    return {one["name"]: one["macAddress"] for one in nics_of(stored) if "macAddress" in one}
+    return {
+        interface["name"]: interface["macAddress"]
+        for interface in nics_of(stored)
+        if "macAddress" in interface
+    }
 
 
 def run(cluster: FakeCluster, *nics: dict[str, Any], of_vm: bool = True) -> Carrier:
     """VMI shop/web runs with these interfaces: that of the VM shop/web, or a bare one."""
     metadata: dict[str, Any] = {"namespace": "shop", "name": "web"}
     if of_vm:
-        vm = cluster.put(MACHINE, machine(*nics))
+        vm = cluster.put(VM_KIND, vm_manifest(*nics))
         metadata["ownerReferences"] = [made_by(vm)]
     return cluster.put(
-        INSTANCE,
+        VMI_KIND,
         {
             "metadata": metadata,
-            "spec": machine(*nics)["spec"]["template"]["spec"],
+            "spec": vm_manifest(*nics)["spec"]["template"]["spec"],
             "status": {"phase": "Running"},
         },
     )

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from controller.allocations.caches import AllocationView, CarrierView
 from controller.allocations.reconciler import Reconciler
 from controller.tests.worlds import MAC, OTHER, owner, pending
-from crds.allocation import QUIET_S, STOCK_KEPT_Q, Allocation
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, Allocation
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from crds.allocation import Stored
     from crds.tests.gates import Call, Hold
 
-STOCK_KEPT_S = STOCK_KEPT_Q * QUIET_S
+STOCK_DELETED_AFTER_S = STOCK_DELETED_AFTER_Q * QUIET_S
 NETWORKS = f'[{{"name":"ovs","mac":"{MAC}"}}]'
 NAMELESS = replace(pending("web-0"), owner=owner(None))
 READ, DELETE, REPLACE = "get object", "delete allocation", "replace allocation"

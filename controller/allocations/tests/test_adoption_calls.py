@@ -13,17 +13,17 @@ from controller.allocations.adoption import Adoption
 from controller.allocations.caches import AllocationView, CarrierView
 from controller.allocations.reconciler import Reconciler
 from controller.allocations.repair import repair
-from crds.allocation import INSTANCE, MACHINE
+from crds.allocation import VM_KIND, VMI_KIND
 from crds.mac import MacAddress
 from crds.resources import KINDS
 from crds.tests.fake import FakeCluster
-from crds.tests.kubevirt import Nic, instance, launcher, machine
+from crds.tests.kubevirt import Nic, launcher, vm_manifest, vmi_manifest
 from kube.workqueue import WorkQueue
 
 if TYPE_CHECKING:
     from crds.allocation import Stored
 
-SIZES = pytest.mark.parametrize("machines", [1, 10, 200])
+SIZES = pytest.mark.parametrize("vms", [1, 10, 200])
 
 
 @dataclass
@@ -82,33 +82,33 @@ class Start:
 
 
 @SIZES
-async def test_halted_vms_cost_one_create_for_each_address_and_nothing_else(machines: int) -> None:
+async def test_halted_vms_cost_one_create_for_each_address_and_nothing_else(vms: int) -> None:
     start = Start()
-    for number in range(machines):
-        start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))
+    for number in range(vms):
+        start.cluster.create(VM_KIND, vm_manifest(f"vm-{number}", *_nics(number)))
 
-    assert await start.adopt() == {"create allocation": 2 * machines}
+    assert await start.adopt() == {"create allocation": 2 * vms}
 
 
 @SIZES
-async def test_running_vms_cost_no_more(machines: int) -> None:
+async def test_running_vms_cost_no_more(vms: int) -> None:
     start = Start()
-    for number in range(machines):
+    for number in range(vms):
         name, nics = f"vm-{number}", _nics(number)
-        vm = start.cluster.create(MACHINE, machine(name, *nics))
-        vmi = start.cluster.create(INSTANCE, instance(name, *nics, made_by=vm.uid))
+        vm = start.cluster.create(VM_KIND, vm_manifest(name, *nics))
+        vmi = start.cluster.create(VMI_KIND, vmi_manifest(name, *nics, made_by=vm.uid))
         start.cluster.create("Pod", launcher(f"virt-launcher-{name}", name, vmi.uid, *nics))
 
-    assert await start.adopt() == {"create allocation": 2 * machines}
+    assert await start.adopt() == {"create allocation": 2 * vms}
     owners = {stored.allocation.owner and stored.allocation.owner.kind for stored in _stored(start)}
-    assert owners == {MACHINE}
+    assert owners == {VM_KIND}
 
 
 @SIZES
-async def test_a_repair_without_faults_is_one_list_of_each_kind(machines: int) -> None:
+async def test_a_repair_without_faults_is_one_list_of_each_kind(vms: int) -> None:
     start = Start()
-    for number in range(machines):
-        start.cluster.create(MACHINE, machine(f"vm-{number}", *_nics(number)))
+    for number in range(vms):
+        start.cluster.create(VM_KIND, vm_manifest(f"vm-{number}", *_nics(number)))
     adopted = await start.adopt()
 
     await repair(start.allocations, start.objects, start.known, start.carriers, start.queue.add)

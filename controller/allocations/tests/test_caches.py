@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from controller.allocations.caches import AllocationView, CarrierView
-from controller.allocations.tests.machines import launcher, vm, vmi, without
+from controller.allocations.tests.vms import launcher, vm, vmi, without
 from controller.tests.worlds import MAC, OTHER, bare, bound, ended, pending, pod, stored
-from crds.allocation import INSTANCE, MACHINE, Allocation, State, Stored
+from crds.allocation import VM_KIND, VMI_KIND, Allocation, State, Stored
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 
@@ -225,42 +225,42 @@ def test_a_list_of_one_kind_leaves_the_others(scene: Scene) -> None:
         carriers.of_kind(carrier.kind).put(carrier)
     scene.marked()
 
-    carriers.of_kind(INSTANCE).reset([])
+    carriers.of_kind(VMI_KIND).reset([])
 
     assert (carriers.of(MAC), scene.marked()) == ((db, its_launcher), [MAC])
     carriers.of_kind("Pod").reset([])
     assert carriers.of(MAC) == (db,)
-    carriers.of_kind(MACHINE).reset([])
+    carriers.of_kind(VM_KIND).reset([])
     assert list(carriers.uids()) == []
 
 
-def test_a_list_of_machines_leaves_the_addresses_that_pods_no_longer_show(scene: Scene) -> None:
+def test_a_list_of_vms_leaves_the_addresses_that_pods_no_longer_show(scene: Scene) -> None:
     pods = scene.carriers.of_kind("Pod")
     pods.put(POD)
     pods.put(bare("web-0", "u-1"))
     scene.marked()
 
-    scene.carriers.of_kind(MACHINE).reset([])
+    scene.carriers.of_kind(VM_KIND).reset([])
 
     assert scene.marked() == []
     pods.drop(bare("web-0", "u-1"))
     assert scene.marked() == [MAC]
 
 
-def test_an_address_that_a_machine_no_longer_shows_is_marked_once(scene: Scene) -> None:
-    machines = scene.carriers.of_kind(MACHINE)
-    machines.put(vm())
+def test_an_address_that_a_vm_no_longer_shows_is_marked_once(scene: Scene) -> None:
+    vms = scene.carriers.of_kind(VM_KIND)
+    vms.put(vm())
     scene.marked()
 
-    machines.put(without(vm()))
+    vms.put(without(vm()))
     assert scene.marked() == [MAC]
 
-    machines.drop(without(vm()))
+    vms.drop(without(vm()))
     assert scene.marked() == []
 
 
-def test_an_instance_that_runs_or_migrates_now_is_kept_as_it_is_now(scene: Scene) -> None:
-    instances = scene.carriers.of_kind(INSTANCE)
+def test_a_vmi_that_runs_or_migrates_now_is_kept_as_it_is_now(scene: Scene) -> None:
+    instances = scene.carriers.of_kind(VMI_KIND)
     instances.put(replace(vmi(), is_running=False))
 
     for now in (vmi(), replace(vmi(), guest="vmi-1/m-1/m-2"), replace(vmi(), controller=None)):

@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from controller.allocations.ownership import claimants, is_one_guest, owner_of
-from controller.allocations.tests.machines import launcher, root, vm, vmi, without
+from controller.allocations.tests.vms import launcher, root, vm, vmi, without
 from controller.tests.worlds import MAC, pod
-from crds.allocation import INSTANCE, KUBEVIRT, MACHINE
+from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
     from crds.carriers import Carrier
 
-A_VM, ITS_VMI = (MACHINE, "db", "vm-1"), (INSTANCE, "db", "vmi-1")
+A_VM, ITS_VMI = (VM_KIND, "db", "vm-1"), (VMI_KIND, "db", "vmi-1")
 BARE = vmi(made_by=None)
 
 
@@ -31,19 +31,19 @@ BARE = vmi(made_by=None)
         ((without(vm()), vmi()), A_VM),
         ((without(vm()), without(vmi()), launcher()), A_VM),
         ((without(vmi()), launcher()), A_VM),
-        ((vm("vm-2"), vmi(), launcher()), (MACHINE, "db", "vm-2")),
+        ((vm("vm-2"), vmi(), launcher()), (VM_KIND, "db", "vm-2")),
         ((without(vm("vm-2")), vmi()), A_VM),
         ((BARE,), ITS_VMI),
         ((BARE, launcher()), ITS_VMI),
         ((without(vm("vm-2")), BARE, launcher()), ITS_VMI),
-        ((vm("vm-2"), BARE), (MACHINE, "db", "vm-2")),
+        ((vm("vm-2"), BARE), (VM_KIND, "db", "vm-2")),
         ((launcher(),), ITS_VMI),
         ((launcher("pod-1"), launcher("pod-2")), ITS_VMI),
         ((without(vmi("vmi-2")), launcher()), ITS_VMI),
         ((without(vm()), launcher()), ITS_VMI),
     ],
     ids=[
-        *("a VM", "all of a machine", "a VMI and its launcher", "a VMI that a VM made"),
+        *("a VM", "all of a VM", "a VMI and its launcher", "a VMI that a VM made"),
         *("a VMI made before the VM was edited", "a launcher of before", "a launcher alone lags"),
         *("the VM that has it is the owner", "the VM that made the VMI is, gone or not"),
         *("a bare VMI", "its launcher", "an orphan whose VM was created again without the address"),
@@ -76,7 +76,7 @@ def test_a_pod_owns_itself() -> None:
     assert owner_of(MAC, (web,)) == web.as_owner(MAC)
 
 
-def test_a_machine_is_one_and_a_pod_of_its_name_another() -> None:
+def test_a_vm_is_one_and_a_pod_of_its_name_another() -> None:
     db, namesake = vm(), pod("db", "u-1")
 
     found = claimants(MAC, (launcher(), namesake, vmi(), db))
@@ -86,7 +86,7 @@ def test_a_machine_is_one_and_a_pod_of_its_name_another() -> None:
     assert [claimant.owner for claimant in found] == [db.as_owner(MAC), namesake.as_owner(MAC)]
 
 
-def test_machines_of_one_name_in_two_namespaces_are_two() -> None:
+def test_vms_of_one_name_in_two_namespaces_are_two() -> None:
     here, there = vm(), vm("vm-2", namespace="archive")
 
     assert [found.members for found in claimants(MAC, (here, there))] == [(here,), (there,)]
@@ -134,7 +134,7 @@ def test_a_guest_that_moves_to_another_namespace_is_one(one: Carrier, other: Car
     ids=[
         *("both run, and say nothing", "one says nothing", "they name two migrations"),
         *("they name the migration of a third", "another name", "one namespace"),
-        *("a machine and a pod", "two pods"),
+        *("a VM and a pod", "two pods"),
     ],
 )
 def test_all_others_are_two(one: Carrier, other: Carrier) -> None:

@@ -13,13 +13,13 @@ from controller.allocations.tests.reconciling import (
     NETWORKS,
     READ,
     REPLACE,
-    STOCK_KEPT_S,
+    STOCK_DELETED_AFTER_S,
     Scene,
     get_object,
     list_objects,
 )
 from controller.tests.worlds import MAC, STOCK, bound, owner, pending
-from crds.allocation import QUIET_S, STOCK_KEPT_Q, Allocation
+from crds.allocation import QUIET_S, STOCK_DELETED_AFTER_Q, Allocation
 from crds.mac import MacAddress
 from crds.tests.gates import Hold
 
@@ -62,9 +62,9 @@ async def test_an_adopted_address_names_the_pool_that_contains_it(
         (pending("web-0"), QUIET_S - 5, [], 5, "Pending"),
         (pending("web-0"), QUIET_S, [READ, DELETE], None, None),
         (bound("web-0", "u-1"), QUIET_S - 0.5, [], 0.5, "Bound"),
-        (STOCK, QUIET_S, [], STOCK_KEPT_S - QUIET_S, "Stock"),
-        (STOCK, STOCK_KEPT_S - 0.5, [], 0.5, "Stock"),
-        (STOCK, STOCK_KEPT_S, [*LIST, DELETE], None, None),
+        (STOCK, QUIET_S, [], STOCK_DELETED_AFTER_S - QUIET_S, "Stock"),
+        (STOCK, STOCK_DELETED_AFTER_S - 0.5, [], 0.5, "Stock"),
+        (STOCK, STOCK_DELETED_AFTER_S, [*LIST, DELETE], None, None),
     ],
     ids=["soon", "after Q", "just before", "stock after Q", "stock just before", "old stock"],
 )
@@ -139,11 +139,11 @@ async def test_a_decision_that_took_too_long_is_made_again(  # noqa: PLR0913, PL
 
 
 async def test_stock_that_was_written_to_is_kept_as_long_again(scene: Scene) -> None:
-    scene.store(STOCK, age_s=STOCK_KEPT_S)
+    scene.store(STOCK, age_s=STOCK_DELETED_AFTER_S)
     scene.cluster.label(MAC, "backup", "yes")
 
     assert await scene.reconcile() == []
-    assert scene.later == [(MAC, STOCK_KEPT_S)]
+    assert scene.later == [(MAC, STOCK_DELETED_AFTER_S)]
 
 
 async def test_stock_that_was_claimed_is_quiet_after_q(scene: Scene) -> None:
@@ -157,9 +157,9 @@ async def test_stock_that_was_claimed_is_quiet_after_q(scene: Scene) -> None:
 async def test_stock_is_kept_two_minutes_longer_than_its_lifetime_and_shorter_with_a_shorter_q(
     scene: Scene,
 ) -> None:
-    assert STOCK_KEPT_S == 5 * 60 + 120
+    assert STOCK_DELETED_AFTER_S == 5 * 60 + 120
     scene.reconciler.quiet_s = 2.0
-    scene.store(STOCK, age_s=2.0 * STOCK_KEPT_Q - 0.5)
+    scene.store(STOCK, age_s=2.0 * STOCK_DELETED_AFTER_Q - 0.5)
 
     assert await scene.reconcile() == []
     assert scene.later == [(MAC, 0.5)]

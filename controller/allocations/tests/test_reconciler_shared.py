@@ -14,7 +14,7 @@ from controller.allocations.tests.reconciling import (
     NAMELESS,
     NETWORKS,
     REPLACE,
-    STOCK_KEPT_S,
+    STOCK_DELETED_AFTER_S,
     Scene,
     get_object,
     list_objects,
@@ -149,7 +149,7 @@ async def test_a_list_that_began_before_an_address_asked_is_not_shared(scene: Sc
 
 
 async def test_stock_whose_user_no_view_shows_is_bound_by_a_list(scene: Scene) -> None:
-    scene.store(STOCK, age_s=STOCK_KEPT_S)
+    scene.store(STOCK, age_s=STOCK_DELETED_AFTER_S)
     scene.cluster._carrier_watches.clear()  # no event shows the pod
     scene.cluster.create_pod("shop", "web-0", NETWORKS)
 

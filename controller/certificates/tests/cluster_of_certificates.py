@@ -26,10 +26,10 @@ from controller.certificates.checklist import (
 )
 from controller.certificates.intervals import PROPAGATION, Intervals
 from controller.certificates.issuing import Pair, called_name, issue_authority, issue_serving
+from crds.names import NAMESPACE
 
 T = TypeVar("T")
 
-NAMESPACE = "kubemacpool-system"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LAG_S = int(PROPAGATION.total_seconds())
 WEBHOOK_LAG_S = 10

@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 def test_certificates_are_found_in_any_text_around_them() -> None:
     found, is_whole = bundles.parse(b"# ours\n" + ONE + b"# theirs\n" + OTHER + b"garbage")
 
-    assert bundles.write(sorted(found, key=lambda one: one.serial_number)) in {
+    assert bundles.write(sorted(found, key=lambda certificate: certificate.serial_number)) in {
         ONE + OTHER,
         OTHER + ONE,
     }

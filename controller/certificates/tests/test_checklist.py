@@ -25,8 +25,8 @@ from controller.certificates.checklist import (
 from controller.certificates.intervals import PROPAGATION, Intervals
 from controller.certificates.issuing import BACKDATE, Pair, issue_authority, issue_serving, opened
 from controller.certificates.pairs import Reason
+from crds.names import NAMESPACE
 
-NAMESPACE = "kubemacpool-system"
 INTERVALS = Intervals()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -32,13 +32,13 @@ from controller.certificates.tests.test_checklist import (
     GOOD,
     INTERVALS,
     LONG,
-    NAMESPACE,
     NOW,
     OTHER_CA,
     RSA,
     RSA_SERVING,
     SERVING,
 )
+from crds.names import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

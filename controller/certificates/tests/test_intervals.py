@@ -30,7 +30,7 @@ from controller.certificates.intervals import LEAST_OVERLAP, BadInterval, Interv
         ("1999ns", timedelta(microseconds=2)),
     ],
 )
-def test_what_go_parses_is_parsed(text: str, expected: timedelta) -> None:
+def test_every_duration_that_go_parses_is_parsed(text: str, expected: timedelta) -> None:
     assert parse_duration(text) == expected
 
 
@@ -38,7 +38,7 @@ def test_what_go_parses_is_parsed(text: str, expected: timedelta) -> None:
     "text",
     ["", " 1h", "1h ", "1", "1.h.", ".h", "h", "1d", "1h,30m", "1H", "--1h", "1e3s", "٣h", "1h\n"],
 )
-def test_what_go_refuses_is_refused(text: str) -> None:
+def test_every_duration_that_go_refuses_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a Go duration"):
         parse_duration(text)
 

@@ -21,11 +21,11 @@ from controller.certificates.issuing import (
     opened,
     service_names,
 )
+from crds.names import NAMESPACE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMESPACE = "kubemacpool-system"
 INTERVALS = Intervals()
 
 
@@ -103,11 +103,11 @@ def test_the_ca_signs_no_other_ca_and_the_leaf_signs_nothing() -> None:
 def test_two_authorities_differ_in_name_and_key() -> None:
     now = datetime.now(UTC)
 
-    one = opened(issue_authority(now, INTERVALS)).certificate
-    other = opened(issue_authority(now + timedelta(seconds=1), INTERVALS)).certificate
+    first = opened(issue_authority(now, INTERVALS)).certificate
+    second = opened(issue_authority(now + timedelta(seconds=1), INTERVALS)).certificate
 
-    assert one.subject != other.subject
-    assert one.public_key() != other.public_key()
+    assert first.subject != second.subject
+    assert first.public_key() != second.public_key()
 
 
 def test_no_key_is_in_a_repr() -> None:

@@ -16,11 +16,11 @@ from controller.certificates.tests.cluster_of_certificates import (
     EVERY_S,
     GARBAGE,
     LAG_S,
-    NAMESPACE,
     NOW,
     WEBHOOK_LAG_S,
     Cluster,
 )
+from crds.names import NAMESPACE
 
 YEARS = Intervals()
 FOREIGN = issue_authority(NOW, YEARS)

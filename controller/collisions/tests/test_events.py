@@ -55,15 +55,15 @@ async def test_each_object_has_its_event_once(
         assert (refused.value.status, refused.value.reason) == (409, "AlreadyExists")
 
     told = control_plane.kubectl.client.list("events", namespace)
-    [mine] = [one for one in told if one["involvedObject"]["name"] == first]
+    [mine] = [event for event in told if event["involvedObject"]["name"] == first]
     assert (mine["type"], mine["reason"]) == ("Warning", "MACCollision")
     assert mine["involvedObject"]["uid"] == objects[0].uid
     assert mine["message"].startswith(f"{MAC} of interface net1 is also in use by Pod")
 
 
 async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) -> None:
-    [one] = colliding(namespace, "unnamed")
-    event = Event(one, "InvalidRange", "Configure", "said twice")
+    [collision] = colliding(namespace, "unnamed")
+    event = Event(collision, "InvalidRange", "Configure", "said twice")
 
     for _ in range(2):
         await api.post(event.path, event.body(NOW, REPORTER))
@@ -99,4 +99,6 @@ async def test_a_restarted_controller_repeats_nothing(
 
     assert answers == ["written", "written", "AlreadyExists", "AlreadyExists"]
     told = control_plane.kubectl.client.list("events", namespace)
-    assert len([one for one in told if one["involvedObject"]["name"].startswith("twin-")]) == 2
+    assert (
+        len([event for event in told if event["involvedObject"]["name"].startswith("twin-")]) == 2
+    )

@@ -14,7 +14,7 @@ from controller.collisions.namespaces import Mutator, Namespace, Namespaces
 _MUTATOR = Path(__file__).parents[3] / "deploy" / "base" / "mutator.yaml"
 _WEBHOOKS = {
     "pods": "mutatepods.kubemacpool.io",
-    "machines": "mutatevirtualmachines.kubemacpool.io",
+    "vms": "mutatevirtualmachines.kubemacpool.io",
 }
 PODS, VMS = ["Pod", "VirtualMachineInstance"], ["VirtualMachine"]
 OPTED_IN = {"matchLabels": {"pods": "allocate"}}
@@ -26,7 +26,7 @@ def namespace(name: str, **labels: str) -> Namespace:
 
 
 def mutator(**selectors: Any) -> Mutator:  # noqa: ANN401
-    """Return the configuration with a webhook for `pods`, `machines`, with these selectors."""
+    """Return the configuration with a webhook for `pods`, `vms`, with these selectors."""
     webhooks = [
         {"name": _WEBHOOKS[key], "namespaceSelector": selector}
         for key, selector in selectors.items()
@@ -63,7 +63,7 @@ def test_nothing_is_managed_before_both_are_known(scene: Scene) -> None:
 
 
 def test_each_kind_is_managed_by_its_own_webhook(scene: Scene) -> None:
-    scene.view.webhooks.put(mutator(pods=OPTED_IN, machines=OPTED_OUT))
+    scene.view.webhooks.put(mutator(pods=OPTED_IN, vms=OPTED_OUT))
     scene.view.put(namespace("a", pods="allocate", vms="disable"))
     scene.view.put(namespace("b"))
 
@@ -87,7 +87,7 @@ def test_only_a_change_of_an_answer_is_reported(scene: Scene) -> None:
 
 
 def test_a_deleted_namespace_is_not_managed(scene: Scene) -> None:
-    scene.view.webhooks.put(mutator(machines=OPTED_OUT))
+    scene.view.webhooks.put(mutator(vms=OPTED_OUT))
     scene.view.put(namespace("shop"))
 
     scene.view.drop(namespace("shop"))
@@ -96,7 +96,7 @@ def test_a_deleted_namespace_is_not_managed(scene: Scene) -> None:
 
 
 def test_a_deleted_configuration_manages_nothing_and_is_reported(scene: Scene) -> None:
-    scene.view.webhooks.put(mutator(machines=OPTED_OUT))
+    scene.view.webhooks.put(mutator(vms=OPTED_OUT))
     scene.view.put(namespace("shop"))
     before = scene.changes
 
@@ -115,7 +115,7 @@ def test_a_configuration_may_have_no_webhooks(raw: dict[str, Any]) -> None:
     [
         ({}, []),
         ({_WEBHOOKS["pods"]: "allocate"}, PODS),
-        ({_WEBHOOKS["machines"]: "allocate"}, VMS),
+        ({_WEBHOOKS["vms"]: "allocate"}, VMS),
         ({_WEBHOOKS["pods"]: "allocate", "runlevel": "0"}, []),
         ({_WEBHOOKS["pods"]: "other"}, []),
     ],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crds.pool import Pool
     from crds.tests.gates import Call
 
-STOCK_LIFETIME_S = 300.0
+STOCK_USABLE_S = 300.0
 WIDE = pool(64 * LITTLE)
 
 
@@ -45,7 +45,7 @@ class EntriesScene:
     def __init__(self) -> None:
         self.now = Instant(1000.0, 5000.0)
         self.connection = 1
-        self.entries = StockEntries(lambda: self.now, lambda: self.connection, STOCK_LIFETIME_S)
+        self.entries = StockEntries(lambda: self.now, lambda: self.connection, STOCK_USABLE_S)
 
     def keep(self, *lasts: int) -> None:
         """Create these addresses, and let the watch show them."""
@@ -62,7 +62,7 @@ class EntriesScene:
         return self.entries.pop(count, of or pool())
 
     def surplus(self, most: int = 9) -> list[MacAddress]:
-        return [one.mac for one in self.entries.surplus(most, pool())]
+        return [stored.mac for stored in self.entries.surplus(most, pool())]
 
 
 class Stocking:
@@ -79,10 +79,10 @@ class Stocking:
 
         self.allocated = AllocatedNames(relist, lambda: self.now_s)
         self.entries = StockEntries(
-            lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, STOCK_LIFETIME_S
+            lambda: Instant(self.now_s, self.now_s), lambda: self.watch.connection, STOCK_USABLE_S
         )
         self.watch = self.cluster.follow_names(Views(self.allocated, self.entries))
-        self.demand = Demand(STOCK_LIFETIME_S)
+        self.demand = Demand(STOCK_USABLE_S)
         self.stock = Stock(
             allocations=client.allocations,
             allocated=self.allocated,

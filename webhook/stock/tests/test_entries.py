@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webhook.stock.tests.stocks import STOCK_LIFETIME_S, EntriesScene, made, shown
+from webhook.stock.tests.stocks import STOCK_USABLE_S, EntriesScene, made, shown
 from webhook.tests.reviews import mac, pool
 
 
@@ -46,7 +46,7 @@ def test_it_is_handed_out_before_v_is_over_by_each_clock_and_not_then(clock: str
     def age(by_s: float) -> None:
         scene.pass_time(*((by_s, 0.0) if clock == "boottime" else (0.0, by_s)))
 
-    age(STOCK_LIFETIME_S - 0.5)
+    age(STOCK_USABLE_S - 0.5)
     assert scene.pop() == (mac(1),)
     age(0.5)
     assert scene.pop() == ()
@@ -66,7 +66,7 @@ def test_nothing_is_handed_out_by_a_clock_that_went_back_behind_its_create(
 
 def test_its_age_counts_from_before_the_create(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
-    scene.pass_time(STOCK_LIFETIME_S)
+    scene.pass_time(STOCK_USABLE_S)
 
     scene.entries.add(made(1))
     scene.entries.put(shown(1))
@@ -86,7 +86,7 @@ def test_only_the_connection_that_has_shown_it_vouches_for_it(connection: int) -
     assert scene.pop() == ()
 
 
-def test_what_was_not_shown_yet_is_not_vouched_for_by_a_later_connection() -> None:
+def test_a_later_connection_does_not_vouch_for_an_address_created_before_it() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.add(made(1))
@@ -118,7 +118,7 @@ def test_an_address_that_has_changed_or_is_gone_is_forgotten(scene: EntriesScene
     assert len(scene.entries) == 0
 
 
-def test_what_is_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
+def test_an_address_shown_in_another_version_than_was_created_is_not_handed_out() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.put(shown(1, version=6))  # of one that had the address before
@@ -147,14 +147,14 @@ def test_the_same_event_twice_changes_nothing(scene: EntriesScene) -> None:
     assert scene.pop() == (mac(1),)
 
 
-def test_what_others_create_is_not_kept(scene: EntriesScene) -> None:
+def test_an_address_that_another_client_created_is_not_kept(scene: EntriesScene) -> None:
     scene.entries.put(shown(1))
     scene.entries.add(made(1))
 
     assert len(scene.entries) == 0
 
 
-def test_what_lies_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesScene) -> None:
+def test_an_address_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesScene) -> None:
     scene.keep(200, 1)
 
     assert scene.pop() == (mac(1),)
@@ -163,7 +163,7 @@ def test_what_lies_outside_the_pool_stays_and_is_not_handed_out(scene: EntriesSc
 
 def test_an_address_taken_by_name_is_taken_out_whatever_its_age(scene: EntriesScene) -> None:
     scene.keep(1)
-    scene.pass_time(2 * STOCK_LIFETIME_S)
+    scene.pass_time(2 * STOCK_USABLE_S)
     scene.connection = 0
 
     assert scene.entries.take_out(made(1))
@@ -178,7 +178,7 @@ def test_another_replicas_of_the_same_address_is_not_taken_by_name(scene: Entrie
     assert scene.pop() == (mac(1),)
 
 
-def test_what_is_being_created_is_not_taken_by_name(scene: EntriesScene) -> None:
+def test_an_address_that_is_being_created_is_not_taken_by_name(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
 
     assert not scene.entries.take_out(made(1))
@@ -197,11 +197,13 @@ def test_to_look_whether_one_is_here_takes_nothing_out(scene: EntriesScene) -> N
 
 
 @pytest.mark.parametrize("why", ["too old", "cut off", "outside the pool"])
-def test_what_cannot_be_handed_out_any_more_is_surplus(scene: EntriesScene, why: str) -> None:
+def test_an_address_that_can_no_longer_be_handed_out_is_surplus(
+    scene: EntriesScene, why: str
+) -> None:
     last = 200 if why == "outside the pool" else 1
     scene.keep(last)
     if why == "too old":
-        scene.pass_time(STOCK_LIFETIME_S)
+        scene.pass_time(STOCK_USABLE_S)
     if why == "cut off":
         scene.connection = 2
 
@@ -212,7 +214,7 @@ def test_what_cannot_be_handed_out_any_more_is_surplus(scene: EntriesScene, why:
 def test_without_a_pool_everything_is_surplus(scene: EntriesScene) -> None:
     scene.keep(1)
 
-    assert [one.mac for one in scene.entries.surplus(9, None)] == [mac(1)]
+    assert [stored.mac for stored in scene.entries.surplus(9, None)] == [mac(1)]
 
 
 def test_of_more_than_is_wanted_the_newest_are_surplus(scene: EntriesScene) -> None:
@@ -222,17 +224,17 @@ def test_of_more_than_is_wanted_the_newest_are_surplus(scene: EntriesScene) -> N
     assert scene.pop(2) == (mac(1), mac(2))
 
 
-def test_what_a_watch_has_yet_to_show_is_no_surplus_until_it_is_too_old() -> None:
+def test_an_address_not_shown_yet_is_no_surplus_until_it_is_too_old() -> None:
     scene = EntriesScene()
     scene.entries.begin(mac(1))
     scene.entries.add(made(1))
 
     assert scene.surplus() == []
-    scene.pass_time(STOCK_LIFETIME_S)
+    scene.pass_time(STOCK_USABLE_S)
     assert scene.surplus() == [mac(1)]
 
 
-def test_what_is_being_created_counts_and_is_never_surplus(scene: EntriesScene) -> None:
+def test_an_address_that_is_being_created_counts_and_is_never_surplus(scene: EntriesScene) -> None:
     scene.entries.begin(mac(1))
     scene.keep(2)
 

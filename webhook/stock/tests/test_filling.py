@@ -37,7 +37,7 @@ async def test_an_address_in_stock_has_no_owner(scene: Stocking) -> None:
     assert stored.allocation.pool == "default"
 
 
-async def test_what_is_known_to_be_taken_or_is_being_created_is_passed_over() -> None:
+async def test_the_stock_passes_over_addresses_that_are_taken_or_being_created() -> None:
     scene = Stocking()
     await scene.cluster.allocations.create(bound(1))
     assert scene.stock.begin() is not None  # 2
@@ -57,7 +57,7 @@ async def test_of_nothing_nothing_is_created_ahead(of: Pool | None) -> None:
     assert Stocking(of).stock.begin() is None
 
 
-async def test_what_another_has_created_first_is_not_kept(scene: Stocking) -> None:
+async def test_an_address_that_another_client_created_first_is_not_kept(scene: Stocking) -> None:
     begun = scene.stock.begin()
     assert begun is not None
     await scene.cluster.allocations.create(pending(1))
@@ -138,7 +138,9 @@ def test_it_is_refilled_when_it_is_idle(loop_of_a_test: SteeredLoop) -> None:
     assert len(scene.entries) == 16
 
 
-async def test_what_was_asked_for_is_demand_though_none_was_there(scene: Stocking) -> None:
+async def test_a_request_that_an_empty_stock_could_not_serve_counts_as_demand(
+    scene: Stocking,
+) -> None:
     assert scene.stock.hand_out(3, WIDE) == ()
 
     scene.now_s += 1

@@ -38,10 +38,12 @@ class Fallback:
     [(None, None, None), (2,), (None, 2)],
     ids=["more than there is", "by name", "one of them by name"],
 )
-async def test_what_the_stock_cannot_give_is_claimed_fallback_it(asks: tuple[int | None]) -> None:
+async def test_a_request_that_the_stock_cannot_serve_goes_to_the_fallback(
+    asks: tuple[int | None],
+) -> None:
     scene, fallback = Stocking(), Fallback()
     await scene.create(2)
-    wants = [want(asks=one) for one in asks]
+    wants = [want(asks=asked) for asked in asks]
 
     grant = await ClaimFromStock(scene.stock, fallback).take(wants, only(WIDE), "r-1", 4.5)
 
@@ -50,7 +52,7 @@ async def test_what_the_stock_cannot_give_is_claimed_fallback_it(asks: tuple[int
     assert len(scene.entries) == 2
 
 
-async def test_what_the_stock_can_give_needs_no_call() -> None:
+async def test_a_request_that_the_stock_serves_needs_no_call() -> None:
     scene, fallback = Stocking(), Fallback()
     await scene.create(2)
     calls = len(scene.cluster.calls)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from crds.tests.gates import Fail, Hold
 from webhook.stock import filling as stocking
 from webhook.stock.tests.stocks import (
-    STOCK_LIFETIME_S,
+    STOCK_USABLE_S,
     WIDE,
     Parking,
     Stocking,
@@ -49,7 +49,7 @@ async def test_it_is_tidied_without_a_request(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(stocking, "_TICK_S", 0.0)
     scene = Stocking()
     await scene.create(2)
-    scene.now_s += STOCK_LIFETIME_S
+    scene.now_s += STOCK_USABLE_S
     news = scene.cluster.answer = Parking()
 
     async with running(scene.stock):
@@ -58,7 +58,7 @@ async def test_it_is_tidied_without_a_request(monkeypatch: pytest.MonkeyPatch) -
     assert len(scene.entries) == 0
 
 
-async def test_what_demand_no_longer_speaks_for_is_deleted(scene: Stocking) -> None:
+async def test_stock_beyond_the_demand_is_deleted(scene: Stocking) -> None:
     wanted(scene, 4)
     await scene.create(4)
     await scene.stock.tidy()

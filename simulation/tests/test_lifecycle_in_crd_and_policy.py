@@ -77,7 +77,9 @@ def is_admitted(before: Allocation | None, after: Allocation | None) -> bool:
     request = {"operation": "DELETE" if new is None else "UPDATE" if old else "CREATE"}
     stored = {"request": request, "oldObject": old and {"spec": old}}
     if new is not None:
-        theirs = next(one for one in POLICY["variables"] if one["name"] == "notTheirs")
+        theirs = next(
+            variable for variable in POLICY["variables"] if variable["name"] == "notTheirs"
+        )
         variables["notTheirs"] = evaluate(theirs["expression"], object={"spec": new})
     return all(
         evaluate(rule["expression"], **stored, object=new and {"spec": new}, variables=variables)

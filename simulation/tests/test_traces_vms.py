@@ -1,7 +1,7 @@
 """A VM, its VMI and its launchers end one by one, in several orders (I1 to I3 hold)."""
 
-from crds.allocation import INSTANCE, MACHINE
-from crds.tests.kubevirt import Nic, instance
+from crds.allocation import VM_KIND, VMI_KIND
+from crds.tests.kubevirt import Nic, vmi_manifest
 from simulation.admission import NAMESPACE
 from simulation.lives import DB, check_rest, delete, ends, owner, running
 from simulation.programs import FIRST, SECOND
@@ -11,7 +11,7 @@ from simulation.simulation import Simulation
 def test_a_stopped_vm_keeps_its_address(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
 
-    delete(sim, INSTANCE)
+    delete(sim, VMI_KIND)
     ends(sim, 2)
 
     sim.quiet()
@@ -28,7 +28,7 @@ def test_a_deleted_vm_frees_its_address_when_its_last_object_is_gone(sim: Simula
         assert owner(sim).uid == vm.uid
         ends(sim, 1)
 
-    assert DB not in sim.cluster.instances
+    assert DB not in sim.cluster.vmis
     ends(sim, 1)
     sim.calm()
     assert sim.allocation(FIRST) is None
@@ -36,7 +36,7 @@ def test_a_deleted_vm_frees_its_address_when_its_last_object_is_gone(sim: Simula
 
 def test_an_address_is_kept_while_the_vmi_of_a_deleted_vm_runs(sim: Simulation) -> None:
     vm, _, _ = running(sim, FIRST)
-    sim.vanish(MACHINE, DB)
+    sim.vanish(VM_KIND, DB)
 
     sim.quiet()
 
@@ -49,8 +49,8 @@ def test_an_address_is_kept_while_the_vmi_of_a_deleted_vm_runs(sim: Simulation) 
 
 def test_an_address_is_kept_while_a_launcher_of_a_deleted_vmi_ends(sim: Simulation) -> None:
     _, vmi, pod = running(sim, FIRST)
-    sim.vanish(MACHINE, DB)
-    sim.vanish(INSTANCE, DB)
+    sim.vanish(VM_KIND, DB)
+    sim.vanish(VMI_KIND, DB)
 
     sim.quiet()
 
@@ -63,11 +63,11 @@ def test_an_orphan_owns_its_address_until_a_vm_adopts_it(sim: Simulation) -> Non
     _, vmi, _ = running(sim, FIRST)
     delete(sim, orphan=True)
     ends(sim, 2)
-    assert DB not in sim.cluster.machines
+    assert DB not in sim.cluster.vms
     sim.quiet()
     assert owner(sim).uid == vmi.uid
 
-    again = sim.machine("db", FIRST)
+    again = sim.vm("db", FIRST)
     sim.kubevirt.adopt(DB)
 
     sim.quiet()
@@ -79,13 +79,13 @@ def test_a_vm_that_adopts_an_orphan_with_another_address_owns_both(sim: Simulati
     running(sim, FIRST)
     delete(sim, orphan=True)
     ends(sim, 2)
-    again = sim.machine("db", SECOND)
+    again = sim.vm("db", SECOND)
     sim.kubevirt.adopt(DB)
 
     sim.quiet()
 
     assert owner(sim, FIRST).uid == owner(sim, SECOND).uid == again.uid
-    delete(sim, INSTANCE)  # its next start has only SECOND
+    delete(sim, VMI_KIND)  # its next start has only SECOND
     ends(sim, 2)
     check_rest(sim, {SECOND: again})
 
@@ -95,7 +95,7 @@ def test_a_vm_that_is_deleted_and_created_again_at_once_keeps_its_address(sim: S
     delete(sim)
     ends(sim, 4)
 
-    again = sim.machine("db", FIRST)  # before the controller looks
+    again = sim.vm("db", FIRST)  # before the controller looks
 
     sim.calm()
     assert owner(sim).uid == again.uid
@@ -109,7 +109,7 @@ def test_a_vm_created_again_stops_a_release_in_progress(sim: Simulation) -> None
     sim.deliver()
     sim.reconcile(FIRST, 3)  # VM, VMI and launchers are gone: it will be released
 
-    again = sim.machine("db", FIRST)
+    again = sim.vm("db", FIRST)
 
     sim.reconcile(FIRST)
     check_rest(sim, {FIRST: again})
@@ -130,7 +130,7 @@ def test_both_launchers_of_a_migration_carry_the_vm_s_address(sim: Simulation) -
 
 
 def test_both_launchers_of_a_bare_vmi_get_one_address(sim: Simulation) -> None:
-    vmi = sim.kubevirt.store(instance("db", Nic("net-0"), namespace=NAMESPACE))
+    vmi = sim.kubevirt.store(vmi_manifest("db", Nic("net-0"), namespace=NAMESPACE))
     source = sim.launch(vmi)
     sim.quiet()
 
@@ -140,14 +140,14 @@ def test_both_launchers_of_a_bare_vmi_get_one_address(sim: Simulation) -> None:
     assert target.carries(FIRST)
     sim.delete(source)
     sim.quiet()
-    assert (owner(sim).kind, owner(sim).uid) == (INSTANCE, vmi.uid)
-    delete(sim, INSTANCE)
+    assert (owner(sim).kind, owner(sim).uid) == (VMI_KIND, vmi.uid)
+    delete(sim, VMI_KIND)
     ends(sim, 2)
     check_rest(sim)
 
 
 def test_the_owner_gets_the_generated_name_once_the_vm_is_stored(sim: Simulation) -> None:
-    request = sim.answer(sim.ask_machine(None, FIRST))
+    request = sim.answer(sim.ask_vm(None, FIRST))
     allocation = sim.cluster.allocated[FIRST].allocation
     assert allocation.owner is not None
     assert allocation.owner.name is None
@@ -157,11 +157,11 @@ def test_the_owner_gets_the_generated_name_once_the_vm_is_stored(sim: Simulation
     sim.start(vm)
     sim.quiet()
     assert (owner(sim).name, owner(sim).uid) == (vm.name, vm.uid)
-    assert sim.answer(sim.ask_machine(None, FIRST)).is_denied
+    assert sim.answer(sim.ask_vm(None, FIRST)).is_denied
 
 
 def test_a_create_refused_later_leaks_nothing(sim: Simulation) -> None:
-    request = sim.answer(sim.ask_machine("db", FIRST, None))
+    request = sim.answer(sim.ask_vm("db", FIRST, None))
     assert request.is_allowed
 
     request.is_over = True

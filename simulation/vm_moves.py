@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from crds.allocation import INSTANCE, MACHINE
+from crds.allocation import VM_KIND, VMI_KIND
 from crds.carriers import Carrier
 from crds.mac import MacAddress
-from crds.tests.kubevirt import Nic, instance, machine, nics_of
+from crds.tests.kubevirt import Nic, nics_of, vm_manifest, vmi_manifest
 from simulation.admission import NAMESPACE
 from simulation.kubevirt import Key
 from simulation.programs import FIRST, OUTSIDE, SECOND, Request
@@ -21,85 +21,85 @@ _WANTED = (None, FIRST, FIRST, FIRST, SECOND, OUTSIDE)
 FEW = (0, 1, 1, 2, 2, 3, 4)
 
 
-class MachineMoves:
-    """The moves of machines. An impossible move does nothing."""
+class VmMoves:
+    """The moves of VMs. An impossible move does nothing."""
 
     choose: Choose
     sim: Simulation
 
     # --- users --------------------------------------------------------------------------------
 
-    def a_machine_is_created(self) -> None:
+    def a_vm_is_created(self) -> None:
         """And often started at once."""
-        request = self.sim.ask_machine(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
+        request = self.sim.ask_vm(self._pick(_NAMES), *self._macs(), replica=self.choose(2))
         vm = self.sim.store(self.sim.answer(request))
         if vm is not None and self.choose(3):
             self.sim.kubevirt.start((vm.namespace, vm.name))
             self.sim.step()
 
-    def a_machine_s_create_begins(self) -> None:
+    def a_vm_s_create_begins(self) -> None:
         name, few = self._pick(_NAMES), self._pick((*FEW, None))
-        request = self.sim.ask_machine(name, *self._macs(), replica=self.choose(2))
+        request = self.sim.ask_vm(name, *self._macs(), replica=self.choose(2))
         self.sim.answer(request, few)
 
-    def a_machine_is_edited(self) -> None:
+    def a_vm_is_edited(self) -> None:
         """It gets, loses or changes an interface; the answer may come later."""
-        key = self._machine()
+        key = self._vm()
         if key is None or key[0] != NAMESPACE:
             return
-        vm = self.sim.cluster.machines[key]
-        nics = self._edited(list(nics_of(self.sim.cluster.manifest(MACHINE, *key))))
-        request = self.sim.ask_machine_update(vm, nics, replica=self.choose(2))
+        vm = self.sim.cluster.vms[key]
+        nics = self._edited(list(nics_of(self.sim.cluster.manifest(VM_KIND, *key))))
+        request = self.sim.ask_vm_update(vm, nics, replica=self.choose(2))
         self.sim.answer(request, None if self.choose(3) else self._pick(FEW))
         if self.choose(3):
             self.sim.store(request)
 
-    def a_machine_loses_an_interface_and_all_know(self) -> None:
-        key = self._machine()
+    def a_vm_loses_an_interface_and_all_know(self) -> None:
+        key = self._vm()
         if key is not None and key[0] == NAMESPACE:
-            nics = nics_of(self.sim.cluster.manifest(MACHINE, *key))
-            vm = self.sim.cluster.machines[key]
-            self.sim.store(self.sim.answer(self.sim.ask_machine_update(vm, nics[:-1])))
+            nics = nics_of(self.sim.cluster.manifest(VM_KIND, *key))
+            vm = self.sim.cluster.vms[key]
+            self.sim.store(self.sim.answer(self.sim.ask_vm_update(vm, nics[:-1])))
             self.sim.calm()
 
-    def a_machine_is_deleted(self) -> None:
-        if key := self._machine():
-            self.sim.kubevirt.delete(MACHINE, key, orphan=self._one_in(3))
+    def a_vm_is_deleted(self) -> None:
+        if key := self._vm():
+            self.sim.kubevirt.delete(VM_KIND, key, orphan=self._one_in(3))
             self.sim.step()
 
-    def a_machine_is_deleted_and_all_of_it_goes(self) -> None:
-        if key := self._machine():
-            self.sim.kubevirt.delete(MACHINE, key)
+    def a_vm_is_deleted_and_all_of_it_goes(self) -> None:
+        if key := self._vm():
+            self.sim.kubevirt.delete(VM_KIND, key)
             self._end(key, steps=6)
             if self.choose(2):
                 self.sim.deliver()
 
-    def an_instance_is_deleted(self) -> None:
+    def a_vmi_is_deleted(self) -> None:
         """As a stop or a restart of its VM does."""
-        if key := self._instance():
-            self.sim.kubevirt.delete(INSTANCE, key)
+        if key := self._vmi():
+            self.sim.kubevirt.delete(VMI_KIND, key)
             self._end(key, self.choose(4))
 
-    def a_bare_instance_appears(self) -> None:
+    def a_bare_vmi_appears(self) -> None:
         """With an address of its own, or with none, so that its launcher gets one."""
         mac = None if self.choose(2) else self._pick(_WANTED)
         key = NAMESPACE, self._pick(_NAMES[2:]) or "bare"
-        if key in self.sim.cluster.instances:
+        if key in self.sim.cluster.vmis:
             return
-        vmi = instance(key[1], Nic("net-0", mac), namespace=key[0])
+        vmi = vmi_manifest(key[1], Nic("net-0", mac), namespace=key[0])
         if mac is None:
             self.sim.kubevirt.store(vmi)
             self.sim.step()
         else:
-            self.sim.bypass_machine(vmi)
+            self.sim.bypass_vm(vmi)
 
-    def a_machine_appears_unseen(self) -> None:
+    def a_vm_appears_unseen(self) -> None:
         """Its namespace has not opted in; it can be one side of a migration."""
         key = "other", self._pick(_NAMES[1:]) or "alien"
-        if key in self.sim.cluster.machines:
+        if key in self.sim.cluster.vms:
             return
         mac = self._pick(_WANTED[1:])
-        self.sim.bypass_machine(machine(key[1], Nic("net-0", mac), namespace=key[0]))
+        self.sim.bypass_vm(vm_manifest(key[1], Nic("net-0", mac), namespace=key[0]))
         if self.choose(2):
             self.sim.kubevirt.start(key)
             self.sim.step()
@@ -107,24 +107,24 @@ class MachineMoves:
     # --- KubeVirt -----------------------------------------------------------------------------
 
     def kubevirt_looks(self) -> None:
-        if key := self._machine() or self._instance():
-            self.sim.kubevirt.look(self._pick((MACHINE, INSTANCE)), key)
+        if key := self._vm() or self._vmi():
+            self.sim.kubevirt.look(self._pick((VM_KIND, VMI_KIND)), key)
 
-    def a_machine_starts(self) -> None:
-        if key := self._machine():
+    def a_vm_starts(self) -> None:
+        if key := self._vm():
             self.sim.kubevirt.start(key)
             self.sim.step()
 
     def a_launcher_is_created(self) -> None:
         """If the instance has a launcher already, this is a migration."""
-        if (key := self._instance()) and (request := self._launch(key)):
+        if (key := self._vmi()) and (request := self._launch(key)):
             self.sim.store(self.sim.answer(request))
             if self._one_in(3):
                 self.sim.kubevirt.report(key)
                 self.sim.step()
 
     def a_launcher_s_create_begins(self) -> None:
-        if (key := self._instance()) and (request := self._launch(key)):
+        if (key := self._vmi()) and (request := self._launch(key)):
             self.sim.answer(request, self._pick((*FEW, None)))
 
     def a_launcher_s_annotation_follows(self) -> None:
@@ -139,25 +139,25 @@ class MachineMoves:
             pod = self._pick(pods)
             (self.sim.delete if self.choose(2) else self.sim.end)(pod)
 
-    def an_instance_follows_its_machine(self) -> None:
-        if key := self._instance():
+    def a_vmi_follows_its_vm(self) -> None:
+        if key := self._vmi():
             virt = self.sim.kubevirt
             self._pick((virt.plug, virt.unplug, virt.detach, virt.report, virt.adopt))(key)
             self.sim.step()
 
     def an_end_goes_on(self) -> None:
-        if key := self._machine() or self._instance():
+        if key := self._vm() or self._vmi():
             self._end(key, 1 + self.choose(3))
 
     def a_guest_shuts_down(self) -> None:
-        if key := self._instance():
+        if key := self._vmi():
             self.sim.kubevirt.end_guest(key)
             self.sim.step()
 
     def something_vanishes_by_force(self) -> None:
         """A user removes its finalizers; the objects that it made are collected later."""
-        kind = self._pick((MACHINE, INSTANCE))
-        if key := (self._machine() if kind == MACHINE else self._instance()):
+        kind = self._pick((VM_KIND, VMI_KIND))
+        if key := (self._vm() if kind == VM_KIND else self._vmi()):
             self.sim.vanish(kind, key)
 
     def the_garbage_is_collected(self) -> None:
@@ -194,11 +194,11 @@ class MachineMoves:
                 nics.append(Nic(free, self._pick(_WANTED)))
         return nics
 
-    def _machine(self) -> Key | None:
-        return self._pick([*self.sim.cluster.machines]) if self.sim.cluster.machines else None
+    def _vm(self) -> Key | None:
+        return self._pick([*self.sim.cluster.vms]) if self.sim.cluster.vms else None
 
-    def _instance(self) -> Key | None:
-        return self._pick([*self.sim.cluster.instances]) if self.sim.cluster.instances else None
+    def _vmi(self) -> Key | None:
+        return self._pick([*self.sim.cluster.vmis]) if self.sim.cluster.vmis else None
 
     def _launchers(self) -> list[Carrier]:
         return [
@@ -217,25 +217,25 @@ class MachineMoves:
 
 
 # How often each is tried, beside those of moves.py.
-MACHINE_WEIGHTS = {
-    MachineMoves.a_machine_is_created: 9,
-    MachineMoves.a_machine_s_create_begins: 5,
-    MachineMoves.a_machine_is_edited: 8,
-    MachineMoves.a_machine_loses_an_interface_and_all_know: 3,
-    MachineMoves.a_machine_is_deleted: 3,
-    MachineMoves.a_machine_is_deleted_and_all_of_it_goes: 4,
-    MachineMoves.an_instance_is_deleted: 4,
-    MachineMoves.a_bare_instance_appears: 2,
-    MachineMoves.a_machine_appears_unseen: 1,
-    MachineMoves.kubevirt_looks: 3,
-    MachineMoves.a_machine_starts: 8,
-    MachineMoves.a_launcher_is_created: 6,
-    MachineMoves.a_launcher_s_create_begins: 2,
-    MachineMoves.a_launcher_s_annotation_follows: 2,
-    MachineMoves.a_launcher_goes: 3,
-    MachineMoves.an_instance_follows_its_machine: 6,
-    MachineMoves.an_end_goes_on: 6,
-    MachineMoves.a_guest_shuts_down: 1,
-    MachineMoves.something_vanishes_by_force: 2,
-    MachineMoves.the_garbage_is_collected: 1,
+VM_WEIGHTS = {
+    VmMoves.a_vm_is_created: 9,
+    VmMoves.a_vm_s_create_begins: 5,
+    VmMoves.a_vm_is_edited: 8,
+    VmMoves.a_vm_loses_an_interface_and_all_know: 3,
+    VmMoves.a_vm_is_deleted: 3,
+    VmMoves.a_vm_is_deleted_and_all_of_it_goes: 4,
+    VmMoves.a_vmi_is_deleted: 4,
+    VmMoves.a_bare_vmi_appears: 2,
+    VmMoves.a_vm_appears_unseen: 1,
+    VmMoves.kubevirt_looks: 3,
+    VmMoves.a_vm_starts: 8,
+    VmMoves.a_launcher_is_created: 6,
+    VmMoves.a_launcher_s_create_begins: 2,
+    VmMoves.a_launcher_s_annotation_follows: 2,
+    VmMoves.a_launcher_goes: 3,
+    VmMoves.a_vmi_follows_its_vm: 6,
+    VmMoves.an_end_goes_on: 6,
+    VmMoves.a_guest_shuts_down: 1,
+    VmMoves.something_vanishes_by_force: 2,
+    VmMoves.the_garbage_is_collected: 1,
 }

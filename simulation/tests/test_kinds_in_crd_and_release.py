@@ -35,7 +35,9 @@ def test_every_kind_has_a_reader_and_no_other_kind_has() -> None:
 
 
 def test_every_kind_is_served_by_a_webhook_of_the_release() -> None:
-    (mutator,) = (one for one in RELEASE if one["kind"] == "MutatingWebhookConfiguration")
+    (mutator,) = (
+        document for document in RELEASE if document["kind"] == "MutatingWebhookConfiguration"
+    )
     served = {webhook["name"] for webhook in mutator["webhooks"]}
 
     assert mutator["metadata"]["name"] == names.MUTATOR
@@ -53,7 +55,7 @@ def test_both_programs_may_read_every_kind(program: str, verbs: set[str]) -> Non
         and manifest["metadata"]["name"] == f"kubemacpool-{program}"
     )
     for kind in kinds.KINDS.values():
-        group = kind.api_version.partition("/")[0] if kind.crd else ""
+        group = kind.api_version.rpartition("/")[0]
         granted: set[str] = set()
         for rule in role["rules"]:
             if group in rule.get("apiGroups", ()) and kind.plural in rule["resources"]:
@@ -73,7 +75,9 @@ def test_both_programs_may_read_every_kind(program: str, verbs: set[str]) -> Non
     ],
 )
 def test_the_release_has_these_names(kind: str, name: str) -> None:
-    assert name in {one["metadata"]["name"] for one in RELEASE if one["kind"] == kind}
+    assert name in {
+        document["metadata"]["name"] for document in RELEASE if document["kind"] == kind
+    }
 
 
 def test_a_kind_that_is_not_in_the_table_is_its_own_root() -> None:
@@ -81,7 +85,7 @@ def test_a_kind_that_is_not_in_the_table_is_its_own_root() -> None:
     owner = Owner(api_version="example.org/v1", kind="Robot", namespace="shop", name="r2")
 
     assert robot.root == owner.root == ("Robot", "shop", "r2")
-    assert not kinds.is_machine("Robot")
+    assert not kinds.is_vm("Robot")
     assert not kinds.keeps_hidden("Robot")
 
 

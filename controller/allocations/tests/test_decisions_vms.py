@@ -18,7 +18,8 @@ from controller.allocations.actions import (
 )
 from controller.allocations.decisions import decide
 from controller.allocations.ownership import owner_of
-from controller.allocations.tests.machines import (
+from controller.allocations.tests.test_decisions import rows
+from controller.allocations.tests.vms import (
     PENDING,
     bound,
     conflict_of,
@@ -29,9 +30,8 @@ from controller.allocations.tests.machines import (
     vmi,
     without,
 )
-from controller.allocations.tests.test_decisions import rows
 from controller.tests.worlds import MAC, owner, pod, quiet, world
-from crds.allocation import MACHINE, Allocation, Reservation, Source, State
+from crds.allocation import VM_KIND, Allocation, Reservation, Source, State
 
 DB = root()
 VM, VMI, LAUNCHER, ORPHAN = vm(), vmi(), launcher(), vmi(made_by=None)
@@ -47,11 +47,11 @@ OTHERS = (
 )
 MOVING = replace(VMI, guest="vmi-1/m-1/m-2")
 TARGET = replace(vmi("vmi-3", "vm-3", namespace="archive"), guest=MOVING.guest)
-NAMELESS = replace(PENDING, owner=owner(None, kind=MACHINE))
+NAMELESS = replace(PENDING, owner=owner(None, kind=VM_KIND))
 LOOKED_FOR = replace(PENDING, request=None)
 WAITING = replace(LOOKED_FOR, shared=True)
 ADOPTED = Allocation(mac=MAC, state=State.BOUND, source=Source.ADOPTED, pool="default")
-FOR_DB = Allocation(mac=MAC, reserved_for=Reservation(kind=MACHINE, namespace="shop", name="db"))
+FOR_DB = Allocation(mac=MAC, reserved_for=Reservation(kind=VM_KIND, namespace="shop", name="db"))
 DECLARED_BOUND = replace(FOR_DB, state=State.BOUND, owner=owner_of(MAC, [VMI]), declared=True)
 ENDED = replace(without(ORPHAN), terminal=True)
 
@@ -66,18 +66,18 @@ ENDED = replace(without(ORPHAN), terminal=True)
     ),
     ("all of it", world(None, *reversed(ALL)), Create(replace(ADOPTED, owner=owner_of(MAC, [VM])))),
 )
-def test_the_address_of_a_machine_is_adopted_for_its_root(of: Facts, then: Action) -> None:
+def test_the_address_of_a_vm_is_adopted_for_its_root(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("its machine is read first", world(FOR_DB, VM), Get(DB)),
-    ("its VMI is its machine", world(FOR_DB, VMI), Get(DB)),
+    ("its VM is read first", world(FOR_DB, VM), Get(DB)),
+    ("its VMI is its VM", world(FOR_DB, VMI), Get(DB)),
     ("and gets it", world(FOR_DB, VMI, live={DB: (EDITED, VMI)}), Replace(DECLARED_BOUND)),
     ("a stranger is a conflict", world(FOR_DB, ELSEWHERE), Note((conflict_of(ELSEWHERE),))),
     ("so is a pod of its name", world(FOR_DB, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
-def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action) -> None:
+def test_an_address_declared_for_a_vm_waits_for_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -117,14 +117,14 @@ def test_an_address_declared_for_a_machine_waits_for_it(of: Facts, then: Action)
     ),
     ("quiet, and it never came", quiet(PENDING, live={DB: ()}), Delete()),
 )
-def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
+def test_an_address_under_way_to_a_vm(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("any machine of the namespace may be it", world(NAMELESS, VMI), Get(DB)),
+    ("any VM of the namespace may be it", world(NAMELESS, VMI), Get(DB)),
     ("but no pod", world(NAMELESS, NAMESAKE), Wait()),
-    ("nor a machine of another", world(NAMELESS, ELSEWHERE), Wait()),
+    ("nor a VM of another", world(NAMELESS, ELSEWHERE), Wait()),
     ("quiet, all are listed", quiet(NAMELESS), List()),
     ("quiet, and listed", quiet(NAMELESS, everyone=(WEB, *ALL)), Replace(bound(VM))),
     (
@@ -143,7 +143,7 @@ def test_an_address_under_way_to_a_machine(of: Facts, then: Action) -> None:
         Delete(),
     ),
 )
-def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Action) -> None:
+def test_an_address_under_way_to_a_vm_without_a_name(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -179,7 +179,7 @@ def test_an_address_under_way_to_a_machine_without_a_name(of: Facts, then: Actio
     ("what was adopted before its VM came", world(bound(LAUNCHER), *ALL), Get(DB)),
     ("is the VM's", world(bound(LAUNCHER), *ALL, live={DB: ALL}), Replace(bound(VM))),
 )
-def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then: Action) -> None:
+def test_a_bound_address_is_its_vm_s_while_any_of_it_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -209,7 +209,7 @@ def test_a_bound_address_is_its_machine_s_while_any_of_it_has_it(of: Facts, then
         Get(ALIEN.root),
     ),
 )
-def test_a_machine_s_address_is_released_when_no_member_has_it(of: Facts, then: Action) -> None:
+def test_a_vm_s_address_is_released_when_no_member_has_it(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
@@ -221,7 +221,7 @@ MOVED = bound(ELSEWHERE, shared=True)
     ("gone, all are listed", quiet(SHARED, live={DB: ()}), List()),
     ("edited: all are listed, too", quiet(SHARED, live={DB: (EDITED,)}), List()),
     (
-        "another machine is listed",
+        "another VM is listed",
         quiet(SHARED, live={DB: (EDITED,)}, everyone=(ELSEWHERE, WEB)),
         Replace(MOVED),
     ),
@@ -243,12 +243,12 @@ MOVED = bound(ELSEWHERE, shared=True)
         Replace(replace(MOVED, request=None)),
     ),
 )
-def test_a_shared_address_goes_with_its_last_machine(of: Facts, then: Action) -> None:
+def test_a_shared_address_goes_with_its_last_vm(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 
 @rows(
-    ("one for a machine, not three", world(bound(VM), VM, *OTHERS), Note((conflict_of(*OTHERS),))),
+    ("one for a VM, not three", world(bound(VM), VM, *OTHERS), Note((conflict_of(*OTHERS),))),
     ("which is known then", world(in_conflict(bound(VM), *OTHERS), VM, *OTHERS), Nothing()),
     (
         "also when its VM goes before its VMI",
@@ -266,7 +266,7 @@ def test_a_shared_address_goes_with_its_last_machine(of: Facts, then: Action) ->
     ),
     ("and for a pod of its name", world(bound(VM), VM, NAMESAKE), Note((conflict_of(NAMESAKE),))),
 )
-def test_other_machines_that_carry_it_are_conflicts(of: Facts, then: Action) -> None:
+def test_other_vms_that_carry_it_are_conflicts(of: Facts, then: Action) -> None:
     assert decide(of) == then
 
 

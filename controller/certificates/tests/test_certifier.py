@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from controller.certificates.intervals import PROPAGATION
-from controller.certificates.tests.keeping import CONFIGURATIONS, INTERVALS, Scene
+from controller.certificates.tests.certifying import CONFIGURATIONS, INTERVALS, Scene
 from controller.certificates.tests.test_checklist import RSA
 from controller.collisions.namespaces import MUTATOR
-from controller.conftest import MANIFEST, NAMESPACE
-from crds.names import AUTHORITY_SECRET, SERVING_SECRET
+from controller.conftest import MANIFEST
+from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:
@@ -173,19 +173,19 @@ async def test_a_user_can_apply_the_manifest_again_add_a_webhook_and_remove_it(
     control_plane: ControlPlane, scene: Scene, flags: tuple[str, ...]
 ) -> None:
     kubectl = control_plane.kubectl
-    one = yaml.safe_load(CONFIGURATION)
-    more = {**one["webhooks"][0], "name": "more.kubemacpool.io"}
-    two = {**one, "webhooks": [*one["webhooks"], more]}
+    release = yaml.safe_load(CONFIGURATION)
+    more = {**release["webhooks"][0], "name": "more.kubemacpool.io"}
+    extended = {**release, "webhooks": [*release["webhooks"], more]}
     kubectl.apply(CONFIGURATION, *flags)
     await scene.reconcile()
 
     kubectl.apply(CONFIGURATION, *flags)
     assert scene.bundles() == {scene.ca}
-    kubectl.apply(yaml.safe_dump(two), *flags)
+    kubectl.apply(yaml.safe_dump(extended), *flags)
     await scene.reconcile()
-    assert (len(scene.webhooks()), scene.bundles()) == (len(two["webhooks"]), {scene.ca})
-    kubectl.apply(yaml.safe_dump(one), *flags)
-    assert (len(scene.webhooks()), scene.bundles()) == (len(one["webhooks"]), {scene.ca})
+    assert (len(scene.webhooks()), scene.bundles()) == (len(extended["webhooks"]), {scene.ca})
+    kubectl.apply(yaml.safe_dump(release), *flags)
+    assert (len(scene.webhooks()), scene.bundles()) == (len(release["webhooks"]), {scene.ca})
 
 
 async def test_a_missing_webhook_configuration_is_reported_once_and_written_when_it_appears(

@@ -1,4 +1,4 @@
-"""VMs, VMIs and launcher pods of one machine, and facts about them; each carries MAC."""
+"""VMs, VMIs and launcher pods of one VM, and facts about them; each carries MAC."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from msgspec.structs import asdict, replace
 from controller.allocations.ownership import owner_of
 from controller.tests.worlds import MAC, NOW, owner, pending, stored
 from crds.allocation import (
-    INSTANCE,
     KUBEVIRT,
-    MACHINE,
+    VM_KIND,
+    VMI_KIND,
     Allocation,
     Conflict,
     State,
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from crds.allocation import Root, Stored
 
 
-PENDING = replace(pending("db"), owner=replace(owner("db", kind=MACHINE), api_version=KUBEVIRT))
+PENDING = replace(pending("db"), owner=replace(owner("db", kind=VM_KIND), api_version=KUBEVIRT))
 
 
 def vm(uid: str = "vm-1", *, namespace: str = "shop", name: str = "db") -> Carrier:
     """Return a VirtualMachine."""
-    return _carrier(KUBEVIRT, MACHINE, namespace, name, uid)
+    return _carrier(KUBEVIRT, VM_KIND, namespace, name, uid)
 
 
 def vmi(
     uid: str = "vmi-1", made_by: str | None = "vm-1", *, namespace: str = "shop", name: str = "db"
 ) -> Carrier:
     """Return a running VMI; `made_by` is the UID of its VM, None where it has none."""
-    controller = OwnerReference(MACHINE, name, made_by) if made_by else None
-    carrier = _carrier(KUBEVIRT, INSTANCE, namespace, name, uid)
+    controller = OwnerReference(VM_KIND, name, made_by) if made_by else None
+    carrier = _carrier(KUBEVIRT, VMI_KIND, namespace, name, uid)
     return replace(carrier, controller=controller, is_running=True)
 
 
@@ -45,7 +45,7 @@ def launcher(
 ) -> Carrier:
     """Return a launcher pod; `of` is the UID of its VMI."""
     carrier = _carrier("v1", "Pod", namespace, f"virt-launcher-{name}-{uid}", uid)
-    return replace(carrier, controller=OwnerReference(INSTANCE, name, of))
+    return replace(carrier, controller=OwnerReference(VMI_KIND, name, of))
 
 
 def without(carrier: Carrier) -> Carrier:
@@ -54,8 +54,8 @@ def without(carrier: Carrier) -> Carrier:
 
 
 def root(name: str = "db", namespace: str = "shop") -> Root:
-    """Return the root of a machine."""
-    return MACHINE, namespace, name
+    """Return the root of a VM."""
+    return VM_KIND, namespace, name
 
 
 def _carrier(version: str, kind: str, namespace: str, name: str, uid: str) -> Carrier:
@@ -76,5 +76,5 @@ def conflict_of(*members: Carrier) -> Conflict:
 
 
 def in_conflict(allocation: Allocation, *members: Carrier) -> Stored:
-    """Return it as it is stored, in conflict with the machine of `members`."""
+    """Return it as it is stored, in conflict with the VM of `members`."""
     return replace(stored(allocation), conflicts=(conflict_of(*members),))

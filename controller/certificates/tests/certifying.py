@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from controller.certificates.certifier import Certifier
 from controller.certificates.intervals import Intervals
 from controller.certificates.issuing import Pair, service_names
-from controller.certificates.keeper import Certifier
 from controller.certificates.tests.test_issuing import shake_hands
 from controller.collisions.namespaces import MUTATOR
-from controller.conftest import NAMESPACE
-from crds.names import AUTHORITY_SECRET, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

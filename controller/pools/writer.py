@@ -1,4 +1,4 @@
-"""Keeps MacPool `default`: range and policy from the ConfigMap, status from the allocations."""
+"""Writes MacPool `default`: range and policy from the ConfigMap, status from the allocations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _ConfigMap(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class PoolKeeper:
+class PoolWriter:
     """`adopted` returns True if every address in use has an allocation, None: as before."""
 
     api: Api

@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from crds.allocation import INSTANCE, MACHINE
+from crds.allocation import VM_KIND, VMI_KIND
 from crds.carriers import Carrier
-from crds.tests.kubevirt import Nic, instance, machine
+from crds.tests.kubevirt import Nic, vm_manifest, vmi_manifest
 from simulation.kubevirt import Key
 from simulation.lives import DB, check_rest, owner, running
 from simulation.programs import FIRST, OUTSIDE
@@ -18,7 +18,7 @@ THERE = "other", "alien"
 def running_there(sim: Simulation, key: Key = THERE) -> tuple[Carrier, Carrier, Carrier]:
     """A VM that no webhook has seen runs in a namespace that has not opted in."""
     namespace, name = key
-    vm = sim.bypass_machine(machine(name, Nic("net-0", FIRST), namespace=namespace))
+    vm = sim.bypass_vm(vm_manifest(name, Nic("net-0", FIRST), namespace=namespace))
     vmi = sim.start(vm)
     wanted = sim.kubevirt.wanted_launcher(key)
     assert wanted is not None
@@ -28,7 +28,7 @@ def running_there(sim: Simulation, key: Key = THERE) -> tuple[Carrier, Carrier, 
 
 
 def ends_there(sim: Simulation, key: Key = THERE) -> None:
-    sim.kubevirt.delete(MACHINE, key)
+    sim.kubevirt.delete(VM_KIND, key)
     for _ in range(4):
         sim.kubevirt.go_on_ending(key)
         sim.step()
@@ -44,7 +44,7 @@ def test_the_vm_owns_what_was_adopted_in_any_order(sim: Simulation, order: tuple
         sim.controllers[0].allocation_watch.deliver()
 
     sim.quiesce()
-    assert (owner(sim).kind, owner(sim).uid) == (MACHINE, vm.uid)
+    assert (owner(sim).kind, owner(sim).uid) == (VM_KIND, vm.uid)
     ends_there(sim)
     check_rest(sim)
 
@@ -56,13 +56,13 @@ def test_the_root_owns_what_was_adopted_if_a_kind_is_late(sim: Simulation, late:
 
     sim.quiet()
 
-    assert owner(sim).root == (MACHINE, *THERE)
+    assert owner(sim).root == (VM_KIND, *THERE)
 
 
 def test_the_address_of_a_bare_vmi_is_adopted_and_released(sim: Simulation) -> None:
-    vmi = sim.bypass_machine(instance("bare", Nic("net-0", FIRST), namespace="other"))
+    vmi = sim.bypass_vm(vmi_manifest("bare", Nic("net-0", FIRST), namespace="other"))
     sim.calm()
-    assert (owner(sim).kind, owner(sim).uid) == (INSTANCE, vmi.uid)
+    assert (owner(sim).kind, owner(sim).uid) == (VMI_KIND, vmi.uid)
     assert not sim.pod("web-0", None).carries(FIRST)
     sim.pass_time(61)
 
@@ -79,7 +79,7 @@ def test_a_vm_in_conflict_counts_once_with_its_vmi_and_launcher(sim: Simulation)
 
     sim.quiet()
     assert owner(sim).uid == mine.uid
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [alien.uid]
     ends_there(sim)
     sim.quiesce()
     assert not sim.cluster.allocated[FIRST].conflicts
@@ -99,14 +99,14 @@ def test_an_address_passes_to_the_vm_that_was_in_conflict(sim: Simulation) -> No
 
 def test_two_vms_of_one_name_conflict_only_if_both_run(sim: Simulation) -> None:
     running(sim, FIRST)
-    vm = sim.bypass_machine(machine("db", Nic("net-0", FIRST), namespace="other"))
+    vm = sim.bypass_vm(vm_manifest("db", Nic("net-0", FIRST), namespace="other"))
     sim.quiet()
     assert not sim.cluster.allocated[FIRST].conflicts
 
     sim.start(vm)  # no VMI shows that it is a migration
 
     sim.quiet()
-    assert [one.uid for one in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
+    assert [conflict.uid for conflict in sim.cluster.allocated[FIRST].conflicts] == [vm.uid]
 
 
 @pytest.mark.parametrize("first", [DB, THERE], ids=str)
@@ -132,8 +132,8 @@ def test_a_shared_address_is_released_after_its_last_vm(warning: Simulation, fir
 def test_a_shared_address_passes_to_a_vm_that_the_view_does_not_show(warning: Simulation) -> None:
     sim = warning
     pod = sim.old_pod("web-0", OUTSIDE)
-    vm = sim.machine("db", OUTSIDE)
-    sim.late.append(sim.controllers[0].machine_watch)
+    vm = sim.vm("db", OUTSIDE)
+    sim.late.append(sim.controllers[0].vm_watch)
     sim.quiet()
 
     sim.delete(pod)
@@ -144,7 +144,7 @@ def test_a_shared_address_passes_to_a_vm_that_the_view_does_not_show(warning: Si
 
 def test_an_address_bound_less_than_q_ago_is_not_shared(warning: Simulation) -> None:
     sim = warning
-    request = sim.answer(sim.ask_machine("db", OUTSIDE))
+    request = sim.answer(sim.ask_vm("db", OUTSIDE))
     assert sim.answer(sim.ask("web-0", OUTSIDE)).is_denied
     assert sim.store(request)
     sim.calm()  # bound less than Q ago

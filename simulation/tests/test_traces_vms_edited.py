@@ -5,7 +5,7 @@ An address is free when no object of the VM has it, or can still get it.
 
 import pytest
 
-from crds.allocation import INSTANCE, MACHINE, State
+from crds.allocation import VM_KIND, VMI_KIND, State
 from crds.tests.kubevirt import Nic
 from simulation.lives import DB, ask_for_more, check_rest, delete, edit, ends, owner, running
 from simulation.programs import FIRST, OUTSIDE, SECOND
@@ -19,12 +19,12 @@ def test_a_removed_interface_is_in_use_until_kubevirt_unplugs_it(sim: Simulation
     edit(sim, vm, KEPT)
     sim.quiet()
     assert owner(sim, SECOND).uid == vm.uid
-    sim.kubevirt.look(MACHINE, DB)
+    sim.kubevirt.look(VM_KIND, DB)
     sim.kubevirt.unplug(DB)
     sim.step()
     sim.quiet()
     assert owner(sim, SECOND).uid == vm.uid
-    sim.kubevirt.look(INSTANCE, DB)
+    sim.kubevirt.look(VMI_KIND, DB)
     request = sim.ask_launcher_update(pod)
     assert request is not None
 
@@ -34,7 +34,7 @@ def test_a_removed_interface_is_in_use_until_kubevirt_unplugs_it(sim: Simulation
 
 
 def test_the_address_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) -> None:
-    vm = sim.machine("db", FIRST, SECOND)
+    vm = sim.vm("db", FIRST, SECOND)
     sim.quiet()
 
     edit(sim, vm, KEPT)
@@ -52,7 +52,7 @@ def test_the_address_that_a_stopped_vm_lost_is_free_after_q(sim: Simulation) -> 
 
 
 def test_a_vmi_started_from_an_outdated_vm_keeps_the_address(sim: Simulation) -> None:
-    vm = sim.machine("db", FIRST, SECOND)
+    vm = sim.vm("db", FIRST, SECOND)
     sim.quiet()
     edit(sim, vm, KEPT)
     sim.calm()  # no object has SECOND: the controller looks again in Q
@@ -69,9 +69,9 @@ def test_a_vmi_started_from_an_outdated_vm_keeps_the_address(sim: Simulation) ->
 def test_an_outdated_vm_never_seen_with_its_address_keeps_it(
     sim: Simulation, name: str | None
 ) -> None:
-    vm = sim.machine(name, FIRST, SECOND)
+    vm = sim.vm(name, FIRST, SECOND)
     key = vm.namespace, vm.name
-    sim.late.append(sim.controllers[0].machine_watch)
+    sim.late.append(sim.controllers[0].vm_watch)
     sim.calm()
     sim.pass_time(61)  # still Pending, and the lookup is due
     edit(sim, vm, KEPT)
@@ -89,22 +89,22 @@ def test_an_interface_plugged_in_from_an_outdated_vm_keeps_the_address(sim: Simu
     vm, _, _ = running(sim, FIRST)
     sim.store(ask_for_more(sim, vm, Nic("net-1", SECOND)))
     sim.quiet()
-    sim.kubevirt.look(MACHINE, DB)
+    sim.kubevirt.look(VM_KIND, DB)
     edit(sim, vm, KEPT)
     sim.calm()
 
     sim.kubevirt.plug(DB)
 
     sim.step()
-    assert sim.cluster.instances[DB].carries(SECOND)
+    assert sim.cluster.vmis[DB].carries(SECOND)
     check_rest(sim, {FIRST: vm, SECOND: vm})
 
 
 def test_a_migration_from_an_outdated_vmi_keeps_the_address(sim: Simulation) -> None:
     vm, vmi, pod = running(sim, FIRST, SECOND)
-    sim.kubevirt.look(INSTANCE, DB)
+    sim.kubevirt.look(VMI_KIND, DB)
     edit(sim, vm, KEPT)
-    sim.kubevirt.look(MACHINE, DB)
+    sim.kubevirt.look(VM_KIND, DB)
     sim.kubevirt.unplug(DB)
     sim.delete(pod)
     sim.calm()
@@ -116,12 +116,12 @@ def test_a_migration_from_an_outdated_vmi_keeps_the_address(sim: Simulation) -> 
     assert target.carries(SECOND)
     sim.quiesce()
     assert owner(sim, SECOND).uid == vm.uid
-    assert not sim.cluster.instances[DB].carries(SECOND)
+    assert not sim.cluster.vmis[DB].carries(SECOND)
     assert vmi.carries(SECOND)
 
 
 def test_an_address_that_a_vm_takes_back_during_the_lookup_is_kept(sim: Simulation) -> None:
-    vm = sim.machine("db", FIRST, SECOND)
+    vm = sim.vm("db", FIRST, SECOND)
     sim.quiet()
     edited = edit(sim, vm, KEPT)
     sim.quiet()
@@ -162,9 +162,9 @@ def test_an_update_refused_later_leaks_nothing_and_takes_nothing(sim: Simulation
 
 
 def test_a_change_of_address_refused_later_keeps_the_old_one(sim: Simulation) -> None:
-    vm = sim.machine("db", FIRST)
+    vm = sim.vm("db", FIRST)
     sim.quiet()
-    request = sim.answer(sim.ask_machine_update(vm, [Nic("net-0", SECOND)]))
+    request = sim.answer(sim.ask_vm_update(vm, [Nic("net-0", SECOND)]))
 
     request.is_over = True
 
@@ -177,7 +177,7 @@ def test_a_replaced_address_is_free_once_the_vm_has_restarted(sim: Simulation) -
     sim.quiet()
     assert sim.answer(sim.ask("web-0", FIRST)).is_denied
 
-    delete(sim, INSTANCE)
+    delete(sim, VMI_KIND)
     ends(sim, 2)
     sim.start(vm)
 
