@@ -79,7 +79,7 @@ class KubeVirt:
 
     def is_going(self, kind: str, key: Key) -> bool:
         """Return True if the object is being deleted."""
-        return key in self._cluster.of(kind) and _GOING in self._live(kind, key)["metadata"]
+        return key in self._cluster.carriers[kind] and _GOING in self._live(kind, key)["metadata"]
 
     # --- lives --------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class KubeVirt:
         """A VM or VMI is stored, by any client; `made_by` is the UID of what it was made from."""
         kind, metadata = manifest["kind"], manifest["metadata"]
         key = metadata["namespace"], metadata["name"]
-        before = self._cluster.of(kind).get(key)
+        before = self._cluster.carriers[kind].get(key)
         now = self._cluster.put(kind, manifest)
         versions = self._versions.setdefault((kind, key), deque())
         versions.append((self._now_s(), self._live(kind, key)))
@@ -166,7 +166,7 @@ class KubeVirt:
 
     def delete(self, kind: str, key: Key, *, orphan: bool = False) -> None:
         """A user deletes a VM or VMI: it is gone after the objects that it made."""
-        if key in self._cluster.of(kind) and not self.is_going(kind, key):
+        if key in self._cluster.carriers[kind] and not self.is_going(kind, key):
             finalizers = ["orphan"] if orphan else []
             live = self._live(kind, key)
             self.store(_with(live, **{_GOING: str(self._now_s()), _ORPHAN: finalizers}))
@@ -183,7 +183,7 @@ class KubeVirt:
 
     def vanish(self, kind: str, key: Key) -> None:
         """It is gone at once, also if the objects that it made exist."""
-        if key in self._cluster.of(kind):
+        if key in self._cluster.carriers[kind]:
             self._cluster.remove(kind, *key)
             self._versions.pop((kind, key), None)
 

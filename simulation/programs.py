@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.replica import Replica as ControllerReplica
+from crds.allocation import VM_KIND
 from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from crds.resources import KINDS
@@ -73,10 +74,12 @@ class Controller:
         )
         self.known, self.carriers = self.replica.known, self.replica.carriers
         self.allocation_watch = cluster.follow_allocations(self.known, lag=True)
-        self.vm_watch, self.vmi_watch, self.pod_watch = (
-            cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True) for kind in KINDS
-        )
-        self.carrier_watches = (self.vm_watch, self.vmi_watch, self.pod_watch)
+        watches = {
+            kind: cluster.follow_carriers(kind, self.carriers.of_kind(kind), lag=True)
+            for kind in KINDS
+        }
+        self.carrier_watches = list(watches.values())
+        self.vm_watch, self.pod_watch = watches[VM_KIND], watches["Pod"]
 
     def monotonic_s(self) -> float:
         return self._loop.now_s

@@ -41,9 +41,10 @@ class FakeCluster:
     revision: int = 0
     allocated: dict[MacAddress, Stored] = field(default_factory=dict)
     labels: dict[MacAddress, dict[str, str]] = field(default_factory=dict)
-    pods: dict[tuple[str, str], Carrier] = field(default_factory=dict)  # by namespace and name
-    vms: dict[tuple[str, str], Carrier] = field(default_factory=dict)
-    vmis: dict[tuple[str, str], Carrier] = field(default_factory=dict)
+    # By kind, then by namespace and name.
+    carriers: dict[str, dict[tuple[str, str], Carrier]] = field(
+        default_factory=lambda: {kind: {} for kind in KINDS}
+    )
     _manifests: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     _uids: int = 0
     _allocation_watches: list[FakeWatch[Stored, Stored] | FakeWatch[Stored, NameAndVersion]] = (
@@ -51,8 +52,17 @@ class FakeCluster:
     )
     _carrier_watches: dict[str, list[FakeWatch[Carrier, Carrier]]] = field(default_factory=dict)
 
-    def of(self, kind: str) -> dict[tuple[str, str], Carrier]:
-        return {"Pod": self.pods, VM_KIND: self.vms, VMI_KIND: self.vmis}[kind]
+    @property
+    def pods(self) -> dict[tuple[str, str], Carrier]:
+        return self.carriers["Pod"]
+
+    @property
+    def vms(self) -> dict[tuple[str, str], Carrier]:
+        return self.carriers[VM_KIND]
+
+    @property
+    def vmis(self) -> dict[tuple[str, str], Carrier]:
+        return self.carriers[VMI_KIND]
 
     def client(self, name: str) -> FakeClient:
         """Give the two ports as one program has them; gates see its `name`."""
@@ -107,7 +117,7 @@ class FakeCluster:
 
     def create(self, kind: str, manifest: Manifest) -> Carrier:
         key = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
-        if key in self.of(kind):
+        if key in self.carriers[kind]:
             raise ObjectExists(f"{kind} {key[0]}/{key[1]}")
         return self.put(kind, manifest)
 
@@ -115,16 +125,16 @@ class FakeCluster:
         """Store an object as its JSON says; a new one gets a UID, all a resourceVersion."""
         metadata = manifest["metadata"]
         key = metadata["namespace"], metadata["name"]
-        known = self.of(kind).get(key)
+        known = self.carriers[kind].get(key)
         uid = metadata.get("uid") or (known.uid if known else self._uid())
         metadata = {**metadata, "uid": uid, "resourceVersion": self._version()}
         manifest = self._manifests[kind, *key] = {**manifest, "metadata": metadata}
-        stored = self.of(kind)[key] = KINDS[kind].read(json.dumps(manifest).encode())
+        stored = self.carriers[kind][key] = KINDS[kind].read(json.dumps(manifest).encode())
         self._tell(kind, stored, there=True)
         return stored
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        gone = replace(self.of(kind).pop((namespace, name)), version=self._version())
+        gone = replace(self.carriers[kind].pop((namespace, name)), version=self._version())
         del self._manifests[kind, namespace, name]
         self._tell(kind, gone, there=False)
 
@@ -157,7 +167,7 @@ class FakeCluster:
         self, kind: str, view: View[Carrier], *, lag: bool = False
     ) -> FakeWatch[Carrier, Carrier]:
         watch = FakeWatch(
-            view, lambda: list(self.of(kind).values()), lambda stored: stored, lag=lag
+            view, lambda: list(self.carriers[kind].values()), lambda stored: stored, lag=lag
         )
         self._carrier_watches.setdefault(kind, []).append(watch)
         return watch

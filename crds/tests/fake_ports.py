@@ -73,7 +73,9 @@ class FakeObjects:
             raise UnknownKind(owner.kind)
         key = owner.namespace, owner.name
         call = Call(self.client, "get", "object", f"{owner.kind} {key[0]}/{key[1]}")
-        return await _through(self.cluster, call, lambda: self.cluster.of(owner.kind).get(key))
+        return await _through(
+            self.cluster, call, lambda: self.cluster.carriers[owner.kind].get(key)
+        )
 
     async def launchers(self, namespace: str, instance: str) -> list[Carrier]:
         call = Call(self.client, "list", "launcher", f"{namespace}/{instance}")
@@ -94,7 +96,9 @@ class FakeObjects:
         for kind in KINDS:
             call = Call(self.client, "list", "object", kind)
             found += await _through(
-                self.cluster, call, partial(lambda kind: [*self.cluster.of(kind).values()], kind)
+                self.cluster,
+                call,
+                partial(lambda kind: [*self.cluster.carriers[kind].values()], kind),
             )
         return found
 
