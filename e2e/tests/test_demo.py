@@ -58,6 +58,7 @@ def without_kubevirt(folder: Path) -> dict[str, str]:
     return {"KUBEBUILDER_ASSETS": str(assets), "KUBEMACPOOL_CACHE": str(folder / "cache")}
 
 
+@pytest.mark.long
 def test_the_demo_runs_twice_and_leaves_a_cluster_to_go_on_with(tmp_path: Path) -> None:
     if external.chosen():
         pytest.skip("the demo brings up a control plane of its own")

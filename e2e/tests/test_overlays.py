@@ -130,7 +130,13 @@ def test_with_a_custom_range_addresses_come_from_it(kubectl: Kubectl, namespace:
     )
 
 
-@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param([], id="client-side"),
+        pytest.param(["--server-side"], id="server-side", marks=pytest.mark.long),
+    ],
+)
 def test_an_overlay_applied_again_changes_nothing(
     bare_cluster: ControlPlane, way: list[str]
 ) -> None:

@@ -24,7 +24,13 @@ from testbed.release import MANIFEST, apply_release, start, stop, wait_in_force
 
 PREVIOUS = Path(__file__).parent / "manifests" / "previous.yaml"
 MUTATOR = ("mutatingwebhookconfiguration", "kubemacpool-mutator")
-WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+WAYS = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param([], id="client-side"),
+        pytest.param(["--server-side"], id="server-side", marks=pytest.mark.long),
+    ],
+)
 RANGE = ("06:00:00:00:00:00", "06:00:00:00:ff:ff")
 DECLARED, CLAIMED = "0a:00:00:00:0a:01", "0a:00:00:00:0a:02"
 QUIET_S = 1
