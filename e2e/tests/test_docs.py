@@ -22,7 +22,15 @@ DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
 VMS_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
 CONCEPTS = (PROJECT / "docs/concepts.md").read_text()
-MANIFESTS = ("README.md", "docs/usage.md", VMS_PAGE, FIRST_VM)  # each shows one at least
+# Each shows one at least.
+MANIFESTS = (
+    "README.md",
+    "docs/usage.md",
+    "docs/gitops.md",
+    "docs/installation.md",
+    VMS_PAGE,
+    FIRST_VM,
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +87,7 @@ def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
             named += 1
             assert manifest == (PROJECT / heading.removeprefix("# ")).read_text()
         else:
-            yaml.safe_load(block)
+            list(yaml.safe_load_all(block))
     assert named
 
 
