@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 IMAGE ?= kubemacpool:latest
-# The number of test processes; each has its own control plane (1 GB).
-PROCESSES ?= 2
+# The number of test processes, more than cores: tests wait for events. Each has a control plane (1 GB).
+PROCESSES ?= 3
 # More arguments for pytest, for `make unit` and `make e2e`.
 ARGS ?=
 BASE ?=

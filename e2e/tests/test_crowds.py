@@ -28,6 +28,7 @@ def _restart(cluster: ControlPlane, release: Installed, quiet_s: float) -> None:
     release.controller, release.webhooks = again.controller, again.webhooks
 
 
+@pytest.mark.long
 def test_500_pods_by_32_clients_get_1000_addresses_and_1000_bound_allocations(
     pods: PodNamespace, cluster: ControlPlane
 ) -> None:

@@ -19,7 +19,13 @@ from testbed.readiness import eventually
 from testbed.release import MANIFEST
 
 MUTATOR = "mutatingwebhookconfiguration/kubemacpool-mutator"
-WAYS = pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
+WAYS = pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param([], id="client-side", marks=pytest.mark.long),
+        pytest.param(["--server-side"], id="server-side"),
+    ],
+)
 
 
 @pytest.fixture(scope="module")

@@ -133,8 +133,8 @@ def test_with_a_custom_range_addresses_come_from_it(kubectl: Kubectl, namespace:
 @pytest.mark.parametrize(
     "way",
     [
-        pytest.param([], id="client-side"),
-        pytest.param(["--server-side"], id="server-side", marks=pytest.mark.long),
+        pytest.param([], id="client-side", marks=pytest.mark.long),
+        pytest.param(["--server-side"], id="server-side"),
     ],
 )
 def test_an_overlay_applied_again_changes_nothing(

@@ -21,6 +21,8 @@ from testbed.kubevirt import remove_crds
 from testbed.programs import NAMESPACE
 from testbed.release import MANIFEST, remove_release
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
