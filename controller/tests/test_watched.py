@@ -11,12 +11,11 @@ import kopf
 import pytest
 
 from controller import watched
-from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST
 from controller.leading import Leading, Task
 from controller.options import read_options
 from controller.program import Program
-from crds.names import AUTHORITY_SECRET, CONFIG_MAP, NAMESPACE, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, CONFIG_MAP, MUTATOR, NAMESPACE, SERVING_SECRET
 from kube.workqueue import PeriodicTasks
 
 if TYPE_CHECKING:
