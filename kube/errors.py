@@ -63,3 +63,8 @@ def read_error(status: int, raw: bytes) -> ApiError:
     except msgspec.DecodeError:
         answer = _Status(message=raw[:200].decode(errors="replace"))
     return ApiError(status, answer.reason, answer.message)
+
+
+def text_of(error: Exception) -> str:
+    """Return the text of `error`; its type if it has none, as a TimeoutError."""
+    return str(error) or type(error).__name__
