@@ -1,4 +1,4 @@
-"""The errors of a call to the API server, and the one place that names HTTP statuses of them."""
+"""The errors of a call to the API server, and names for the HTTP statuses that callers handle."""
 
 from __future__ import annotations
 
