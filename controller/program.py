@@ -100,7 +100,7 @@ class Program:
         self.catch_signals()  # kopf ignores a signal while it ends early
 
     async def stop(self) -> None:
-        """End the work, hand the Lease back, close the servers. A second call does nothing."""
+        """End the work, release the Lease, close the servers. A second call does nothing."""
         election, self._election = self._election, None
         if election is not None:
             election.cancel()

@@ -20,9 +20,9 @@ import aiohttp
 import kopf
 import msgspec
 
-from controller.collisions.namespaces import MUTATOR, Mutator, Namespace
+from controller.collisions.namespaces import Mutator, Namespace
 from controller.leading import Task
-from crds.names import AUTHORITY_SECRET, CONFIG_MAP, CONTROLLER, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, CONFIG_MAP, CONTROLLER, MUTATOR, POOL, SERVING_SECRET
 from kube.login import Login
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.networking.error_backoffs = Retries()
     only = settings.watching.field_selectors
     only[_CONFIG_MAPS] = f"metadata.name={CONFIG_MAP}"
-    only[_POOLS] = "metadata.name=default"
+    only[_POOLS] = f"metadata.name={POOL}"
     only[_CRDS] = f"metadata.name={_MACPOOLS}"
     only[_WEBHOOKS] = f"metadata.name={MUTATOR}"
     logging.getLogger("kopf").setLevel(logging.WARNING)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import aiohttp
 
-from kube.errors import ApiError, Unreachable, read_error
+from kube.errors import ApiError, Unreachable, read_error, text_of
 from kube.listing import parse_names, parse_page
 from kube.login import Login, LoginFailed
 from kube.protobuf import ACCEPT
@@ -187,7 +187,7 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             if isinstance(error, aiohttp.ClientConnectorCertificateError):
                 self._renew()  # for the next try
-            raise Unreachable(f"GET {path} (watch): {_text_of(error)}") from error
+            raise Unreachable(f"GET {path} (watch): {text_of(error)}") from error
 
     async def _call(  # noqa: PLR0913 # see _ask
         self,
@@ -257,7 +257,7 @@ class Api:
                         raise read_error(answer.status, raw)
                 raise AssertionError  # the loop above has no other end
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise Unreachable(f"{method} {path}: {_text_of(error)}") from error
+            raise Unreachable(f"{method} {path}: {text_of(error)}") from error
 
     def _manager(self) -> dict[str, str]:
         return {"fieldManager": self.field_manager} if self.field_manager else {}
@@ -284,7 +284,3 @@ def _logging_in() -> Iterator[None]:
 def _wait_s(retry_after: str) -> float:
     """Read Retry-After (RFC 9110, 10.2.3). A date counts as 1 s: two clocks may disagree."""
     return float(retry_after) if retry_after.isdecimal() else 1.0
-
-
-def _text_of(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The errors of a call to the API server, and the one place that names HTTP statuses of them."""
+"""The errors of a call to the API server, and names for the HTTP statuses that callers handle."""
 
 from __future__ import annotations
 
@@ -63,3 +63,8 @@ def read_error(status: int, raw: bytes) -> ApiError:
     except msgspec.DecodeError:
         answer = _Status(message=raw[:200].decode(errors="replace"))
     return ApiError(status, answer.reason, answer.message)
+
+
+def text_of(error: Exception) -> str:
+    """Return the text of `error`; its type if it has none, as a TimeoutError."""
+    return str(error) or type(error).__name__

@@ -12,6 +12,8 @@ import kubernetes.config
 import yaml
 from yarl import URL
 
+from kube.errors import text_of
+
 # The age limit of a token that was read from its file, as in the `kubernetes` package.
 _TOKEN_LIFE_S = 60.0
 # The errors of the `kubernetes` package for files that are missing or incomplete. If a plugin
@@ -37,7 +39,7 @@ class Login:
             found = configuration(self._kubeconfig)
             self.tls = _tls(found)
         except _UNREADABLE as error:
-            raise LoginFailed(f"the configuration of the API server: {_text_of(error)}") from error
+            raise LoginFailed(f"the configuration of the API server: {text_of(error)}") from error
         self._configuration = found
         self._token: str | None = None
         self._token_until_s = 0.0
@@ -65,7 +67,7 @@ class Login:
         try:
             return next((token for token in tokens if token), None)
         except _UNREADABLE as error:
-            raise LoginFailed(f"the token for the API server: {_text_of(error)}") from error
+            raise LoginFailed(f"the token for the API server: {text_of(error)}") from error
 
 
 def in_pod(kubeconfig: str | None) -> bool:
@@ -98,7 +100,3 @@ def _tls(configuration: Any) -> ssl.SSLContext | bool:  # noqa: ANN401 # it ship
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _text_of(error: Exception) -> str:
-    return str(error) or type(error).__name__

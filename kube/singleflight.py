@@ -29,9 +29,8 @@ class SingleFlight(Generic[K, T]):
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._begin(key, self._running.get(key)))
-        return await asyncio.shield(
-            task
-        )  # a caller that is cancelled does not end it for the others
+        # A caller that is cancelled does not end the read for the others.
+        return await asyncio.shield(task)
 
     async def _begin(self, key: K, before: asyncio.Task[T] | None) -> T:
         if before is None:

@@ -19,6 +19,7 @@ from crds.resources import ALLOCATED, POOLS
 from crds.store import ApiAllocations
 from kube import tls
 from kube.client import Api
+from kube.clock import SystemClock
 from kube.listen import address, start_log
 from kube.watch import Follower
 from webhook.certificate import SECRETS, Serving
@@ -61,6 +62,7 @@ async def run(
     """Serve until `stop` is set, and then for `drain_s` longer."""
     async with server as api, asyncio.TaskGroup() as tasks:
         allocations, pools = ApiAllocations(api), WatchedPools()
+        boottime_s = SystemClock().monotonic_s
 
         def not_ready_because() -> list[str]:
             missing = [] if followed.synced.is_set() else [_NOT_LISTED]
@@ -74,8 +76,8 @@ async def run(
             connection=lambda: followed.connection,
             pools=pools.in_force,
             policy=pools.policy,
-            boottime_s=_boottime_s,
-            instant=_instant,
+            boottime_s=boottime_s,
+            instant=lambda: Instant(boottime_s(), time.time()),
             draw=random.SystemRandom().randrange,
             not_ready_because=not_ready_because,
         )
@@ -104,15 +106,6 @@ async def run(
         await closing
         for task in running:
             task.cancel()
-
-
-def _instant() -> Instant:
-    return Instant(_boottime_s(), time.time())
-
-
-def _boottime_s() -> float:
-    """Return seconds of a clock that never goes back and runs during a suspend."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _count(text: str) -> int:

@@ -91,7 +91,7 @@ class Addresses(set["MacAddress"]):
 
 
 class AllocatedNames:
-    """The names and versions of all allocations (a View for the Follower): about 0.26 kB each."""
+    """The names and versions of all allocations (a View for the Follower): 0.28 kB each."""
 
     def __init__(
         self,

@@ -63,9 +63,8 @@ class Holders:
                 f"{where}, which {owner} has: it can be shared when nothing has changed about it"
                 f" for a minute: retry in a minute"
             )
-        return lifecycle.share(
-            allocation, request
-        ), f"{where}, which {owner} has, too: allowed by policy Warn"
+        warning = f"{where}, which {owner} has, too: allowed by policy Warn"
+        return lifecycle.share(allocation, request), warning
 
     async def _why(self, found: Allocation, want: Want) -> str:
         """Return which object has the address, and the remedy. Only this reads the owner."""

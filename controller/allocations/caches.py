@@ -37,9 +37,8 @@ class AllocationView:
         self._entries: dict[MacAddress, Entry] = {}
         self._clock = clock
         self._mark = mark
-        self.lost: Callable[[MacAddress], None] = lambda _: (
-            None
-        )  # called with each address that has none any more
+        # Called with each address whose allocation does not exist any more.
+        self.lost: Callable[[MacAddress], None] = lambda _: None
         self._pool: Pool | None = None
         self._inside = 0
 

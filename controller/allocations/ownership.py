@@ -72,9 +72,11 @@ def owner_of(mac: MacAddress, members: Iterable[Carrier]) -> Owner:
             name=made_by.name,
             uid=made_by.uid,
         )
-        if made_by.uid not in by_uid:
+        maker = by_uid.get(made_by.uid)
+        # The kind must match too, or this may not end: users may write any UID into a reference.
+        if maker is None or maker.kind != made_by.kind:
             break
-        top = by_uid[made_by.uid]
+        top = maker
     return owner
 
 

@@ -25,8 +25,7 @@ from controller.certificates.checklist import (
     ends,
 )
 from controller.certificates.issuing import Pair, issue_authority, issue_serving
-from controller.collisions.namespaces import MUTATOR
-from crds.names import AUTHORITY_SECRET, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, MUTATOR, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:

@@ -74,9 +74,8 @@ def parse_duration(text: str) -> timedelta:
 
     The bound is Go's: an int64 of nanoseconds, 292 years. The result is rounded to microseconds.
     """
-    if not _GO_DURATION.fullmatch(
-        text
-    ):  # durationpy accepts more: days, spaces, digits of any script
+    # durationpy accepts more: days, spaces, digits of any script.
+    if not _GO_DURATION.fullmatch(text):
         raise ValueError("not a Go duration")
     try:
         duration: timedelta = durationpy.from_str(text)

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crds import kinds, names
+from crds import kinds
 from kube.selectors import Selector, selects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-MUTATOR = names.MUTATOR
 
 
 class _NamespaceMetadata(msgspec.Struct, frozen=True):
@@ -73,7 +71,7 @@ class Namespaces:
 
 
 class Webhooks:
-    """The webhooks of the configuration MUTATOR."""
+    """The webhooks of the configuration names.MUTATOR."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._selectors: dict[str, Selector | None] = {}

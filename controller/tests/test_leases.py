@@ -68,7 +68,7 @@ async def stop(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def test_a_stopped_leader_hands_the_lease_to_the_standby(
+async def test_a_stopped_leader_releases_the_lease_for_the_standby(
     client: Client, kubeconfig: str
 ) -> None:
     leader, first = await leading(kubeconfig)
@@ -150,7 +150,7 @@ async def test_work_ends_when_the_api_server_is_silent(
         server.resume()
 
     assert work.ended.is_set()
-    assert holder(client) == "first"  # it could not be handed back
+    assert holder(client) == "first"  # it could not be released
 
 
 async def test_a_standby_waits_while_the_api_server_is_silent(

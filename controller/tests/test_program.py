@@ -142,7 +142,7 @@ async def test_a_stopped_standby_ends_at_once_without_an_error(
             assert holder(client) == "first"
 
 
-async def test_a_leader_that_is_stopped_while_it_adopts_hands_the_lease_back(
+async def test_a_leader_that_is_stopped_while_it_adopts_releases_the_lease(
     client: Client, kubeconfig: str
 ) -> None:
     async with controller(kubeconfig, "first") as leader:

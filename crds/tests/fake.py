@@ -188,9 +188,8 @@ class FakeCluster:
 
     def _note(self, stored: Stored, conflicts: tuple[Conflict, ...]) -> Stored:
         now = self._current(stored)
-        known = tuple(
-            replace(conflict, network=None) for conflict in conflicts
-        )  # the CRD has no network
+        # The CRD has no field for the network.
+        known = tuple(replace(conflict, network=None) for conflict in conflicts)
         return now if now.conflicts == known else self._store(replace(now, conflicts=known))
 
     def _delete(self, stored: Stored) -> None:

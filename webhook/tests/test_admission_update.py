@@ -9,7 +9,6 @@ from webhook.tests.reviews import UID, answered, mac, planned, updated
 
 A1 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:01"}'
 A2 = '{"name":"a","namespace":"shop","mac":"02:00:00:00:00:02"}'
-B3 = '{"name":"b","namespace":"shop","mac":"02:00:00:00:00:03"}'
 
 
 def test_a_new_element_gets_an_address_and_the_others_keep_theirs() -> None:

@@ -24,7 +24,7 @@ async def never() -> list[NameAndVersion]:
 
 
 class Watched:
-    """A AllocatedNames with a clock that a test moves; versions are those of one API server."""
+    """AllocatedNames with a clock that a test moves; versions are those of one API server."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0

@@ -12,6 +12,7 @@ from controller.allocations.ownership import claimants, is_one_guest, owner_of
 from controller.allocations.tests.vms import launcher, root, vm, vmi, without
 from controller.tests.worlds import MAC, pod
 from crds.allocation import KUBEVIRT, VM_KIND, VMI_KIND
+from crds.carriers import OwnerReference
 from crds.networks import Attachment
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def test_the_owner_s_interface_is_that_of_the_member_that_has_it() -> None:
     found = owner_of(MAC, (without(vm()), has_it))
 
     assert (found.interface, found.network) == ("blue", "shop/ovs")
+
+
+def test_a_launcher_that_names_itself_as_its_vmi_has_an_owner() -> None:
+    itself = replace(launcher("pod-1"), controller=OwnerReference(VMI_KIND, "db", "pod-1"))
+
+    found = owner_of(MAC, (itself,))
+
+    assert (found.kind, found.name, found.uid) == (VMI_KIND, "db", "pod-1")
 
 
 def test_a_pod_owns_itself() -> None:

@@ -11,8 +11,7 @@ from controller.certificates.certifier import Certifier
 from controller.certificates.intervals import Intervals
 from controller.certificates.issuing import Pair, service_names
 from controller.certificates.tests.test_issuing import shake_hands
-from controller.collisions.namespaces import MUTATOR
-from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, MUTATOR, NAMESPACE, SERVING_SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -33,7 +33,7 @@ T = TypeVar("T")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LAG_S = int(PROPAGATION.total_seconds())
 WEBHOOK_LAG_S = 10
-# How often the controller looks when nothing is due (controller.__main__).
+# How often the controller looks when nothing is due (controller/leading.py).
 EVERY_S = 60
 GARBAGE = Pair(b"garbage", b"garbage")
 

@@ -13,9 +13,8 @@ import yaml
 from controller.certificates.intervals import PROPAGATION
 from controller.certificates.tests.certifying import CONFIGURATIONS, INTERVALS, Scene
 from controller.certificates.tests.test_checklist import RSA
-from controller.collisions.namespaces import MUTATOR
 from controller.conftest import MANIFEST
-from crds.names import AUTHORITY_SECRET, NAMESPACE, SERVING_SECRET
+from crds.names import AUTHORITY_SECRET, MUTATOR, NAMESPACE, SERVING_SECRET
 from kube.errors import ApiError
 
 if TYPE_CHECKING:

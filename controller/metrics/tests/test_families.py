@@ -117,9 +117,13 @@ def test_every_metric_has_a_help_text_and_a_type(scene: Scene) -> None:
     scene.lead()
     scene.seen = SEEN
     scene.ends = {"ca": NOW}
+    scene.colliding = {MAC: 2}
 
-    for line in scene.metrics.text().decode().splitlines():
-        if line.startswith("# HELP k"):
-            assert len(line.split()) > 4
-        if line.startswith("# TYPE k"):
-            assert line.endswith(" gauge")
+    ours = [
+        family
+        for family in text_string_to_metric_families(scene.metrics.text().decode())
+        if family.name.startswith("k")
+    ]
+    assert len(ours) == 8
+    assert {family.type for family in ours} == {"gauge"}
+    assert [family.name for family in ours if len(family.documentation.split()) < 2] == []

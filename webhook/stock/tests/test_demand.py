@@ -48,7 +48,7 @@ def test_it_is_never_more_than_was_asked_for_nor_than_is_free_to_spare(
 
 
 @given(courses)
-def test_after_v_without_demand_it_is_nothing(course: Asked) -> None:
+def test_after_the_lifetime_without_demand_it_is_nothing(course: Asked) -> None:
     demand, now_s = after(course)
 
     assert demand.ahead(now_s + STOCK_USABLE_S + 1, 512, AMPLE) == 0

@@ -1,4 +1,4 @@
-"""Which entries may be handed out, rule by rule. Failures: test_traces_stock.py."""
+"""Which entries may be handed out, rule by rule. Traces with failures are in simulation/tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_address_is_handed_out_when_it_is_created_and_shown(scene: EntriesSce
 
 
 @pytest.mark.parametrize("clock", ["boottime", "wall"])
-def test_it_is_handed_out_before_v_is_over_by_each_clock_and_not_then(clock: str) -> None:
+def test_it_is_handed_out_until_its_lifetime_is_over_by_either_clock(clock: str) -> None:
     scene = EntriesScene()
     scene.keep(1, 2)
 
