@@ -36,6 +36,7 @@ class Names:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.shown: list[set[str]] = []  # the names after each call
         self._news = asyncio.Event()
 
     def reset(self, everything: list[Carrier]) -> None:
@@ -55,6 +56,7 @@ class Names:
 
     def _now(self, names: set[str]) -> None:
         self.names = names
+        self.shown.append(names)
         self._news.set()
 
 
@@ -153,6 +155,8 @@ async def test_a_view_keeps_objects_that_are_not_served_now(api: Api) -> None:
         body = json.dumps(vm_manifest("web", namespace="default")).encode()
         await api.post(VMS.namespaced("default"), body)
         await seen.until("db", "web")
+
+    assert all("db" in names for names in seen.shown[seen.shown.index({"db"}) :])
 
 
 async def test_a_deeply_nested_vm_does_not_block_others(api: Api) -> None:

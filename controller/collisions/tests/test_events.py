@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,8 +66,11 @@ async def test_an_event_without_a_name_is_given_one(namespace: str, api: Api) ->
     [collision] = colliding(namespace, "unnamed")
     event = Event(collision, "InvalidRange", "Configure", "said twice")
 
-    for _ in range(2):
-        await api.post(event.path, event.body(NOW, REPORTER))
+    written = [await api.post(event.path, event.body(NOW, REPORTER)) for _ in range(2)]
+
+    names = {json.loads(raw)["metadata"]["name"] for raw in written}
+    assert len(names) == 2
+    assert all(name.startswith(f"{collision.name}-") for name in names)
 
 
 async def test_a_restarted_controller_repeats_nothing(
