@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from testbed.client import Client, refusal
 from testbed.kubectl import Kubectl
-from testbed.readiness import READY_S
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
 def manifest(name: str, networks: object = None, **metadata: object) -> str:
     """Return a pod that asks for `networks`: text as it is, anything else as JSON."""
-    annotations = {} if networks is None else {NETWORKS: as_text(networks)}
+    annotations = {} if networks is None else {NETWORKS: _text(networks)}
     named = {"name": name} if name else {}
     return json.dumps(
         {
@@ -54,11 +53,6 @@ def allocation(mac: str, name: str = "", /, **spec: object) -> str:
 def as_user(client: Client, user: str, group: str = "") -> Client:
     """Return a client that impersonates another user."""
     return Client(client.connection.as_user(user, group))
-
-
-def as_text(networks: object) -> str:
-    """Return the annotation's text."""
-    return networks if isinstance(networks, str) else json.dumps(networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +150,8 @@ class PodNamespace:
 
     def allocations(self) -> list[dict[str, Any]]:
         """Return the specs of all allocations that objects of this namespace own."""
-        return self.owned_by(self.namespace)
-
-    def owned_by(self, namespace: str) -> list[dict[str, Any]]:
-        """Return the specs of all allocations that objects of `namespace` own."""
-        return [found["spec"] for found in self.client.list("mac", fields=_owned_by(namespace))]
+        found = self.client.list("mac", fields=_owned_by(self.namespace))
+        return [allocation["spec"] for allocation in found]
 
     def eventually_owns(self, macs: Sequence[str]) -> None:
         """Wait until exactly `macs` are bound to objects of this namespace."""
@@ -174,7 +165,7 @@ class PodNamespace:
         what = f"{self.namespace} owning exactly {len(macs)} addresses"
         self.client.until("mac", same, what, fields=_owned_by(self.namespace))
 
-    def owns_nothing(self, deadline_s: float = READY_S) -> None:
+    def owns_nothing(self, deadline_s: float) -> None:
         """Wait until no object of this namespace owns an address."""
         what = f"nothing left of the addresses of {self.namespace}"
         owned = _owned_by(self.namespace)
@@ -184,6 +175,10 @@ class PodNamespace:
 def name_of(mac: str) -> str:
     """Return the name of an address's MacAllocation."""
     return mac.lower().replace(":", "-")
+
+
+def _text(networks: object) -> str:
+    return networks if isinstance(networks, str) else json.dumps(networks)
 
 
 def _owned_by(namespace: str) -> str:

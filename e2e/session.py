@@ -94,15 +94,11 @@ def _pods(pods: PodNamespace, lab: PodNamespace) -> None:
         pods.bound(mac, f"holder-{number}")
         pods.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
         lab.create(f"twin-{number}", [{"name": "a", "mac": mac}])
-        _noted(pods, mac)
+        pods.in_conflict(mac, f"twin-{number}")
         lab.delete(f"twin-{number}")
     for number, mac in enumerate(held):
         pods.delete(f"holder-{number}")
         pods.freed(mac)
-
-
-def _noted(pods: PodNamespace, mac: str) -> None:
-    pods.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
 
 
 def _declared(pods: PodNamespace) -> None:

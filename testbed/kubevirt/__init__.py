@@ -4,15 +4,13 @@ Two parts are stand-ins, in `handler` and `kubelet`: no node boots a virtual mac
 say when one runs, ends or has migrated, and virt-controller takes them at their word.
 """
 
-from testbed.kubevirt.crds import apply_crds, apply_networks_crd, apply_vm_crds, remove_crds
+from testbed.kubevirt.crds import apply_vm_crds, remove_crds
 from testbed.kubevirt.start import KubeVirt, start
 from testbed.kubevirt.virtualmachines import VirtualMachines
 
 __all__ = [
     "KubeVirt",
     "VirtualMachines",
-    "apply_crds",
-    "apply_networks_crd",
     "apply_vm_crds",
     "remove_crds",
     "start",

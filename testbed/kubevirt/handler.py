@@ -44,10 +44,10 @@ class Handler:
         config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
         return cls(kubelet, connect(config))
 
-    def run(self, vms: VirtualMachines, name: str, node: str = NODES[0]) -> dict[str, Any]:
-        """Run the VMI `name` on `node`, and return it."""
+    def run(self, vms: VirtualMachines, name: str) -> dict[str, Any]:
+        """Run the VMI `name` on the first node, and return it."""
         pod = vms.launcher(name)
-        self.kubelet.run(pod, node)
+        self.kubelet.run(pod, NODES[0])
         vms.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
 
         def boot(vmi: dict[str, Any]) -> None:
@@ -92,10 +92,9 @@ class Handler:
         for vmi in vms.client.list("vmi", vms.namespace):
             self.stop(vms, vmi["metadata"]["name"])
 
-    def finish_migration(
-        self, vms: VirtualMachines, migration: str, node: str = NODES[1]
-    ) -> dict[str, Any]:
-        """Complete a migration, and return the VMI, which is then on `node`."""
+    def finish_migration(self, vms: VirtualMachines, migration: str) -> dict[str, Any]:
+        """Complete a migration to the second node, and return the VMI."""
+        node = NODES[1]
         name: str = vms.migration(migration)["spec"]["vmiName"]
         source = vms.instance(name)["status"]["nodeName"]
         old = [pod for pod in vms.launchers(name) if pod["spec"].get("nodeName") == source]

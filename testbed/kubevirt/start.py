@@ -57,7 +57,7 @@ def start(cluster: ControlPlane) -> KubeVirt:
     find_kubevirt()  # all at once, so that one build makes all of them
     apply_crds(cluster.kubectl)
     progress = Progress("Starting virt-controller and virt-api")
-    declare(cluster.kubectl)
+    _declare(cluster.kubectl)
     virt_controller, virt_api = controller.launch(cluster), api.launch(cluster)
     virt_controller.wait_ready()
     virt_api.wait_ready()
@@ -67,14 +67,6 @@ def start(cluster: ControlPlane) -> KubeVirt:
     kubelet.join()
     progress.done()
     return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
-
-
-def declare(kubectl: Kubectl) -> None:
-    """Write the objects that KubeVirt's programs need at their start: its status and accounts."""
-    apply_accounts(kubectl)
-    client = kubectl.client
-    client.apply(_DEPLOYED)
-    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")
 
 
 def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
@@ -102,3 +94,11 @@ def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
         "vm", lambda found: not found, "the probe collected", "default",
         name=probe["metadata"]["name"], deadline_s=120,
     )  # fmt: skip
+
+
+def _declare(kubectl: Kubectl) -> None:
+    """Write the objects that KubeVirt's programs need at their start: its status and accounts."""
+    apply_accounts(kubectl)
+    client = kubectl.client
+    client.apply(_DEPLOYED)
+    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")
