@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from testbed.client import refusal
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt import KubeVirt, VirtualMachines
-from testbed.kubevirt.virtualmachines import Interface, asked_for, manifest
+from testbed.kubevirt.virtualmachines import Interface, asked_for
 from testbed.processes import recorded
 from testbed.provider_external import OnExternal
 from testbed.readiness import NotReady
@@ -66,14 +65,6 @@ def test_a_vm_created_again_adopts_the_vmi_of_its_name(
     vmi = vms.wait_instance(db, lambda vmi: bool(owners(vmi)))
     assert vmi["metadata"]["uid"] == before
     assert owners(vmi) == [("VirtualMachine", uid)]
-
-
-def test_virt_api_refuses_two_interfaces_of_one_name(vms: VirtualMachines) -> None:
-    twice = manifest("twice", [POD, POD])
-
-    said = refusal(lambda: vms.client.create(twice, vms.namespace))
-
-    assert "every network must have a unique name" in said
 
 
 def test_a_user_starts_and_stops_a_vm_through_virt_api(
