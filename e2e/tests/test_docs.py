@@ -6,7 +6,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -21,8 +20,11 @@ from testbed.release import Installed, installed
 DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
 VMS_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
-CONCEPTS = (PROJECT / "docs/concepts.md").read_text()
-MANIFESTS = ("README.md", "docs/usage.md", VMS_PAGE, FIRST_VM)  # each shows one at least
+# Each shows one at least.
+MANIFESTS = (
+    *("README.md", "docs/usage.md", "docs/gitops.md", "docs/installation.md"),
+    *(VMS_PAGE, FIRST_VM),
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,23 +81,8 @@ def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
             named += 1
             assert manifest == (PROJECT / heading.removeprefix("# ")).read_text()
         else:
-            yaml.safe_load(block)
+            list(yaml.safe_load_all(block))
     assert named
-
-
-def crd_schema(kind: str) -> dict[str, Any]:
-    crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
-    schema: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    return schema
-
-
-def test_the_page_on_concepts_explains_every_state_and_no_other() -> None:
-    states = crd_schema("MacAllocation")["spec"]["properties"]["state"]["enum"]
-
-    [_, table] = re.split(r"^## States of an allocation$", CONCEPTS, flags=re.MULTILINE)
-    explained = re.findall(r"^\| `(\w+)` \|", table.partition("\n## ")[0], re.MULTILINE)
-
-    assert explained == states
 
 
 def test_every_file_that_the_pages_for_contributors_name_exists() -> None:

@@ -128,17 +128,6 @@ def ignored(how: str, kind: str = "Pod") -> list[str]:
     raise AssertionError(f"the page has no ignoreDifferences for {kind}")
 
 
-def test_a_manifest_is_shown_as_its_file_has_it() -> None:
-    pages = [PAGE, (PROJECT / "docs/installation.md").read_text()]
-    named = re.findall(
-        r"^```yaml\n# (docs/examples/\S+)\n(.*?)^```$", "\n".join(pages), re.MULTILINE | re.DOTALL
-    )
-
-    assert len(named) == 3
-    for file, shown in named:
-        assert shown == (PROJECT / file).read_text()
-
-
 def test_the_network_of_the_sample_pod_gives_it_the_address_of_its_annotation() -> None:
     network = yaml.safe_load((PROJECT / "docs/examples/ovs-conf.yaml").read_text())
     pod = yaml.safe_load((PROJECT / "docs/examples/samplepod.yaml").read_text())

@@ -57,15 +57,6 @@ def test_the_refusal_says_that_an_owner_has_no_name_yet(
     assert f"{mac} is Pending for Pod shop/(name not generated yet)" in said
 
 
-def test_deleting_all_of_them_leaves_the_bound_ones(
-    kubectl: Kubectl, client: Client, bound: str
-) -> None:
-    said = kubectl.fails("delete", "macs", "--all")
-
-    assert HOLDER in said
-    assert client.get("mac", bound)
-
-
 def test_deleting_the_collection_leaves_the_bound_ones(client: Client, bound: str) -> None:
     path = client.resource("macs").collection()
 
@@ -200,18 +191,6 @@ def test_applying_the_same_declared_file_while_it_is_bound_changes_nothing(
     after = kubectl.client.read("mac", name_of(mac))
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
     assert after["spec"]["owner"]["name"] == "samplepod"
-
-
-def test_a_file_that_changes_a_bound_address_is_refused(
-    client: Client, controller: Client, mac: str
-) -> None:
-    client.create(allocation(mac))
-    bind(controller, name_of(mac))
-    other = {"kind": "Pod", "namespace": "shop", "name": "another"}
-
-    said = patch_fails(client, name_of(mac), {"spec": {"reservedFor": other}})
-
-    assert HOLDER in said
 
 
 def test_a_declared_address_can_be_reserved_for_another_object_and_deleted(
