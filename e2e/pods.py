@@ -20,6 +20,7 @@ OWNER = {  # of allocations that no program judges
     "interface": "net1",
     "network": "shop/ovs-conf",
 }
+_COLLIDING = "reason=MACCollision,involvedObject.name={}"
 OPT_IN = "mutatepods.kubemacpool.io=allocate"
 OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
@@ -144,6 +145,20 @@ class PodNamespace:
         wanted = sorted(names)
         self.holds(mac, lambda found: _conflicts(found) == wanted, f"{mac} conflicts {names}")
 
+    def told(self, name: str) -> list[str]:
+        """Return what `kubectl describe` shows of collisions of the object `name`."""
+        events = self.client.list("events", self.namespace, fields=_COLLIDING.format(name))
+        return _messages(events)
+
+    def wait_told(self, name: str, times: int = 1) -> list[str]:
+        """Wait for this number of events about collisions of the object `name`; return them."""
+
+        def enough(events: Collection[dict[str, Any]]) -> list[str]:
+            return _messages(events) if len(events) >= times else []
+
+        what, fields = f"{times} events on {name}", _COLLIDING.format(name)
+        return self.client.until("events", enough, what, self.namespace, fields=fields)
+
     def freed(self, mac: str) -> None:
         """Wait until `mac` has no allocation any more."""
         self.client.until("mac", lambda found: not found, f"{mac} released", name=name_of(mac))
@@ -189,6 +204,11 @@ def _conflicts(allocation: dict[str, Any]) -> list[str]:
     return sorted(
         conflict["name"] for conflict in allocation.get("status", {}).get("conflicts", ())
     )
+
+
+def _messages(events: Collection[dict[str, Any]]) -> list[str]:
+    assert all(event["type"] == "Warning" for event in events)
+    return [event["message"] for event in events]
 
 
 def _annotation(pod: dict[str, Any]) -> str | None:
