@@ -12,6 +12,7 @@ import yaml
 
 from e2e import drift, pool
 from e2e.gitops import PAGE, PROJECT, WAYS, Apply, client_side, no_drift
+from e2e.manifest import documents
 from e2e.pods import PodNamespace, allocation
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
@@ -153,11 +154,9 @@ def test_a_ca_bundle_that_a_replace_has_wiped_is_written_again(
     release: Installed, kubectl: Kubectl
 ) -> None:
     assert release.webhooks
-    [file] = [
-        document
-        for document in yaml.safe_load_all(MANIFEST.read_text())
-        if document["kind"] == "MutatingWebhookConfiguration"
-    ]
+    [file] = (
+        document for document in documents() if document["kind"] == "MutatingWebhookConfiguration"
+    )
 
     # --save-config: without the annotation of kubectl apply, a later apply removes no field.
     kubectl("replace", "--save-config", "-f", "-", stdin=json.dumps(file))
@@ -186,5 +185,5 @@ def test_the_installed_release_is_no_drift(release: Installed, kubectl: Kubectl)
     assert all(bundles(kubectl))
 
     assert drift.shown(kubectl, MANIFEST.read_text()) == ""
-    for document in yaml.safe_load_all(MANIFEST.read_text()):
+    for document in documents():
         assert drift.by_dry_run(kubectl, drift.FLUX, json.dumps(document)) == []

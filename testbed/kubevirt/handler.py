@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed import accounts
-from testbed.client import Client, connect
+from testbed.client import Client, connect, is_true
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt.crds import NAMESPACE
@@ -161,10 +161,7 @@ def _enter(status: dict[str, Any], phase: str) -> None:
 
 
 def _is_ready(vmi: dict[str, Any]) -> bool:
-    conditions = {
-        condition["type"]: condition["status"] for condition in vmi["status"].get("conditions", [])
-    }
-    return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
+    return vmi["status"]["phase"] == "Running" and is_true(vmi, "Ready")
 
 
 def _now() -> str:
