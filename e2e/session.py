@@ -66,7 +66,7 @@ def _standby(cluster: ControlPlane, often: Path) -> None:
 
 
 def _owner_of_a_kind_that_is_not_installed(pods: PodNamespace) -> None:
-    """Ask for an address of a VM from before KubeVirt was removed: the webhook finds it free."""
+    """Ask for the address of a VM whose kind is not installed any more."""
     mac = OURS + "02"
     owner = {
         "apiVersion": "kubevirt.io/v1",
@@ -182,7 +182,7 @@ def _instance(vms: VmNamespace, name: str) -> None:
 
 
 def _repair(cluster: ControlPlane, pods: PodNamespace) -> None:
-    """Create pods until repairs have found that their lists and the watch are not of one moment."""
+    """Create pods until a repair reads allocations that changed between its list and the watch."""
 
     def read() -> set[str]:
         calls = asked(Audit(cluster).events(), {CONTROLLER})

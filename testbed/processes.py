@@ -1,7 +1,7 @@
-"""Starts, records, signals and ends processes that outlive a call.
+"""Starts, records, signals and ends processes that run longer than a call.
 
 Every process has a record in `<state>/processes/<name>.json` with its start time. So a later
-command can end it, and never takes another process with the same id for it.
+command can end it, and never ends another process that has got the same id.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Installs the release as users do: the manifest as it is, and our programs beside the cluster.
 
 Programs instead of the Deployments' pods, because no kubelet runs here: same service accounts, same
-rights. All who need a working pool (demo, e2e, bench) start it here.
+rights. The demo, the e2e tests and the benches start the pool here.
 """
 
 import secrets

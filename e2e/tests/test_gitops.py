@@ -1,7 +1,6 @@
 """docs/gitops.md is right about Argo CD, Flux and the audit log, on a real API server.
 
-The tools themselves do not run here. How they compare, apply and prune is in `e2e.drift`, and what
-the API server answers them is all that counts.
+The tools do not run here. `e2e.drift` sends the requests with which they compare, apply and prune.
 """
 
 import json

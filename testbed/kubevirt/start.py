@@ -70,11 +70,11 @@ def start(cluster: ControlPlane) -> KubeVirt:
 
 
 def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
-    """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
+    """Return when the garbage collector knows machines: up to 30 s after their CRDs are there.
 
-    Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
-    it. So this makes a machine whose owner never was, and waits until it is gone. It may take
-    `deadline_s` until virt-api can be reached, by which the API server admits machines.
+    Before that, it deletes the instance of an orphaned machine, because it does not find the owner.
+    So this creates a machine whose owner does not exist, and waits until the collector deletes it.
+    The API server admits machines when it reaches virt-api: at most `deadline_s` from now.
     """
     probe = manifest("collector-probe", run_strategy="Halted")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
