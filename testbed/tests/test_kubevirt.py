@@ -11,7 +11,6 @@ import pytest
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt import KubeVirt, VirtualMachines
 from testbed.kubevirt.virtualmachines import Interface, asked_for
-from testbed.processes import recorded
 from testbed.provider_external import OnExternal
 from testbed.readiness import NotReady
 
@@ -91,10 +90,3 @@ def test_a_kubevirt_of_another_owner_that_is_not_available_is_named_and_left_as_
         OnExternal(tmp_path).bring_kubevirt()
 
     assert cluster.kubectl.client.list("kubevirt") == before
-
-
-@pytest.mark.usefixtures("kubevirt")
-def test_both_programs_are_among_those_that_end_with_the_cluster(cluster: ControlPlane) -> None:
-    names = {process.name for process in recorded(cluster.state) if process.alive}
-
-    assert {"virt-controller", "virt-api"} <= names
