@@ -11,7 +11,7 @@ from e2e.metrics import Scrape
 from e2e.pods import OPTED_IN, OWNER, allocation, as_user, name_of
 from e2e.vms import OPTED_IN_VMS, KubeVirtNamespace
 from testbed.client import Client
-from testbed.controlplane import ControlPlane
+from testbed.controlplane import ControlPlane, ephemeral
 from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import KubeVirt
@@ -39,6 +39,13 @@ def _vm_namespaces(kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[KubeVirtNam
         vms = KubeVirtNamespace(kubectl, name, kubevirt)
         vms.create_network("lan")
         yield vms
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster whose programs these tests may stop."""
+    with ephemeral() as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,6 @@ QUIET = ("--quiet-s", "10")
 
 
 @pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster whose programs these tests may stop."""
-    with ephemeral() as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
 def programs(own_cluster: ControlPlane) -> Iterator[Installed]:
     """One webhook, one controller."""
     with installed(own_cluster, replicas=1, quiet_s=10) as started:
