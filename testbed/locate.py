@@ -1,7 +1,7 @@
 """Finds the binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
 
 In that order, for each binary by itself: KUBEBUILDER_ASSETS usually has no controller manager.
-KubeVirt's, cert-manager's, and kind with what its nodes are made of, are in the cache or built.
+The binaries of KubeVirt, cert-manager, kind and its nodes are in the cache, or are built.
 """
 
 import fcntl

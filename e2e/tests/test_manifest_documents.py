@@ -70,7 +70,7 @@ def test_our_pods_accept_connections_only_at_the_ports_that_they_name() -> None:
 
 
 def test_an_uninstall_takes_the_webhook_configuration_away_before_what_it_calls() -> None:
-    kinds = [document["kind"] for document in documents()]  # kubectl delete -f goes by this order
+    kinds = [document["kind"] for document in documents()]  # the order of kubectl delete -f
 
     assert kinds[0] == "MutatingWebhookConfiguration"
 

@@ -18,7 +18,7 @@ from testbed.readiness import READY_S, eventually
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
-# There is no image of virt-launcher, so no node shall pull one.
+# There is no image of virt-launcher, so no node may pull one.
 _CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
 # The object that virt-operator writes. KubeVirt's programs wait until its phase is Deployed.
 _DEPLOYED = {
