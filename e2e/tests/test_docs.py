@@ -28,7 +28,7 @@ MANIFESTS = (
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[ControlPlane]:
+def own_cluster() -> Iterator[ControlPlane]:
     """A cluster for the documents only, because they start and stop programs."""
     if external.chosen():
         pytest.skip("the documents show a cluster that no other test uses")
@@ -39,10 +39,10 @@ def pool() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
-def untouched(pool: ControlPlane) -> Iterator[ControlPlane]:
+def untouched(own_cluster: ControlPlane) -> Iterator[ControlPlane]:
     """The cluster; the objects of the document are removed afterwards."""
-    yield pool
-    sweep(pool)
+    yield own_cluster
+    sweep(own_cluster)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
