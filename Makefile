@@ -37,7 +37,7 @@ demo: venv ## Watch it work: a real control plane, the release manifest, pods an
 	@python -m e2e.demo
 
 .PHONY: check
-check: venv ## Before you send a change: the static checks and most tests (10 minutes on two idle cores)
+check: venv ## Before you send a change: the static checks and most tests (13 minutes on two cores)
 	@$(call timed,check,static test) && echo "make check-all runs the rest of the tests."
 
 .PHONY: check-all
@@ -124,7 +124,7 @@ cluster-down: venv ## End what cluster-up and demo started
 	@python -m testbed down
 
 .PHONY: docker-engine
-docker-engine: ## Install and start a Docker Engine where none runs (root; machines to throw away)
+docker-engine: ## Install and start a Docker Engine where none runs (root; only on a disposable machine)
 	@cluster/docker-engine.sh up
 
 .PHONY: docker-engine-down

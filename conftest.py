@@ -40,7 +40,7 @@ _BY_FIXTURE = {
 }
 _BY_PATH = {
     "bench": ("e2e/tests/test_bench*.py",),
-    "testbed": ("e2e/tests/test_cluster*.py", "testbed/tests/*.py"),
+    "testbed": ("testbed/tests/*.py",),
 }
 _LEFT_OUT = ("kubevirt", "bench", "testbed", "long")
 _COUNT = "tests_left_out"

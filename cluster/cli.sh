@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A shell, or one command, on a node of that cluster: ./cluster/cli.sh ssh node01 [COMMAND ...]
+# Opens a shell on a node of the cluster, or runs a command there: ./cluster/cli.sh ssh node01 [COMMAND ...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 if [ "${1:-}" != ssh ] || [ $# -lt 2 ]; then

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a Docker Engine where none runs, and ends the one it started: for CI and throw-away machines.
+# Starts a Docker Engine where none runs, and ends the engine that it started: for CI and disposable machines.
 # usage: cluster/docker-engine.sh up|down      (root; Debian or Ubuntu)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

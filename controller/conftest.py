@@ -9,7 +9,7 @@ import pytest
 
 from crds.names import NAMESPACE
 from kube.client import Api
-from testbed.kubeconfig import write_with_token
+from testbed.accounts import kubeconfig_of
 from testbed.release import apply_release
 
 if TYPE_CHECKING:
@@ -30,17 +30,10 @@ def control_plane(bare_cluster: ControlPlane) -> Iterator[ControlPlane]:
 @pytest.fixture(scope="package")
 def kubeconfig(control_plane: ControlPlane) -> str:
     """The controller's service account: what its roles do not allow fails here, too."""
-    return account_kubeconfig(control_plane, "kubemacpool-controller")
+    return str(kubeconfig_of(control_plane, "kubemacpool-controller", NAMESPACE))
 
 
 @pytest.fixture
 async def api(kubeconfig: str) -> AsyncIterator[Api]:
     async with Api("kubemacpool-tests", kubeconfig, field_manager="kubemacpool") as api:
         yield api
-
-
-def account_kubeconfig(cluster: ControlPlane, account: str) -> str:
-    token = cluster.kubectl("create", "token", account, "-n", NAMESPACE, "--duration=1h").strip()
-    path = cluster.state / f"{account}-tests.kubeconfig"
-    write_with_token(path, cluster.plan.server, cluster.authority, account, token)
-    return str(path)

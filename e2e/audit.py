@@ -42,9 +42,9 @@ class Audit:
         return counted
 
     def events(self) -> list[dict[str, Any]]:
-        """Return all there are, in the order of the answers (audit.k8s.io/v1 Event).
+        """Return all events, in the order of the answers (audit.k8s.io/v1 Event).
 
-        The last line is left out where it is half written.
+        A last line that is not complete yet is left out.
         """
         text = (self.cluster.state / "audit.log").read_text()
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

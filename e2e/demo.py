@@ -125,7 +125,7 @@ def _dry_run(terminal: Terminal) -> None:
 
 
 def _pool_address(terminal: Terminal) -> None:
-    title("In earnest: the annotation gets an address, and the address is an object")
+    title("Without the dry run: the annotation gets an address, and the address is an object")
     terminal.run(f"kubectl apply -f {_EXAMPLES}/samplepod.yaml")
     terminal.run(f"kubectl get pod samplepod -n shop {_NETWORKS}")
     terminal.wait_bound("samplepod")

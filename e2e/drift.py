@@ -1,10 +1,10 @@
 """Compares a manifest with the cluster, as GitOps tools do.
 
-Three ways are in use, each as the tool's own library goes it:
+There are three ways. Each is written here as the library of the tool does it:
 
 - `by_last_applied`: Argo CD as installed (gitops-engine, ThreeWayDiff). It computes by itself, from
-  the annotation of the last apply, what an apply would make, and leaves out what was not applied
-  last; no webhook is asked.
+  the annotation of the last apply, the result of an apply, without the fields that were not applied
+  last. It asks no webhook.
 - `by_dry_run`: Flux (fluxcd/pkg/ssa, Diff), and Argo CD with ServerSideDiff. A server-side apply,
   as a dry run, through all webhooks; status and most metadata are not compared.
 - `kubectl diff`, client-side or server-side: `shown`.
@@ -46,7 +46,7 @@ def by_dry_run(kubectl: Kubectl, manager: str, manifest: str) -> list[str]:
 def by_last_applied(kubectl: Kubectl, manifest: str) -> list[str]:
     """Return in the same form what Argo CD expects of a client-side apply, of an object of a CRD.
 
-    Lists of built-in kinds are merged, which this does not do: of them look at the metadata only.
+    Argo CD also merges the lists of built-in kinds. This does not, so use only their metadata.
     """
     live = _live(kubectl, manifest)
     last = json.loads(live["metadata"]["annotations"][LAST_APPLIED])

@@ -1,11 +1,10 @@
 """Runs the examples of documents, and compares their output with the documents.
 
-Run are the blocks marked `console`, line after `$` line, each document from top to bottom; blocks
-marked `sh` are not, because they need more than the test bed has. A `yaml` block that names its
-file in a comment is that file. Compared are the words that a line prints, in any order and however
-they are wrapped, but not what differs from run to run: ages, UIDs, and addresses picked by the pool
-(every address in a document except those that begin with 02:00:00 or lie outside 02). Three dots
-stand for any words more.
+The lines after `$` in blocks marked `console` run, each document from top to bottom. Blocks marked
+`sh` do not run, because they need more than the test bed has. A `yaml` block that names its file in
+a comment is equal to that file. The words that a line prints are compared, in any order and with
+any line breaks. Three things can differ: ages, UIDs, and addresses that the pool picked (every
+address that begins with 02, but not with 02:00:00). Three dots match any words.
 """
 
 import re

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from testbed.client import Client, refusal
 from testbed.kubectl import Kubectl
-from testbed.readiness import READY_S
 
 T = TypeVar("T")
 
@@ -21,13 +20,14 @@ OWNER = {  # of allocations that no program judges
     "interface": "net1",
     "network": "shop/ovs-conf",
 }
+_COLLIDING = "reason=MACCollision,involvedObject.name={}"
 OPT_IN = "mutatepods.kubemacpool.io=allocate"
 OPTED_IN = {"mutatepods.kubemacpool.io": "allocate"}
 
 
 def manifest(name: str, networks: object = None, **metadata: object) -> str:
     """Return a pod that asks for `networks`: text as it is, anything else as JSON."""
-    annotations = {} if networks is None else {NETWORKS: as_text(networks)}
+    annotations = {} if networks is None else {NETWORKS: _text(networks)}
     named = {"name": name} if name else {}
     return json.dumps(
         {
@@ -54,11 +54,6 @@ def allocation(mac: str, name: str = "", /, **spec: object) -> str:
 def as_user(client: Client, user: str, group: str = "") -> Client:
     """Return a client that impersonates another user."""
     return Client(client.connection.as_user(user, group))
-
-
-def as_text(networks: object) -> str:
-    """Return the annotation's text."""
-    return networks if isinstance(networks, str) else json.dumps(networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +145,28 @@ class PodNamespace:
         wanted = sorted(names)
         self.holds(mac, lambda found: _conflicts(found) == wanted, f"{mac} conflicts {names}")
 
+    def told(self, name: str) -> list[str]:
+        """Return what `kubectl describe` shows of collisions of the object `name`."""
+        events = self.client.list("events", self.namespace, fields=_COLLIDING.format(name))
+        return _messages(events)
+
+    def wait_told(self, name: str, times: int = 1) -> list[str]:
+        """Wait for this number of events about collisions of the object `name`; return them."""
+
+        def enough(events: Collection[dict[str, Any]]) -> list[str]:
+            return _messages(events) if len(events) >= times else []
+
+        what, fields = f"{times} events on {name}", _COLLIDING.format(name)
+        return self.client.until("events", enough, what, self.namespace, fields=fields)
+
     def freed(self, mac: str) -> None:
         """Wait until `mac` has no allocation any more."""
         self.client.until("mac", lambda found: not found, f"{mac} released", name=name_of(mac))
 
     def allocations(self) -> list[dict[str, Any]]:
         """Return the specs of all allocations that objects of this namespace own."""
-        return self.owned_by(self.namespace)
-
-    def owned_by(self, namespace: str) -> list[dict[str, Any]]:
-        """Return the specs of all allocations that objects of `namespace` own."""
-        return [found["spec"] for found in self.client.list("mac", fields=_owned_by(namespace))]
+        found = self.client.list("mac", fields=_owned_by(self.namespace))
+        return [allocation["spec"] for allocation in found]
 
     def eventually_owns(self, macs: Sequence[str]) -> None:
         """Wait until exactly `macs` are bound to objects of this namespace."""
@@ -174,7 +180,7 @@ class PodNamespace:
         what = f"{self.namespace} owning exactly {len(macs)} addresses"
         self.client.until("mac", same, what, fields=_owned_by(self.namespace))
 
-    def owns_nothing(self, deadline_s: float = READY_S) -> None:
+    def owns_nothing(self, deadline_s: float) -> None:
         """Wait until no object of this namespace owns an address."""
         what = f"nothing left of the addresses of {self.namespace}"
         owned = _owned_by(self.namespace)
@@ -186,6 +192,10 @@ def name_of(mac: str) -> str:
     return mac.lower().replace(":", "-")
 
 
+def _text(networks: object) -> str:
+    return networks if isinstance(networks, str) else json.dumps(networks)
+
+
 def _owned_by(namespace: str) -> str:
     return f"spec.owner.namespace={namespace}"
 
@@ -194,6 +204,11 @@ def _conflicts(allocation: dict[str, Any]) -> list[str]:
     return sorted(
         conflict["name"] for conflict in allocation.get("status", {}).get("conflicts", ())
     )
+
+
+def _messages(events: Collection[dict[str, Any]]) -> list[str]:
+    assert all(event["type"] == "Warning" for event in events)
+    return [event["message"] for event in events]
 
 
 def _annotation(pod: dict[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from testbed.readiness import eventually
 
 CONFIG = ("kubemacpool-mac-range-config", "kubemacpool-system")  # name and namespace
 CONFIG_MAP = ("configmap", CONFIG[0], "-n", CONFIG[1])
-_IN_A_ROW = 12  # by chance alone, two replicas leave one out of 12 requests once in 2,000 times
+IN_A_ROW = 12  # by chance alone, two replicas leave one out of 12 requests once in 2,000 times
 
 
 def configured(kubectl: Kubectl) -> tuple[str, str]:
@@ -45,7 +45,7 @@ def configure(kubectl: Kubectl, start: str, end: str) -> None:
             return False
 
     what = f"the range {start} - {end} in force"
-    eventually(lambda: all(within() for _ in range(_IN_A_ROW)), what)
+    eventually(lambda: all(within() for _ in range(IN_A_ROW)), what)
     kubectl.client.delete("namespace", namespace, wait=False)
 
 

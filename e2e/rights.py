@@ -33,7 +33,7 @@ class Right:
     group: str
     resource: str
     namespace: str = ""  # none: everywhere
-    name: str = ""  # none: whatever it is called
+    name: str = ""  # none: any
 
     def covers(self, call: Call) -> bool:
         """Return True if it is this right that allows `call`.
@@ -70,7 +70,7 @@ def granted(documents: Iterable[dict[str, Any]]) -> set[Right]:
 
 
 def asked(events: Iterable[dict[str, Any]], users: Collection[str]) -> set[Call]:
-    """Return what `users` asked for, but for paths that are no resource.
+    """Return the calls of `users`, without those to paths that are no resource.
 
     A server-side apply that makes the object needs the right to create it, too, by its name. An
     object that a POST creates has no name yet when it is authorized, though the log shows one.
@@ -96,7 +96,7 @@ def asked(events: Iterable[dict[str, Any]], users: Collection[str]) -> set[Call]
 
 
 def refused(events: Iterable[dict[str, Any]]) -> list[str]:
-    """Return what authorization refused, for people; what admission refuses is not meant."""
+    """Return the calls that authorization refused (not admission), as text."""
     key, forbid = _FORBIDDEN
     return [
         f"{event['user']['username']} {event['verb']} {event['requestURI']}"
@@ -113,7 +113,7 @@ def missing(rights: Collection[Right], calls: Iterable[Call]) -> list[Call]:
 def idle(rights: Iterable[Right], calls: Collection[Call], home: str) -> list[Right]:
     """Return the rights that no call needs.
 
-    A right on all namespaces is not needed for what is in `home` alone: a Role there would do.
+    A right on all namespaces that is only used in `home` is not needed: a Role there is enough.
     """
     return sorted(
         right
@@ -125,7 +125,7 @@ def idle(rights: Iterable[Right], calls: Collection[Call], home: str) -> list[Ri
 
 
 def nameable(rights: Iterable[Right], calls: Collection[Call]) -> list[Right]:
-    """Return the rights on whatever there is that were only ever used on one object."""
+    """Return the rights on all objects that were only used on one object."""
     return sorted(
         right
         for right in rights

@@ -66,7 +66,7 @@ def _standby(cluster: ControlPlane, often: Path) -> None:
 
 
 def _owner_of_a_kind_that_is_not_installed(pods: PodNamespace) -> None:
-    """Ask for an address of a VM from before KubeVirt was removed: the webhook finds it free."""
+    """Ask for the address of a VM whose kind is not installed any more."""
     mac = OURS + "02"
     owner = {
         "apiVersion": "kubevirt.io/v1",
@@ -94,15 +94,11 @@ def _pods(pods: PodNamespace, lab: PodNamespace) -> None:
         pods.bound(mac, f"holder-{number}")
         pods.refuses("thief", [{"name": "a"}, {"name": "b", "mac": mac}])
         lab.create(f"twin-{number}", [{"name": "a", "mac": mac}])
-        _noted(pods, mac)
+        pods.in_conflict(mac, f"twin-{number}")
         lab.delete(f"twin-{number}")
     for number, mac in enumerate(held):
         pods.delete(f"holder-{number}")
         pods.freed(mac)
-
-
-def _noted(pods: PodNamespace, mac: str) -> None:
-    pods.holds(mac, lambda found: found.get("status", {}).get("conflicts"), f"{mac} in conflict")
 
 
 def _declared(pods: PodNamespace) -> None:
@@ -186,7 +182,7 @@ def _instance(vms: VmNamespace, name: str) -> None:
 
 
 def _repair(cluster: ControlPlane, pods: PodNamespace) -> None:
-    """Create pods until repairs have found that their lists and the watch are not of one moment."""
+    """Create pods until a repair reads allocations that changed between its list and the watch."""
 
     def read() -> set[str]:
         calls = asked(Audit(cluster).events(), {CONTROLLER})

@@ -22,6 +22,7 @@ from webhook.stock.entries import Instant
 from webhook.stock.filling import Stock
 
 STOCK_USABLE_S = STOCK_USABLE_Q * QUIET_S
+STOCK_KEPT_S = STOCK_USABLE_S + 120  # for this time the controller keeps stock
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ The wall clock of a replica can jump, its other clock does not: one of the two i
 """
 
 from simulation.programs import Request
-from simulation.replica import STOCK_USABLE_S
+from simulation.replica import STOCK_KEPT_S, STOCK_USABLE_S
 from simulation.vm_moves import FEW, VmMoves
 
 # V; the time that the controller keeps stock; less, so that two such times exceed either.
-_LONG_S = (STOCK_USABLE_S, 420.0, 200.0)
+_LONG_S = (STOCK_USABLE_S, STOCK_KEPT_S, 200.0)
 _JUMPS_S = (-STOCK_USABLE_S, -10.0, 10.0, STOCK_USABLE_S)
 _NAMES = ("web-0", "web-0", "web-1", None)
 

@@ -1,5 +1,4 @@
-"""The test bed: brings a real Kubernetes control plane up and down, without root or Docker.
+"""The test bed: starts and stops a real Kubernetes control plane, without root or Docker.
 
-May hold: where binaries come from, how processes live and die, how kubectl is called. Knows nothing
-of MAC addresses.
+It finds binaries, starts and ends processes, and calls kubectl. It knows nothing of MAC addresses.
 """

@@ -1,6 +1,6 @@
-"""The commands behind `make cluster-up` and its kin: `python -m testbed --help`.
+"""The commands of `make cluster-up` and similar targets: `python -m testbed --help`.
 
-Only what a shell may evaluate goes to stdout, so `eval "$(python -m testbed up)"` works.
+Only text that a shell can evaluate goes to stdout, so `eval "$(python -m testbed up)"` works.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from testbed.readiness import NotReady
 
 _CHECKOUT = Path(__file__).parents[1]
 _DEFAULT_STATE = _CHECKOUT / ".cluster"
-_DESCRIPTION = """The cluster beside you. KUBEVIRT_PROVIDER says which: kind (nodes, pods and Multus
-on your Docker Engine), control-plane (processes, without root or Docker), external (the one in
-KUBECONFIG, never started or ended). If it is not set: the cluster that is running; otherwise kind
-if a Docker Engine runs; otherwise control-plane."""
-_NOT_AT_HAND = 3
+_DESCRIPTION = """The cluster of this checkout. KUBEVIRT_PROVIDER chooses it: kind (nodes, pods and
+Multus on your Docker Engine), control-plane (processes, without root or Docker), external (the one
+in KUBECONFIG, never started or ended). If it is not set: the cluster that is running; otherwise
+kind if a Docker Engine runs; otherwise control-plane."""
+_NOT_BUILT = 3
 _EXPECTED = (
     NoCluster,
     NotReady,
@@ -52,8 +52,8 @@ def main() -> int:
         ("kubectl", _kubectl, "call kubectl on that cluster"),
         ("virtctl", _virtctl, "call virtctl on that cluster: console, start, stop, ..."),
         ("ssh", _ssh, "run a command on a node of it, or a shell"),
-        ("kubevirt-crds", _fetch_crds, "have KubeVirt's CRDs in the cache, for the demo"),
-        ("kubevirt-images", _fetch_images, "have the images in the engine with which VMs boot"),
+        ("kubevirt-crds", _fetch_crds, "build KubeVirt's CRDs into the cache, for the demo"),
+        ("kubevirt-images", _fetch_images, "pull or build the images with which VMs boot"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument(
@@ -67,7 +67,7 @@ def main() -> int:
             command.add_argument(
                 "--check",
                 action="store_true",
-                help=f"build nothing; exit code {_NOT_AT_HAND} without them",
+                help=f"build nothing; exit code {_NOT_BUILT} without them",
             )
         command.set_defaults(run=run)
     arguments = parser.parse_args()
@@ -142,7 +142,7 @@ def _fetch_images(_: Provider, arguments: argparse.Namespace) -> int:
     if not engine.runs():
         raise NotReady("No Docker Engine answers: make docker-engine installs and starts one.")
     if arguments.check:
-        return 0 if kubevirt.at_hand() else _NOT_AT_HAND
+        return 0 if kubevirt.at_hand() else _NOT_BUILT
     kubevirt.fetch()
     return 0
 

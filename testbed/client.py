@@ -199,15 +199,7 @@ class Client:
 
     def wait_established(self, crd: str) -> None:
         """Wait until the API server serves the resources of a CustomResourceDefinition."""
-
-        def established(found: Object) -> bool:
-            conditions = (found.get("status") or {}).get("conditions") or []
-            return any(
-                condition["type"] == "Established" and condition["status"] == "True"
-                for condition in conditions
-            )
-
-        self.wait("crd", crd, established, f"{crd} established")
+        self.wait("crd", crd, lambda found: is_true(found, "Established"), f"{crd} established")
         eventually(lambda: self.serves(crd), f"{crd} in the discovery")  # it lags behind
 
     def wait_account(self, namespace: str) -> None:
@@ -253,6 +245,12 @@ class Client:
 def connect(kubeconfig: Path) -> Client:
     """Return the client of a kubeconfig, one for each version of the file."""
     return _connect(kubeconfig, kubeconfig.stat().st_mtime_ns)
+
+
+def is_true(found: Mapping[str, Any], kind: str) -> bool:
+    """Return True if the condition `kind` in the status of an object is True."""
+    conditions = (found.get("status") or {}).get("conditions") or []
+    return any((each["type"], each["status"]) == (kind, "True") for each in conditions)
 
 
 def refusal(call: Callable[[], object]) -> str:

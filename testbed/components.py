@@ -14,7 +14,6 @@ def argv(name: str, plan: Plan, state: Path) -> list[str]:
         "etcd": _etcd,
         "kube-apiserver": _apiserver,
         "kube-controller-manager": _controller_manager,
-        "kube-scheduler": _scheduler,
     }[name](plan, state)
     return [plan.binaries[name], *arguments]
 
@@ -77,8 +76,13 @@ def _apiserver(plan: Plan, state: Path) -> list[str]:
 
 
 def _controller_manager(plan: Plan, state: Path) -> list[str]:
+    name = "kube-controller-manager"
     return [
-        *_client("kube-controller-manager", plan, state),
+        f"--kubeconfig={state / name}.kubeconfig",
+        f"--bind-address={plan.address}",
+        f"--secure-port={plan.ports[name]}",
+        f"--cert-dir={state / name}",
+        "--leader-elect=false",  # alone, and back at once after a kill
         "--use-service-account-credentials=true",
         # No kubelet reports for the nodes that tests make: they and their pods stay as they are.
         "--controllers=*,-node-lifecycle-controller",
@@ -86,18 +90,4 @@ def _controller_manager(plan: Plan, state: Path) -> list[str]:
         f"--root-ca-file={state / AUTHORITY}",
         "--kube-api-qps=200",  # the default of 20 makes tests wait, not fail
         "--kube-api-burst=400",
-    ]
-
-
-def _scheduler(plan: Plan, state: Path) -> list[str]:
-    return _client("kube-scheduler", plan, state)
-
-
-def _client(name: str, plan: Plan, state: Path) -> list[str]:
-    return [
-        f"--kubeconfig={state / name}.kubeconfig",
-        f"--bind-address={plan.address}",
-        f"--secure-port={plan.ports[name]}",
-        f"--cert-dir={state / name}",
-        "--leader-elect=false",  # alone, and back at once after a kill
     ]

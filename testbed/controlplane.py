@@ -91,9 +91,7 @@ class ControlPlane:
         self.kubectl.client.wait_account("default")
 
 
-def bring_up(
-    state: Path, *, lasting: bool = False, scheduler: bool = False, audit_policy: str = ""
-) -> ControlPlane:
+def bring_up(state: Path, *, lasting: bool = False, audit_policy: str = "") -> ControlPlane:
     """Start a cluster in `state`, an empty folder or none, and return it when it is ready.
 
     A lasting one goes on when we end; `audit_policy` is the YAML of an audit Policy (the log is
@@ -102,7 +100,7 @@ def bring_up(
     state = state.absolute()
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     for attempt in range(1, _ATTEMPTS + 1):
-        plan = Plan.new(lasting=lasting, scheduler=scheduler, audit=bool(audit_policy))
+        plan = Plan.new(lasting=lasting, audit=bool(audit_policy))
         cluster = ControlPlane(state, plan)
         _write_files(cluster, audit_policy)
         try:
@@ -128,10 +126,10 @@ def attach(state: Path) -> ControlPlane:
 
 
 @contextmanager
-def ephemeral(*, scheduler: bool = False, audit_policy: str = "") -> Iterator[ControlPlane]:
+def ephemeral(*, audit_policy: str = "") -> Iterator[ControlPlane]:
     """Yield a new cluster, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="kubemacpool-") as folder:
-        cluster = bring_up(Path(folder), scheduler=scheduler, audit_policy=audit_policy)
+        cluster = bring_up(Path(folder), audit_policy=audit_policy)
         try:
             yield cluster
         finally:

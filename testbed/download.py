@@ -44,7 +44,7 @@ class Mirrors:
 
 
 def download(name: str, into: Path, mirrors: Mirrors) -> None:
-    """Put the verified binary `name` into the folder `into`, at once and whole.
+    """Put the verified binary `name` into the folder `into`, atomically.
 
     Raises Unreachable and ChecksumMismatch.
     """

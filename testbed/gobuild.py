@@ -14,7 +14,7 @@ from testbed.progress import CommandFailed, run, say
 
 
 def build(names: Sequence[str], into: Path) -> None:
-    """Make `names`, all of one of our Go modules, in the folder `into`, each at once and whole.
+    """Make `names`, all of one of our Go modules, in the folder `into`, each atomically.
 
     Writes nothing into the checkout; Go's build cache stays where the user has it.
     """

@@ -15,7 +15,7 @@ clusters:
 users:
 - name: {user}
   user:
-    {credential}
+    token: {token}
 contexts:
 - name: test-bed
   context:
@@ -26,15 +26,6 @@ current-context: test-bed
 
 
 def write_with_token(path: Path, server: str, authority: Path, user: str, token: str) -> None:
-    """Write a kubeconfig that holds its token."""
-    _write(path, server, authority, user, f"token: {token}")
-
-
-def write_with_token_file(path: Path, server: str, authority: Path, user: str, file: Path) -> None:
-    """Write a kubeconfig whose token clients read from `file` each time."""
-    _write(path, server, authority, user, f"tokenFile: {file}")
-
-
-def _write(path: Path, server: str, authority: Path, user: str, credential: str) -> None:
-    text = _TEMPLATE.format(server=server, authority=authority, user=user, credential=credential)
+    """Write a kubeconfig with a token, readable by us alone."""
+    text = _TEMPLATE.format(server=server, authority=authority, user=user, token=token)
     write_private(path, text)

@@ -1,7 +1,7 @@
 """Finds the binaries: KUBEBUILDER_ASSETS, our cache, a download, a build.
 
 In that order, for each binary by itself: KUBEBUILDER_ASSETS usually has no controller manager.
-KubeVirt's, cert-manager's, and kind with what its nodes are made of, are in the cache or built.
+The binaries of KubeVirt, cert-manager, kind and its nodes are in the cache, or are built.
 """
 
 import fcntl
@@ -51,13 +51,13 @@ def find_cert_manager() -> dict[str, Path]:
 
 def has_kubevirt(*names: str) -> bool:
     """Return True if our cache has them already."""
-    return all(_at_hand(name, [versions.cached_kubevirt()]) for name in names)
+    return all(_path_of(name, [versions.cached_kubevirt()]) for name in names)
 
 
 def has_kubevirt_whole() -> bool:
     """Return True if our cache has KubeVirt's other products."""
     cache = versions.cached_kubevirt_whole()
-    return all(_at_hand(name, [cache]) for name in KUBEVIRT_WHOLE.products)
+    return all(_path_of(name, [cache]) for name in KUBEVIRT_WHOLE.products)
 
 
 def _find(
@@ -69,12 +69,12 @@ def _find(
     quietly: bool = False,
 ) -> dict[str, Path]:
     folders = [*elsewhere, cache]
-    if any(not _at_hand(name, folders) for name in wanted):
+    if any(not _path_of(name, folders) for name in wanted):
         cache.mkdir(parents=True, exist_ok=True)
         with _sole_writer(cache):
-            if missing := [name for name in wanted if not _at_hand(name, folders)]:
+            if missing := [name for name in wanted if not _path_of(name, folders)]:
                 fill(cache, missing)
-    found = {name: path for name in wanted if (path := _at_hand(name, folders))}
+    found = {name: path for name in wanted if (path := _path_of(name, folders))}
     for folder in sorted({path.parent for path in found.values()}):
         used = [name for name, path in found.items() if path.parent == folder]
         if not quietly:
@@ -92,7 +92,7 @@ def _assets() -> list[Path]:
     return [Path(assets).absolute()] if assets else []
 
 
-def _at_hand(name: str, folders: Sequence[Path]) -> Path | None:
+def _path_of(name: str, folders: Sequence[Path]) -> Path | None:
     for folder in folders:
         if (folder / name).exists():
             return folder / name

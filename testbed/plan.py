@@ -28,8 +28,7 @@ class Plan:
     @property
     def components(self) -> list[str]:
         """The components, in the order of their start."""
-        order = ["etcd", "kube-apiserver", "kube-controller-manager", versions.SCHEDULER]
-        return [name for name in order if name in self.binaries]
+        return [name for name in versions.CONTROL_PLANE if name != "kubectl"]
 
     @property
     def server(self) -> str:
@@ -56,18 +55,15 @@ class Plan:
         return cls(**json.loads((state / _FILE).read_text()))
 
     @classmethod
-    def new(cls, *, lasting: bool, scheduler: bool, audit: bool) -> "Plan":
+    def new(cls, *, lasting: bool, audit: bool) -> "Plan":
         """Make the choices; downloads the binaries first, which may take minutes."""
-        names = (
-            [*versions.CONTROL_PLANE, versions.SCHEDULER] if scheduler else versions.CONTROL_PLANE
-        )
-        listeners = ["etcd-peer", *names]
+        listeners = ["etcd-peer", *versions.CONTROL_PLANE]
         address = _loopback_address()
-        users = ("admin", "system:kube-controller-manager", "system:kube-scheduler")
+        users = ("admin", "system:kube-controller-manager")
         return cls(
             lasting=lasting,
             audit=audit,
-            binaries={name: str(path) for name, path in find(names).items()},
+            binaries={name: str(path) for name, path in find(versions.CONTROL_PLANE).items()},
             ports=dict(zip(listeners, free_ports(address, len(listeners)), strict=True)),
             tokens={user: secrets.token_urlsafe(24) for user in users},
             address=address,

@@ -1,7 +1,7 @@
-"""Starts, records, signals and ends processes that outlive a call.
+"""Starts, records, signals and ends processes that run longer than a call.
 
 Every process has a record in `<state>/processes/<name>.json` with its start time. So a later
-command can end it, and never takes another process with the same id for it.
+command can end it, and never ends another process that has got the same id.
 """
 
 import json
@@ -47,13 +47,13 @@ class Process:
             return False
         return condition != "Z" or not _has_ended(self.pid)
 
-    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """Ask it to end (SIGTERM), kill it after `grace_s`, and remove its record."""
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), kill it after STOP_GRACE_S, and remove its record."""
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
-        if not self._ended_within(grace_s):
+        if not self._ended_within(STOP_GRACE_S):
             self._signal(signal.SIGKILL)
-            self._ended_within(grace_s)
+            self._ended_within(STOP_GRACE_S)
         _record(self.state, self.name).unlink(missing_ok=True)
 
     def kill(self) -> None:

@@ -109,11 +109,6 @@ def service_address(cluster: ControlPlane) -> str:
     return address
 
 
-def renew_token(cluster: ControlPlane, account: str) -> None:
-    """Put a fresh bound token where the account's kubeconfig points."""
-    accounts.renew_token(cluster, account, NAMESPACE)
-
-
 def _own_listener(cluster: ControlPlane) -> str:
     address = cluster.plan.address
     return f"{address}:{free_ports(address, 1)[0]}"

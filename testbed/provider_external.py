@@ -1,6 +1,6 @@
 """The provider `external`: your cluster, found by KUBECONFIG. It is never started or ended.
 
-Put on it are the release, by `sync`, and Multus where `KUBEVIRT_WITH_MULTUS=true` asks for it.
+`sync` installs the release on it; `KUBEVIRT_WITH_MULTUS=true` installs Multus.
 """
 
 import os
@@ -47,7 +47,7 @@ class OnExternal:
             say("Multus was applied, as it is released; the CNI plugins are your nodes' own.")
 
     def sync(self) -> None:
-        """See Provider: the image goes by way of $DEV_REGISTRY/$REPO/kubemacpool."""
+        """See Provider: the image is pushed to $DEV_REGISTRY/$REPO/kubemacpool."""
         repository = _repository()  # before anything is built
         pushed = image.push(image.build(), f"{repository}/kubemacpool")
         release_on_nodes.apply(self.kubectl, pushed)
@@ -67,7 +67,7 @@ class OnExternal:
             whole.start(kubectl, whole.released(), kvm=True)
 
     def guest(self) -> str:
-        """See Provider: it goes the way of our image, to $DEV_REGISTRY/$REPO/guest."""
+        """See Provider: it is pushed to $DEV_REGISTRY/$REPO/guest."""
         repository = _repository()
         if not engine.runs():
             raise NoCluster(

@@ -96,7 +96,7 @@ class OnKind:
         return ready
 
     def ssh(self, node: str, command: list[str]) -> int:
-        """See Provider. node01 is the first node, as with other providers of this interface."""
+        """See Provider. node01 is the first node."""
         nodes = self.cluster.nodes
         numbered = {f"node{number:02}": name for number, name in enumerate(nodes, 1)}
         if (container := numbered.get(node, node)) not in nodes:

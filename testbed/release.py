@@ -1,7 +1,7 @@
 """Installs the release as users do: the manifest as it is, and our programs beside the cluster.
 
 Programs instead of the Deployments' pods, because no kubelet runs here: same service accounts, same
-rights. All who need a working pool (demo, e2e, bench) start it here.
+rights. The demo, the e2e tests and the benches start the pool here.
 """
 
 import secrets
@@ -107,10 +107,19 @@ def wait_in_force(kubectl: Kubectl) -> None:
     client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
     client.create_namespace(namespace, **{"mutatepods.kubemacpool.io": "allocate"})
     try:
-        eventually(lambda: _serves(client, namespace), "pods get addresses")
+        eventually(lambda: serves(client, namespace), "pods get addresses")
     finally:
         client.delete("namespace", namespace, wait=False)
     wait_policy(client)
+
+
+def serves(client: Client, namespace: str) -> bool:
+    """Return True if a pod that asks for a network would get an address, by a dry run."""
+    try:
+        answer = client.create(_POD, namespace, dry_run=True)
+    except Refused:
+        return False
+    return '"mac":' in answer["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"]
 
 
 def wait_policy(client: Client) -> None:
@@ -120,14 +129,6 @@ def wait_policy(client: Client) -> None:
         eventually(lambda: _protects(client), "the policy protects allocations")
     finally:
         client.delete("macallocation", _DECLARED["metadata"]["name"], missing_ok=True)
-
-
-def _serves(client: Client, namespace: str) -> bool:
-    try:
-        answer = client.create(_POD, namespace, dry_run=True)
-    except Refused:
-        return False
-    return '"mac":' in answer["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"]
 
 
 def _protects(client: Client) -> bool:

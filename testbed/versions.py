@@ -16,7 +16,6 @@ KUBEVIRT_WHOLE_MODULE = GO_MODULE / "kubevirtwhole"
 NODE_MODULE = GO_MODULE / "node"
 CERT_MANAGER_MODULE = GO_MODULE / "certmanager"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-SCHEDULER = "kube-scheduler"
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench import objects
 from bench.figures import Interval
-from bench.latency.plan import SHAPES, SUSTAINED, Cell, Work, turn
+from bench.latency.plan import SHAPES, SUSTAINED, Cell, turn
 from bench.latency.requests import Ratio, Requests, nothing_target, times_target
 from bench.latency.sustained import Run, Sustained
 from bench.ledger import Writes
@@ -35,13 +35,6 @@ def test_a_turn_has_every_cell_once_and_the_variants_of_a_shape_follow_each_othe
     assert len(cells) == len(set(cells)) == sum(len(shape.variants) for shape in SHAPES)
     assert len([*groupby(cells, lambda cell: cell.shape)]) == len(SHAPES)
     assert cells == order(7) != order(8)
-
-
-def test_pods_and_vms_are_created_by_1_and_8_clients_and_only_pods_have_no_annotation() -> None:
-    for work in Work:
-        assert {shape.clients for shape in SHAPES if shape.work is work} == {1, 8}
-    for shape in SHAPES:
-        assert (Variant.NO_ANNOTATION in shape.variants) == (shape.work is Work.POD)
 
 
 def test_each_variant_has_its_own_namespaces_and_only_a_plain_one_has_no_label() -> None:

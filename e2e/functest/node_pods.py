@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.pods import NETWORKS, PodNamespace
+from testbed.client import is_true
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 
@@ -152,10 +153,7 @@ def annotations(networks: object) -> dict[str, str]:
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Return True if the kubelet says so."""
-    conditions = pod["status"].get("conditions", [])
-    return any(
-        condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions
-    )
+    return is_true(pod, "Ready")
 
 
 def macs(pod: Mapping[str, Any]) -> list[str]:

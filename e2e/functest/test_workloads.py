@@ -53,10 +53,8 @@ def test_a_pod_with_a_fixed_address_is_replaced_at_once_by_its_next_life(
 
     node_pods.ready("pod/db-0")
     assert node_pods.inside("db-0")["net1"] == "0a:00:00:00:00:17"
-    assert (
-        node_pods.pods.bound("0a:00:00:00:00:17", "db-0")["owner"]["uid"]
-        == (second["metadata"]["uid"])
-    )
+    owner = node_pods.pods.bound("0a:00:00:00:00:17", "db-0")["owner"]
+    assert owner["uid"] == second["metadata"]["uid"]
 
 
 def test_the_pods_of_a_job_release_when_they_complete(node_pods: NodePods) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e import metrics
 from e2e.audit import CONTROLLER
+from e2e.metrics import Scrape
 from e2e.pods import OPTED_IN, OWNER, allocation, as_user, name_of
 from e2e.vms import OPTED_IN_VMS, KubeVirtNamespace
 from testbed.client import Client
-from testbed.controlplane import ControlPlane
+from testbed.controlplane import ControlPlane, ephemeral
 from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import KubeVirt
@@ -37,6 +39,20 @@ def _vm_namespaces(kubevirt: KubeVirt, kubectl: Kubectl) -> Iterator[KubeVirtNam
         vms = KubeVirtNamespace(kubectl, name, kubevirt)
         vms.create_network("lan")
         yield vms
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[ControlPlane]:
+    """A cluster whose programs these tests may stop."""
+    with ephemeral() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
+    """The controller's metrics, read by an account with that right."""
+    yield Scrape(release.controller.metrics_url, metrics.reader(kubectl))
+    metrics.forget_reader(kubectl)
 
 
 @pytest.fixture(scope="module")

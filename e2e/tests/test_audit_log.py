@@ -100,6 +100,11 @@ def test_refused_requests_and_dry_runs_are_no_history(
     assert refusal(lambda: pods.client.delete("mac", name_of(mac)))
     pods.client.label("mac", name_of(mac), {"team": "network"})
 
+    def logged() -> bool:
+        found = [(write["verb"], write["responseStatus"]["code"]) for write in writes(cluster, mac)]
+        return ("delete", 403) in found and found[-1] == ("patch", 200)
+
+    eventually(logged, "the refused delete and the label in the log")
     [line] = lines(cluster, mac, 1)
     assert f"Pod {pods.namespace}/holder" in line
     refused = [write for write in writes(cluster, mac) if write["responseStatus"]["code"] == 403]

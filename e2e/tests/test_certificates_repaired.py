@@ -10,22 +10,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from e2e.pods import PodNamespace, manifest
-from e2e.rotation import (
-    AUTHORITY,
-    CALLED,
-    MUTATOR,
-    bundle_of,
-    read,
-    requests,
-    served,
-)
+from e2e.pods import PodNamespace
+from e2e.rotation import AUTHORITY, CALLED, MUTATOR, bundle_of, read, requests, served
 from testbed.client import Client
-from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.programs import NAMESPACE, SERVICE, Program
 from testbed.readiness import eventually
-from testbed.release import Installed
+from testbed.release import Installed, serves
 
 
 def delete(client: Client, name: str) -> None:
@@ -158,14 +149,5 @@ def test_damage_that_stops_admission_is_repaired(
     harm(client)
 
     eventually(lambda: is_whole(client, release.webhooks), "certificates that fit")
-    eventually(lambda: is_served(client, pods.namespace), "pods served again")
+    eventually(lambda: serves(client, pods.namespace), "pods served again")
     assert (read(client, SERVICE) == before) == (harm is empty_bundles)
-
-
-def is_served(client: Client, namespace: str) -> bool:
-    """Return True if a pod would get an address."""
-    pod = manifest("probe", [{"name": "a"}])
-    try:
-        return '"mac"' in str(client.create(pod, namespace, dry_run=True))
-    except Refused:
-        return False

@@ -1,7 +1,6 @@
 """Addresses that several objects have: their events and their metrics."""
 
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,17 +10,8 @@ from e2e.pods import OPTED_IN, PodNamespace
 from testbed.fixtures import fresh_namespace
 from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
-from testbed.release import Installed
 
 OURS = "0a:00:00:00:0c:"
-COLLIDING = "reason=MACCollision,involvedObject.name={}"
-
-
-@pytest.fixture(scope="module")
-def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
-    token = metrics.reader(kubectl)
-    yield Scrape(release.controller.metrics_url, token)
-    metrics.forget_reader(kubectl)
 
 
 @pytest.fixture
@@ -39,26 +29,6 @@ def opt_out(pods: PodNamespace) -> None:
     pods.client.label("namespace", pods.namespace, dict.fromkeys(OPTED_IN))
 
 
-def told(pods: PodNamespace, name: str) -> list[str]:
-    """Return what `kubectl describe pod` shows of collisions."""
-    return messages(pods.client.list("events", pods.namespace, fields=COLLIDING.format(name)))
-
-
-def wait_told(pods: PodNamespace, name: str, times: int = 1) -> list[str]:
-    """Wait until `kubectl describe pod` shows `times` collisions; return them."""
-
-    def all_of_them(events: Collection[dict[str, Any]]) -> list[str]:
-        return messages(events) if len(events) == times else []
-
-    what, fields = f"{times} events on {name}", COLLIDING.format(name)
-    return pods.client.until("events", all_of_them, what, pods.namespace, fields=fields)
-
-
-def messages(events: Collection[dict[str, Any]]) -> list[str]:
-    assert all(event["type"] == "Warning" for event in events)
-    return [event["message"] for event in events]
-
-
 def share(mac: str, first: tuple[PodNamespace, str], *others: tuple[PodNamespace, str]) -> None:
     """Create pods with one address, `first` in a namespace that has opted in, `others` in none."""
     for pods, name in (first, *others):
@@ -73,13 +43,13 @@ def test_two_managed_pods_with_one_address_get_events(
     mac = OURS + "01"
     share(mac, (pods, "mine"), (elsewhere, "theirs"))
     assert scrape.colliding(mac) == 0
-    assert told(pods, "mine") == told(elsewhere, "theirs") == []
+    assert pods.told("mine") == elsewhere.told("theirs") == []
 
     opt_in(elsewhere)
 
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    [mine] = wait_told(pods, "mine")
-    [theirs] = wait_told(elsewhere, "theirs")
+    [mine] = pods.wait_told("mine")
+    [theirs] = elsewhere.wait_told("theirs")
     place = f"{elsewhere.namespace}/theirs"
     assert mine.startswith(f"{mac} of interface net1 is also in use by Pod {place}")
     assert f"Pod {pods.namespace}/mine" in theirs
@@ -99,11 +69,11 @@ def test_one_of_two_that_is_not_managed_raises_no_event_and_no_alarm(
     share(loud, (pods, "my-other"), (outside, "another"))
     opt_in(outside)
     eventually(lambda: scrape.colliding(loud) == 2, "two that collide")
-    wait_told(outside, "another")
+    outside.wait_told("another")
 
     assert pods.conflicts(quiet) == ["theirs"]
     assert scrape.colliding(quiet) == 0
-    assert told(pods, "mine") == told(elsewhere, "theirs") == []
+    assert pods.told("mine") == elsewhere.told("theirs") == []
 
 
 def test_three_that_share_are_counted_down_one_by_one(
@@ -116,15 +86,15 @@ def test_three_that_share_are_counted_down_one_by_one(
     eventually(lambda: scrape.colliding(mac) == 2, "two")
     opt_in(outside)
     eventually(lambda: scrape.colliding(mac) == 3, "three")
-    wait_told(pods, "a", 2)  # of the second and of the third
-    wait_told(outside, "c")
+    pods.wait_told("a", 2)  # of the second and of the third
+    outside.wait_told("c")
     outside.delete("c")
     eventually(lambda: scrape.colliding(mac) == 2, "two again")
     pods.delete("a")
     eventually(lambda: scrape.colliding(mac) == 0, "the last one alone")
 
     elsewhere.bound(mac, "b")
-    assert len(told(pods, "a")) == 2
+    assert len(pods.told("a")) == 2
 
 
 def test_a_namespace_that_opts_out_ends_the_alarm(

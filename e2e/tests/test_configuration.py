@@ -94,7 +94,7 @@ def test_a_reserved_address_is_never_given_out_but_can_be_asked_for(
             "the reservation in force",
         )
         pods.create("gateway", [{"name": "a", "mac": "06:00:00:00:00:07"}])
-        assert pool.status(pods.kubectl)["size"] == 1
+        pool.says(pods.kubectl, lambda status: status.get("size") == 1, "one address left")
     finally:
         _reserve(pods.kubectl, None)
 

@@ -1,7 +1,5 @@
 """Addresses that users declare, through Git or by hand, before and after the pods that use them."""
 
-import pytest
-
 from e2e.pods import PodNamespace, allocation, name_of
 
 
@@ -31,21 +29,6 @@ def test_a_reserved_address_is_for_one_object_only(pods: PodNamespace) -> None:
 
     assert f"declared for Pod {pods.namespace}/chosen only" in said
     assert pods.bound(mac, "chosen")["reservedFor"] == only
-
-
-@pytest.mark.parametrize("how", ["client-side", "server-side"])
-def test_applying_the_same_file_again_while_it_is_bound_changes_nothing(
-    pods: PodNamespace, how: str
-) -> None:
-    mac = "0a:00:00:00:02:04" if how == "client-side" else "0a:00:00:00:02:05"
-    flags = ["--server-side"] if how == "server-side" else []
-    pods.kubectl.apply(allocation(mac), *flags)
-    pods.create("samplepod", [{"name": "a", "mac": mac}])
-    before = pods.bound(mac, "samplepod")
-
-    pods.kubectl.apply(allocation(mac), *flags)
-
-    assert pods.spec(mac) == before
 
 
 def test_a_pod_that_had_the_address_before_it_was_declared_takes_it_over(

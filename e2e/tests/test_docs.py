@@ -6,7 +6,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -21,7 +20,6 @@ from testbed.release import Installed, installed
 DOCUMENTS = ("README.md", "docs/usage.md", "docs/troubleshooting.md")
 VMS_PAGE = "docs/virtual-machines.md"
 FIRST_VM = "docs/first-vm.md"  # typed by e2e/functest, where VMs boot
-CONCEPTS = (PROJECT / "docs/concepts.md").read_text()
 # Each shows one at least.
 MANIFESTS = (
     "README.md",
@@ -34,7 +32,7 @@ MANIFESTS = (
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[ControlPlane]:
+def own_cluster() -> Iterator[ControlPlane]:
     """A cluster for the documents only, because they start and stop programs."""
     if external.chosen():
         pytest.skip("the documents show a cluster that no other test uses")
@@ -45,10 +43,10 @@ def pool() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
-def untouched(pool: ControlPlane) -> Iterator[ControlPlane]:
+def untouched(own_cluster: ControlPlane) -> Iterator[ControlPlane]:
     """The cluster; the objects of the document are removed afterwards."""
-    yield pool
-    sweep(pool)
+    yield own_cluster
+    sweep(own_cluster)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -89,21 +87,6 @@ def test_a_manifest_is_shown_as_its_file_has_it(document: str) -> None:
         else:
             list(yaml.safe_load_all(block))
     assert named
-
-
-def crd_schema(kind: str) -> dict[str, Any]:
-    crd = yaml.safe_load((PROJECT / "crds" / f"{kind.lower()}.yaml").read_text())
-    schema: dict[str, Any] = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
-    return schema
-
-
-def test_the_page_on_concepts_explains_every_state_and_no_other() -> None:
-    states = crd_schema("MacAllocation")["spec"]["properties"]["state"]["enum"]
-
-    [_, table] = re.split(r"^## States of an allocation$", CONCEPTS, flags=re.MULTILINE)
-    explained = re.findall(r"^\| `(\w+)` \|", table.partition("\n## ")[0], re.MULTILINE)
-
-    assert explained == states
 
 
 def test_every_file_that_the_pages_for_contributors_name_exists() -> None:

@@ -1,13 +1,12 @@
 """Results for users while one of our programs, or the API server, stops and comes back."""
 
-import http.client
 import secrets
 import ssl
 from collections.abc import Iterator
 
 import pytest
 
-from e2e import pool
+from e2e import metrics, pool
 from e2e.load import Crowd
 from e2e.pods import NETWORKS, OPTED_IN, PodNamespace
 from testbed.controlplane import ControlPlane, ephemeral
@@ -16,13 +15,6 @@ from testbed.readiness import eventually
 from testbed.release import Installed, apply_release, installed
 
 QUIET = ("--quiet-s", "10")
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster whose programs these tests may stop."""
-    with ephemeral() as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +39,21 @@ def test_a_webhook_that_is_not_ready_says_what_is_missing() -> None:
     with ephemeral() as cluster:
         apply_release(cluster.kubectl)
         webhook = start_webhook(cluster)
-        address = webhook.ready_url.removeprefix("https://").removesuffix("/readyz")
+
+        def said() -> str:
+            return metrics.get(webhook.ready_url)[2]
 
         # Without a certificate there is no handshake; with one, the answer names what is missing.
         eventually(lambda: "listening" in webhook.process.log.read_text(), "the webhook listening")
         with pytest.raises((ssl.SSLError, OSError)):
-            _readyz(address)
+            said()
         controller = start_controller(cluster, "controller-1", *QUIET)
         controller.wait_ready()
         webhook.wait_ready()
         controller.process.stop()
         cluster.kubectl.client.delete("macpool", "default")
 
-        eventually(lambda: "there is no MacPool default yet" in _readyz(address), "the reason")
+        eventually(lambda: "there is no MacPool default yet" in said(), "the reason")
 
 
 def test_while_the_webhook_is_down_only_pods_that_need_an_address_wait(
@@ -72,7 +66,7 @@ def test_while_the_webhook_is_down_only_pods_that_need_an_address_wait(
     pods.create("plain")
     elsewhere.create("attached", [{"name": "a"}])
     said = pods.refuses("attached", [{"name": "a"}])
-    again = start_webhook(own_cluster, "webhook-1")
+    again = start_webhook(own_cluster, "webhook-1", *QUIET)
     again.wait_ready()
     [element] = eventually(lambda: _served(pods, "attached"), "served again")
 
@@ -176,14 +170,3 @@ def test_nothing_of_ours_is_left_on_other_peoples_objects(
 
 def _served(pods: PodNamespace, name: str) -> list[dict[str, str]]:
     return [] if pods.refusal(name, [{"name": "a"}]) else pods.elements(name)
-
-
-def _readyz(address: str) -> str:
-    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection(address, timeout=5, context=unverified)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()

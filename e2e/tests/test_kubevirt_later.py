@@ -1,8 +1,8 @@
 """KubeVirt absent, installed later, removed and installed again, while our programs run on.
 
-KubeVirt is its CRDs of VMs and VMIs here: our programs ask for nothing else of it. Whether they
-complain in a loop is judged by their logs: the controller asks for VMs again and again, and no line
-of warning is added while it is told several times that there are none.
+Only the CRDs of VMs and VMIs are installed: our programs use nothing else of KubeVirt. The logs
+show that they do not complain in a loop: the controller asks for VMs again and again, is told that
+there are none, and logs no warning.
 """
 
 import secrets
@@ -115,7 +115,7 @@ def _vm_namespace(cluster: ControlPlane, **labels: str) -> VmNamespace:
 
 
 def _asked_again(cluster: ControlPlane) -> None:
-    """Return when the controller was told some times more that there are no VMs."""
+    """Return when the controller has asked for VMs some more times."""
     audit = Audit(cluster)
 
     def asked() -> int:

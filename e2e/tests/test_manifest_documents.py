@@ -1,5 +1,6 @@
 """The objects of the one-file manifest, without a cluster."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import yaml
 
 from e2e.manifest import deployments, documents
 from testbed.release import MANIFEST
+
+PROJECT = Path(__file__).parents[2]
 
 
 def test_the_manifest_brings_no_ca_bundle() -> None:
@@ -18,9 +21,10 @@ def test_the_documented_sed_changes_exactly_the_two_ends_of_the_range(tmp_path: 
     edited = tmp_path / "kubemacpool.yaml"
     edited.write_text(MANIFEST.read_text())
 
-    for tail in ("00:00:00", "FF:FF:FF"):
-        script = f"s/02:{tail[:2]}:{tail[:2]}:{tail}/02:1e:b4:{tail}/"
-        subprocess.run(["sed", "-i", script, str(edited)], check=True)
+    start, end = re.findall(r'-e "(s/02:[^"]+)"', (PROJECT / "README.md").read_text())
+    for script in (start, end):
+        command = ["sed", "-i", script.replace("$mac_oui", "02:1e:b4"), str(edited)]
+        subprocess.run(command, check=True)
 
     lines = zip(MANIFEST.read_text().splitlines(), edited.read_text().splitlines(), strict=True)
     assert sum(before != after for before, after in lines) == 2
@@ -66,7 +70,7 @@ def test_our_pods_accept_connections_only_at_the_ports_that_they_name() -> None:
 
 
 def test_an_uninstall_takes_the_webhook_configuration_away_before_what_it_calls() -> None:
-    kinds = [document["kind"] for document in documents()]  # kubectl delete -f goes by this order
+    kinds = [document["kind"] for document in documents()]  # the order of kubectl delete -f
 
     assert kinds[0] == "MutatingWebhookConfiguration"
 
@@ -105,11 +109,10 @@ def test_a_quota_lets_our_pods_have_their_priority_where_that_needs_one() -> Non
 
 
 def test_the_image_is_built_from_what_the_dockerfile_copies_and_no_more() -> None:
-    project = Path(__file__).parents[2]
-    lines = [line.split() for line in (project / "Dockerfile").read_text().splitlines()]
+    lines = [line.split() for line in (PROJECT / "Dockerfile").read_text().splitlines()]
     copied = {line[1] for line in lines if line[:1] == ["COPY"] and not line[1].startswith("--")}
 
-    ignored = (project / ".dockerignore").read_text().splitlines()
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
 
     rules = [line for line in ignored if not line.startswith("#")]
     assert rules[0] == "*"

@@ -62,6 +62,7 @@ def test_the_alerts_are_those_of_the_guide_and_ask_for_metrics_that_it_names() -
         assert f"`{name}" in guide
     deployments = {name for kind, name in objects("kubemacpool.yaml") if kind == "Deployment"}
     asked = re.findall(r'deployment="([^"]*)"', " ".join(rule["expr"] for rule in RULES))
+    assert asked
     assert set(asked) <= deployments
 
 

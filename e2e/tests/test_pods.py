@@ -2,14 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 
-import pytest
-
-from e2e.pods import NETWORKS, OPTED_IN, PodNamespace, manifest
-from testbed.fixtures import fresh_namespace
-from testbed.kubectl import Kubectl
-from testbed.release import Installed
+from e2e.pods import NETWORKS, PodNamespace, manifest
 
 MAC = re.compile(r"02(:[0-9a-f]{2}){5}")
 OURS = "0a:00:00:00:"  # addresses of the tests' own, outside the pool's range
@@ -165,19 +159,5 @@ def test_the_same_manifest_applied_again_gets_its_addresses_back(pods: PodNamesp
 
 def test_a_namespace_that_has_not_opted_in_is_not_served(elsewhere: PodNamespace) -> None:
     [element] = elsewhere.create("samplepod", [{"name": "a"}])
-
-    assert "mac" not in element
-
-
-@pytest.fixture
-def critical(release: Installed, kubectl: Kubectl) -> Iterator[PodNamespace]:
-    """A namespace of the cluster itself that carries the opt-in label."""
-    assert release.webhooks
-    for name in fresh_namespace(kubectl, runlevel="0", **OPTED_IN):
-        yield PodNamespace(kubectl, name)
-
-
-def test_a_namespace_of_the_cluster_itself_is_never_touched(critical: PodNamespace) -> None:
-    [element] = critical.create("samplepod", [{"name": "a"}])
 
     assert "mac" not in element

@@ -16,6 +16,11 @@ def test_a_running_pod_keeps_the_address_that_its_annotation_lost(pods: PodNames
 
     pods.client.annotate("pod", "samplepod", {NETWORKS: None}, pods.namespace)
 
+    # When the address of a later pod is released, that of this one would have been, too.
+    [marker] = pods.create("marker", [{"name": "a"}])
+    pods.bound(marker["mac"], "marker")
+    pods.delete("marker")
+    pods.freed(marker["mac"])
     assert "belongs to Pod" in pods.refuses("other", [{"name": "a", "mac": element["mac"]}])
 
 

@@ -8,23 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.audit import CONTROLLER
-from e2e.pods import OWNER, allocation, as_user, name_of
-from e2e.policy import HOLDER, INSTEAD, bind, patch_fails
+from e2e.pods import OWNER, allocation, name_of
+from e2e.policy import HOLDER, INSTEAD, patch_fails
 from testbed.client import Client, refusal
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
-from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
 from testbed.release import POLICY
 
 PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def kubectl(bare_cluster: ControlPlane) -> Kubectl:
-    """The same administrator with kubectl, for what kubectl does in several steps."""
-    return bare_cluster.kubectl
 
 
 def test_an_administrators_delete_of_a_bound_address_is_refused_and_names_the_holder(
@@ -40,8 +32,8 @@ def test_an_administrators_delete_of_a_bound_address_is_refused_and_names_the_ho
     assert client.get("mac", bound)
 
 
-def test_force_does_not_help(kubectl: Kubectl, bound: str) -> None:
-    said = kubectl.fails("delete", "mac", bound, "--force", "--grace-period=0")
+def test_force_does_not_help(bare_cluster: ControlPlane, bound: str) -> None:
+    said = bare_cluster.kubectl.fails("delete", "mac", bound, "--force", "--grace-period=0")
 
     assert HOLDER in said
 
@@ -55,15 +47,6 @@ def test_the_refusal_says_that_an_owner_has_no_name_yet(
     said = refusal(lambda: client.delete("mac", name_of(mac)))
 
     assert f"{mac} is Pending for Pod shop/(name not generated yet)" in said
-
-
-def test_deleting_all_of_them_leaves_the_bound_ones(
-    kubectl: Kubectl, client: Client, bound: str
-) -> None:
-    said = kubectl.fails("delete", "macs", "--all")
-
-    assert HOLDER in said
-    assert client.get("mac", bound)
 
 
 def test_deleting_the_collection_leaves_the_bound_ones(client: Client, bound: str) -> None:
@@ -176,42 +159,6 @@ def test_labels_annotations_and_status_of_a_bound_address_are_free(
     metadata = client.read("mac", bound)["metadata"]
     assert metadata["labels"] == {"team": "shop"}
     assert metadata["annotations"] == {"note": "checked"}
-
-
-@pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
-@pytest.mark.parametrize(
-    "spec",
-    [{}, {"reservedFor": {"kind": "Pod", "namespace": "shop", "name": "samplepod"}}],
-    ids=["address", "address-and-reservation"],
-)
-def test_applying_the_same_declared_file_while_it_is_bound_changes_nothing(
-    kubectl: Kubectl,
-    mac: str,
-    way: list[str],
-    spec: dict[str, object],
-) -> None:
-    file = allocation(mac, **spec)
-    kubectl.apply(file, *way)
-    bind(as_user(kubectl.client, CONTROLLER), name_of(mac))
-    before = kubectl.client.read("mac", name_of(mac))
-
-    kubectl.apply(file, *way)
-
-    after = kubectl.client.read("mac", name_of(mac))
-    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
-    assert after["spec"]["owner"]["name"] == "samplepod"
-
-
-def test_a_file_that_changes_a_bound_address_is_refused(
-    client: Client, controller: Client, mac: str
-) -> None:
-    client.create(allocation(mac))
-    bind(controller, name_of(mac))
-    other = {"kind": "Pod", "namespace": "shop", "name": "another"}
-
-    said = patch_fails(client, name_of(mac), {"spec": {"reservedFor": other}})
-
-    assert HOLDER in said
 
 
 def test_a_declared_address_can_be_reserved_for_another_object_and_deleted(

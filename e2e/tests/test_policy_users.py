@@ -3,19 +3,11 @@
 import pytest
 
 from e2e.access import bind_role, may
-from e2e.audit import CONTROLLER, WEBHOOK
 from e2e.pods import OWNER, allocation, as_user, name_of
-from e2e.policy import HOLDER, INSTEAD, bind, patch_fails
+from e2e.policy import HOLDER, INSTEAD, patch_fails
 from testbed.client import Client, refusal
 from testbed.controlplane import ControlPlane
-from testbed.kubectl import Kubectl
 from testbed.readiness import eventually
-
-
-@pytest.fixture(scope="module")
-def kubectl(bare_cluster: ControlPlane) -> Kubectl:
-    """A cluster with the manifest, on which none of our programs runs."""
-    return bare_cluster.kubectl
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +20,9 @@ def declarer(client: Client) -> str:
 
 @pytest.mark.parametrize("way", [[], ["--server-side"]], ids=["client-side", "server-side"])
 def test_a_user_with_the_role_declares_addresses_and_removes_them(
-    kubectl: Kubectl, client: Client, mac: str, declarer: str, way: list[str]
+    bare_cluster: ControlPlane, client: Client, mac: str, declarer: str, way: list[str]
 ) -> None:
-    only = {"kind": "Pod", "namespace": "shop", "name": "another"}
+    kubectl, only = bare_cluster.kubectl, {"kind": "Pod", "namespace": "shop", "name": "another"}
 
     kubectl.apply(allocation(mac), f"--as={declarer}", *way)
     kubectl.apply(allocation(mac, reservedFor=only), f"--as={declarer}", *way)
@@ -49,31 +41,6 @@ def test_a_user_who_may_declare_addresses_may_do_nothing_else(
     assert f"{mac} is {HOLDER}" in refusal(lambda: ann.delete("mac", bound))
     assert not may(client, declarer, "patch", "macallocations", subresource="status")
     assert not may(client, declarer, "patch", "macpools")
-
-
-@pytest.mark.parametrize("ours", [WEBHOOK, CONTROLLER])
-def test_our_programs_claim_bind_and_release(client: Client, mac: str, ours: str) -> None:
-    program = as_user(client, ours)
-    claim = {"state": "Pending", "owner": OWNER | {"uid": None}, "source": "Pool"}
-    program.create(allocation(mac, **claim))
-    program.patch("mac", name_of(mac), {"spec": {"state": "Bound", "owner": OWNER}})
-
-    program.delete("mac", name_of(mac))
-
-    assert client.get("mac", name_of(mac)) is None
-
-
-@pytest.mark.parametrize("ours", [WEBHOOK, CONTROLLER])
-def test_our_programs_give_a_declared_address_back(
-    client: Client, controller: Client, declared: str, ours: str
-) -> None:
-    bind(controller, declared)
-
-    back = {"spec": {"state": None, "owner": None, "declared": None}}
-    as_user(client, ours).patch("mac", declared, back)
-
-    spec = client.read("mac", declared)["spec"]
-    assert spec == {"mac": spec["mac"], "state": "Declared", "source": "Declared"}
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 
 from e2e.audit import CONTROLLER, WEBHOOK, Audit
+from e2e.manifest import deployments, documents
 from e2e.rights import Call, Right, asked, granted, idle, missing, nameable, refused
-from e2e.session import (
-    everything,
-)
+from e2e.session import everything
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt import remove_crds
 from testbed.programs import NAMESPACE
-from testbed.release import MANIFEST, remove_release
+from testbed.release import remove_release
 
 pytestmark = pytest.mark.long
 
@@ -35,7 +33,7 @@ class Log:
 
 @pytest.fixture(scope="module")
 def rights() -> set[Right]:
-    return granted(yaml.safe_load_all(MANIFEST.read_text()))
+    return granted(documents())
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +83,10 @@ def test_paths_that_are_no_resource_are_open_to_every_account(log: Log) -> None:
 def test_each_program_has_an_account_of_its_own_and_no_other_has_theirs(
     rights: set[Right],
 ) -> None:
-    documents = list(yaml.safe_load_all(MANIFEST.read_text()))
-    pods = [
-        document["spec"]["template"]["spec"]
-        for document in documents
-        if document["kind"] == "Deployment"
+    accounts = [
+        f"system:serviceaccount:{NAMESPACE}:{template['spec']['serviceAccountName']}"
+        for template in deployments().values()
     ]
-
-    accounts = [f"system:serviceaccount:{NAMESPACE}:{pod['serviceAccountName']}" for pod in pods]
 
     assert sorted(accounts) == sorted([WEBHOOK, CONTROLLER])
     assert {right.user for right in rights} == {WEBHOOK, CONTROLLER}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 from cryptography import x509
 
-from e2e import metrics
 from e2e.conftest import QUIET_S
+from e2e.metrics import Scrape
 from e2e.pods import PodNamespace
 from e2e.rotation import AUTHORITY, bundle_of, distrust, read, requests
 from testbed.client import Client
@@ -119,10 +119,7 @@ def test_rotations_refuse_no_request(  # noqa: PLR0913, PLR0917 - three are one 
 DAY = dt.timedelta(days=1)
 
 
-def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> None:
-    kubectl = cluster.kubectl
-    scrape = metrics.Scrape(release.controller.metrics_url, metrics.reader(kubectl))
-
+def test_days_left_are_a_metric(kubectl: Kubectl, scrape: Scrape) -> None:
     def shown() -> tuple[dict[str, float], dict[str, dt.datetime]] | None:
         """Return the metrics and the stored ends, once the controller has read these Secrets."""
         said = scrape()
@@ -134,10 +131,7 @@ def test_days_left_are_a_metric(cluster: ControlPlane, release: Installed) -> No
         )
         return (said, ends) if read_now else None
 
-    try:
-        both = eventually(shown, "the expiry of both certificates")
-    finally:
-        metrics.forget_reader(kubectl)
+    both = eventually(shown, "the expiry of both certificates")
 
     assert both
     said, ends = both

@@ -37,18 +37,6 @@ def asks_us(client: Client, namespace: str) -> bool:
     return NOT_SERVED in refusal(lambda: client.create(pod, namespace, dry_run=True))
 
 
-def test_a_pod_without_the_annotation_never_reaches_the_webhook(
-    client: Client, opted_in: str
-) -> None:
-    assert client.create(manifest("plain"), opted_in)
-
-
-def test_a_pod_with_the_annotation_waits_for_the_webhook(client: Client, opted_in: str) -> None:
-    said = refusal(lambda: client.create(manifest("web", "[]"), opted_in))
-
-    assert NOT_SERVED in said
-
-
 def test_a_namespace_that_opted_out_again_never_reaches_the_webhook(
     client: Client, opted_in: str
 ) -> None:

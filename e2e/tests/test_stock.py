@@ -8,7 +8,7 @@ import pytest
 
 from e2e.pods import OPTED_IN, PodNamespace, name_of
 from testbed.client import refusal
-from testbed.controlplane import ControlPlane, ephemeral
+from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
 from testbed.programs import start_controller, start_webhook
 from testbed.release import Installed, installed
@@ -18,13 +18,6 @@ QUIET = ("--quiet-s", f"{QUIET_S:g}")
 GOES_S = 90.0  # on a busy machine
 NET = [{"name": "a"}]
 IN_STOCK = "spec.state=Stock"
-
-
-@pytest.fixture(scope="module")
-def own_cluster() -> Iterator[ControlPlane]:
-    """A cluster whose programs these tests may stop."""
-    with ephemeral() as cluster:
-        yield cluster
 
 
 @pytest.fixture

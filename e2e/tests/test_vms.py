@@ -227,18 +227,6 @@ def test_an_orphaned_vmi_keeps_the_addresses_until_it_ends(vms: KubeVirtNamespac
     vms.freed(*macs.values())
 
 
-def test_a_vm_deleted_and_created_again_gets_its_addresses_at_once(vms: KubeVirtNamespace) -> None:
-    macs = vms.create("web")
-    vms.pods.eventually_owns(list(macs.values()))
-    again = [Interface("default", mac=macs["default"]), Interface("lan", "lan", macs["lan"])]
-
-    vms.delete("vm", "web")
-
-    assert vms.create("web", *again) == macs
-    vms.bound(macs["lan"], "web")
-    vms.pods.eventually_owns(list(macs.values()))
-
-
 def test_of_two_vms_one_has_an_address_and_the_namespace_takes_all_with_it(
     vms: KubeVirtNamespace,
 ) -> None:

@@ -117,7 +117,8 @@ def test_a_duplicate_is_reported_and_no_address_is_changed(move: Move) -> None:
 
     assert {name for name in TWINS if f"VirtualMachine old/{name}" in move.duplicates} == {*TWINS}
     eventually(lambda: _conflicts(before, before.twins), "the duplicate in status.conflicts")
-    eventually(lambda: all(_told(before, name) for name in TWINS), "an event on each of them")
+    for name in TWINS:
+        before.vms.pods.wait_told(name)
     found = before.vms.pods.allocation(before.twins)
     assert found
     [conflict] = found["status"]["conflicts"]
@@ -244,13 +245,6 @@ def _conflicts(before: ClusterInUse, mac: str) -> list[Any]:
     found = before.vms.pods.allocation(mac) or {}
     conflicts: list[Any] = found.get("status", {}).get("conflicts", [])
     return conflicts
-
-
-def _told(before: ClusterInUse, name: str) -> list[Any]:
-    selector = f"reason=MACCollision,involvedObject.name={name}"
-    found = before.vms("get", "events", "--field-selector", selector, "-o", "json")
-    events: list[Any] = json.loads(found)["items"]
-    return events
 
 
 def _first(events: list[dict[str, Any]], which: Callable[[dict[str, Any]], bool]) -> int:

@@ -4,25 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from e2e import metrics, pool
+from e2e import pool
 from e2e.metrics import Scrape
 from e2e.vms import LAN, KubeVirtNamespace
 from testbed.client import refusal
 from testbed.connection import Answer, Refused
-from testbed.kubectl import Kubectl
 from testbed.kubevirt.virtualmachines import Interface, manifest
 from testbed.readiness import eventually
-from testbed.release import Installed
 
 OURS = "0a:00:00:00:0d:"
-_COLLIDING = "reason=MACCollision,involvedObject.name={}"
-_IN_A_ROW = 12  # by chance alone, two replicas leave one out of 12 requests once in 2,000 times
-
-
-@pytest.fixture(scope="module")
-def scrape(release: Installed, kubectl: Kubectl) -> Iterator[Scrape]:
-    yield Scrape(release.controller.metrics_url, metrics.reader(kubectl))
-    metrics.forget_reader(kubectl)
 
 
 @pytest.fixture
@@ -43,11 +33,11 @@ def warning(vms: KubeVirtNamespace) -> Iterator[None]:
         return bool(refusal(lambda: vms.client.create(asked, vms.namespace, dry_run=True)))
 
     try:
-        eventually(lambda: all(warns() for _ in range(_IN_A_ROW)), "policy Warn in force")
+        eventually(lambda: all(warns() for _ in range(pool.IN_A_ROW)), "policy Warn in force")
         yield
     finally:
         pool.edit(vms.kubectl, COLLISION_POLICY=None)
-        eventually(lambda: all(refuses() for _ in range(_IN_A_ROW)), "policy Reject in force")
+        eventually(lambda: all(refuses() for _ in range(pool.IN_A_ROW)), "policy Reject in force")
         vms.delete("vm", "holder", wait=False)
 
 
@@ -77,8 +67,8 @@ def test_under_warn_a_second_vm_gets_the_address_and_both_get_events(
     assert vms.pods.spec(mac)["shared"] is True
     vms.pods.in_conflict(mac, "second")
     eventually(lambda: scrape.colliding(mac) == 2, "two that collide")
-    _wait_told(vms, "first")
-    _wait_told(vms, "second")
+    vms.pods.wait_told("first")
+    vms.pods.wait_told("second")
 
     vms.delete("vm", "first")
 
@@ -109,7 +99,7 @@ def test_a_migration_across_namespaces_keeps_the_address_whichever_side_goes(
     stays.bound(macs["lan"], "web")
     gone.wait_gone("vm", "web")
     stays.bound(macs["lan"], "web")
-    assert _told(vms, "web") == _told(other_vms, "web") == []
+    assert vms.pods.told("web") == other_vms.pods.told("web") == []
     assert scrape.colliding(macs["lan"]) == 0
 
 
@@ -125,8 +115,8 @@ def test_two_of_a_name_that_both_run_are_no_migration(
 
     other_vms.run("web")
 
-    _wait_told(vms, "web")
-    _wait_told(other_vms, "web")
+    vms.pods.wait_told("web")
+    other_vms.pods.wait_told("web")
     other_vms.halt("web")
     vms.pods.in_conflict(mac)
 
@@ -150,13 +140,3 @@ def _shared(vms: KubeVirtNamespace, name: str, mac: str) -> str:
     answer = eventually(created, f"{name} sharing {mac}")
     assert answer
     return "\n".join(answer.warnings)
-
-
-def _told(vms: KubeVirtNamespace, name: str) -> list[str]:
-    events = vms.client.list("events", vms.namespace, fields=_COLLIDING.format(name))
-    return [event["message"] for event in events]
-
-
-def _wait_told(vms: KubeVirtNamespace, name: str) -> None:
-    what = f"an event on {name}"
-    vms.client.until("events", bool, what, vms.namespace, fields=_COLLIDING.format(name))

@@ -1,6 +1,6 @@
 """Snapshots restored, VMs cloned and created again: KubeVirt's own virt-controller does it.
 
-The machines have no disks, so no volume is copied; that part of KubeVirt is not here.
+The VMs have no disks, so no volume is copied.
 """
 
 from collections.abc import Collection

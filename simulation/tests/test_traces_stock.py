@@ -10,12 +10,10 @@ from crds.mac import MacAddress, MacRange
 from crds.pool import Pool
 from simulation.lives import owner
 from simulation.programs import FIRST, SECOND
-from simulation.replica import STOCK_USABLE_S
+from simulation.replica import STOCK_KEPT_S, STOCK_USABLE_S
 from simulation.simulation import Simulation
 
 Snapshot = tuple[dict[MacAddress, Stored], int]
-
-KEPT_S = STOCK_USABLE_S + 120  # the controller keeps stock for this time
 
 
 def test_stock_is_handed_out_without_a_call(sim: Simulation) -> None:
@@ -33,7 +31,7 @@ def test_a_replica_that_slept_past_v_hands_out_nothing(sim: Simulation) -> None:
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps; its connection stays open
     sim.calm()
-    sim.pass_time(KEPT_S)
+    sim.pass_time(STOCK_KEPT_S)
     sim.calm()  # deleted
     assert sim.pod("web-1", replica=1).carries(FIRST)
 
@@ -135,7 +133,7 @@ def test_stock_whose_answer_was_lost_expires_unused(sim: Simulation) -> None:
     assert len(sim.replicas[0].entries) == 0
     assert sim.answer(sim.ask("web-1", FIRST)).is_denied
     assert sim.pod("web-0").carries(SECOND)
-    sim.pass_time(KEPT_S)
+    sim.pass_time(STOCK_KEPT_S)
     sim.calm()
     assert sim.allocation(FIRST) is None
 

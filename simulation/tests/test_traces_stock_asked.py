@@ -6,7 +6,7 @@ from crds.allocation import Source, State
 from crds.tests.kubevirt import Nic
 from simulation.lives import ask_for_more, check_rest, running
 from simulation.programs import FIRST, OUTSIDE, SECOND, THIRD, Request
-from simulation.replica import STOCK_USABLE_S
+from simulation.replica import STOCK_KEPT_S, STOCK_USABLE_S
 from simulation.simulation import Simulation
 from webhook.admission import Denied
 
@@ -73,7 +73,7 @@ def test_a_request_by_name_that_loses_a_write_race_is_refused(sim: Simulation) -
 def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(STOCK_USABLE_S + 120)
+    sim.pass_time(STOCK_KEPT_S)
     sim.reconcile(FIRST, 3)  # no object carries it: the delete is parked
     request = sim.ask("web-0", FIRST)
     sim.answer(request, 2)
@@ -87,7 +87,7 @@ def test_a_request_by_name_creates_stock_that_was_just_released(sim: Simulation)
 def test_a_request_by_name_stops_the_release_of_stock(sim: Simulation) -> None:
     sim.stocked()
     sim.calm()
-    sim.pass_time(STOCK_USABLE_S + 120)
+    sim.pass_time(STOCK_KEPT_S)
     sim.reconcile(FIRST, 3)
     request = sim.answer(sim.ask("web-0", FIRST))
 
@@ -100,7 +100,7 @@ def test_stock_created_again_belongs_to_the_new_creator(sim: Simulation) -> None
     sim.stocked()
     sim.late.append(sim.replicas[0].watch)  # it sleeps
     sim.calm()
-    sim.pass_time(STOCK_USABLE_S + 120)
+    sim.pass_time(STOCK_KEPT_S)
     sim.calm()
     assert sim.stocked(1) == (FIRST,)
 

@@ -4,10 +4,8 @@ import pytest
 
 from simulation.lives import check_rest, owner
 from simulation.programs import FIRST, SECOND, Request
-from simulation.replica import STOCK_USABLE_S
+from simulation.replica import STOCK_KEPT_S, STOCK_USABLE_S
 from simulation.simulation import Simulation
-
-KEPT_S = STOCK_USABLE_S + 120  # the controller keeps stock for this time
 
 
 def _handed_out(sim: Simulation) -> Request:
@@ -25,7 +23,7 @@ def test_handed_out_stock_refused_later_is_released_not_reused(sim: Simulation) 
 
     assert not sim.replicas[0].ready()
 
-    sim.pass_time(KEPT_S - 1)
+    sim.pass_time(STOCK_KEPT_S - 1)
     sim.calm()
     assert sim.pod("web-1").carries(SECOND)
     assert sim.allocation(FIRST) is not None
@@ -40,7 +38,7 @@ def test_the_stock_of_a_killed_replica_is_released_in_time(sim: Simulation) -> N
 
     sim.crash_replica(0)
 
-    sim.pass_time(KEPT_S - 1)
+    sim.pass_time(STOCK_KEPT_S - 1)
     sim.calm()
     assert sim.allocation(FIRST) is not None
     sim.pass_time(1)
@@ -86,7 +84,7 @@ def test_stock_handed_out_and_stored_at_the_latest_moment_is_bound(sim: Simulati
 
 def test_handed_out_stock_is_bound_if_its_namespace_has_opted_out(sim: Simulation) -> None:
     pod = sim.stored(_handed_out(sim))
-    sim.pass_time(KEPT_S)
+    sim.pass_time(STOCK_KEPT_S)
 
     sim.reconcile(FIRST)  # no view shows it, and no label of a namespace is read
 

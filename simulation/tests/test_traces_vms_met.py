@@ -15,16 +15,16 @@ from simulation.simulation import Simulation
 THERE = "other", "alien"
 
 
-def running_there(sim: Simulation, key: Key = THERE) -> tuple[Carrier, Carrier, Carrier]:
+def running_there(sim: Simulation) -> Carrier:
     """A VM that no webhook has seen runs in a namespace that has not opted in."""
-    namespace, name = key
+    namespace, name = THERE
     vm = sim.bypass_vm(vm_manifest(name, Nic("net-0", FIRST), namespace=namespace))
-    vmi = sim.start(vm)
-    wanted = sim.kubevirt.wanted_launcher(key)
+    sim.start(vm)
+    wanted = sim.kubevirt.wanted_launcher(THERE)
     assert wanted is not None
-    pod = sim.kubevirt.launch(key, wanted[1], wanted[0])
+    sim.kubevirt.launch(THERE, wanted[1], wanted[0])
     sim.step()
-    return vm, vmi, pod
+    return vm
 
 
 def ends_there(sim: Simulation, key: Key = THERE) -> None:
@@ -36,7 +36,7 @@ def ends_there(sim: Simulation, key: Key = THERE) -> None:
 
 @pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
 def test_the_vm_owns_what_was_adopted_in_any_order(sim: Simulation, order: tuple[int, ...]) -> None:
-    vm, _, _ = running_there(sim)
+    vm = running_there(sim)
 
     for at in order:
         sim.controllers[0].carrier_watches[at].deliver()
@@ -75,7 +75,7 @@ def test_the_address_of_a_bare_vmi_is_adopted_and_released(sim: Simulation) -> N
 def test_a_vm_in_conflict_counts_once_with_its_vmi_and_launcher(sim: Simulation) -> None:
     mine, _, _ = running(sim, FIRST)
 
-    alien, _, _ = running_there(sim)
+    alien = running_there(sim)
 
     sim.quiet()
     assert owner(sim).uid == mine.uid
@@ -87,7 +87,7 @@ def test_a_vm_in_conflict_counts_once_with_its_vmi_and_launcher(sim: Simulation)
 
 def test_an_address_passes_to_the_vm_that_was_in_conflict(sim: Simulation) -> None:
     pod = sim.old_pod("web-0", FIRST)
-    alien, _, _ = running_there(sim)
+    alien = running_there(sim)
     sim.calm()
 
     sim.delete(pod)
@@ -112,7 +112,7 @@ def test_two_vms_of_one_name_conflict_only_if_both_run(sim: Simulation) -> None:
 @pytest.mark.parametrize("first", [DB, THERE], ids=str)
 def test_a_shared_address_is_released_after_its_last_vm(warning: Simulation, first: Key) -> None:
     sim = warning
-    there, _, _ = running_there(sim)
+    there = running_there(sim)
     sim.quiet()
     here, _, _ = running(sim, FIRST)  # allowed, with a warning
     left, last = (there, THERE) if first == DB else (here, DB)

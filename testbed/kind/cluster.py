@@ -84,7 +84,8 @@ class KindCluster:
     def name_by_import(self, image: str) -> None:
         """Let every node find a loaded image by the digest of its archive's index, too.
 
-        That is what a node says of its image, and where a guest moves to, KubeVirt asks for that.
+        A node reports its image by that digest, and KubeVirt asks the node to which a guest moves
+        for it.
         """
         for node in self.nodes:
             listed = self._ctr(node, "images", "list").splitlines()[1:]
@@ -113,7 +114,7 @@ class KindCluster:
     def start_nodes(self, *nodes: str) -> None:
         """Start nodes that were stopped, and set the routes between their pods again.
 
-        Returns when the API server has heard of each since, instead of what it was before.
+        Returns when each node has reported to the API server after its start.
         """
         docker("start", *nodes)
         eventually(lambda: self.is_ready, "the API server is ready", _READY_S)
@@ -137,7 +138,7 @@ class KindCluster:
 def ready_since(node: Mapping[str, Any], started: str) -> bool:
     """Return True if a kubelet reported its Node as ready after `started` (RFC 3339, UTC).
 
-    Its bootID does not tell: containers have the machine's. Heartbeats have whole seconds.
+    Its bootID does not show a restart: it is that of the machine. Heartbeats have whole seconds.
     """
     return any(
         condition["type"] == "Ready"

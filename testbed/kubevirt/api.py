@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from testbed import accounts, certificates, processes
-from testbed.client import Client, refusal
+from testbed.client import Client, is_true, refusal
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubectl import Kubectl
@@ -96,7 +96,8 @@ def connect(kubectl: Kubectl, folder: Path, port: int) -> None:
     for registration in asking:
         if registration["kind"] == _ASKED[2]:
             name = registration["metadata"]["name"]
-            client.wait("apiservice", name, _is_available, f"APIService {name} available")
+            what = f"APIService {name} available"
+            client.wait("apiservice", name, lambda found: is_true(found, "Available"), what)
     eventually(lambda: _defaults(client), "virt-api fills in what a machine lacks")
     eventually(lambda: _refuses(client), "virt-api refuses an interface without a network")
 
@@ -125,14 +126,6 @@ def _service_address(client: Client) -> str:
     ours["spec"]["ports"][0]["port"] = _PORT
     address: str = client.apply(ours)["spec"]["clusterIP"]
     return address
-
-
-def _is_available(service: dict[str, Any]) -> bool:
-    conditions = service.get("status", {}).get("conditions", [])
-    return any(
-        condition["type"] == "Available" and condition["status"] == "True"
-        for condition in conditions
-    )
 
 
 def _defaults(client: Client) -> bool:

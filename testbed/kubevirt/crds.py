@@ -27,26 +27,16 @@ def fetch() -> None:
 
 def apply_crds(kubectl: Kubectl) -> None:
     """Apply all of KubeVirt's CRDs and that of networks; return when they are established."""
-    apply_own_crds(kubectl)
-    apply_networks_crd(kubectl)
-
-
-def apply_own_crds(kubectl: Kubectl) -> None:
-    """Apply all of KubeVirt's CRDs; return when they are established."""
     progress = Progress("Applying KubeVirt's CRDs")
     _apply(kubectl, printed("crds"))
+    crd = kubectl.client.apply(_found()[_NETWORKS_CRD].read_text())
+    kubectl.client.wait_established(crd["metadata"]["name"])
     progress.done()
 
 
 def apply_vm_crds(kubectl: Kubectl) -> None:
     """Apply KubeVirt's CRDs of VMs and VMIs, which is quicker; return when they are established."""
     _apply(kubectl, [crd for crd in printed("crds") if crd["metadata"]["name"] in _VM_CRDS])
-
-
-def apply_networks_crd(kubectl: Kubectl) -> None:
-    """Apply the CRD NetworkAttachmentDefinition; return when it is established."""
-    crd = kubectl.client.apply(_found()[_NETWORKS_CRD].read_text())
-    kubectl.client.wait_established(crd["metadata"]["name"])
 
 
 def remove_crds(kubectl: Kubectl) -> None:

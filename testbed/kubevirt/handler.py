@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed import accounts
-from testbed.client import Client, connect
+from testbed.client import Client, connect, is_true
 from testbed.connection import Refused
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt.crds import NAMESPACE
@@ -44,10 +44,10 @@ class Handler:
         config = accounts.kubeconfig_of(cluster, "kubevirt-handler", NAMESPACE)
         return cls(kubelet, connect(config))
 
-    def run(self, vms: VirtualMachines, name: str, node: str = NODES[0]) -> dict[str, Any]:
-        """Run the VMI `name` on `node`, and return it."""
+    def run(self, vms: VirtualMachines, name: str) -> dict[str, Any]:
+        """Run the VMI `name` on the first node, and return it."""
         pod = vms.launcher(name)
-        self.kubelet.run(pod, node)
+        self.kubelet.run(pod, NODES[0])
         vms.wait_instance(name, lambda vmi: vmi["status"]["phase"] == "Scheduled")
 
         def boot(vmi: dict[str, Any]) -> None:
@@ -92,10 +92,9 @@ class Handler:
         for vmi in vms.client.list("vmi", vms.namespace):
             self.stop(vms, vmi["metadata"]["name"])
 
-    def finish_migration(
-        self, vms: VirtualMachines, migration: str, node: str = NODES[1]
-    ) -> dict[str, Any]:
-        """Complete a migration, and return the VMI, which is then on `node`."""
+    def finish_migration(self, vms: VirtualMachines, migration: str) -> dict[str, Any]:
+        """Complete a migration to the second node, and return the VMI."""
+        node = NODES[1]
         name: str = vms.migration(migration)["spec"]["vmiName"]
         source = vms.instance(name)["status"]["nodeName"]
         old = [pod for pod in vms.launchers(name) if pod["spec"].get("nodeName") == source]
@@ -162,10 +161,7 @@ def _enter(status: dict[str, Any], phase: str) -> None:
 
 
 def _is_ready(vmi: dict[str, Any]) -> bool:
-    conditions = {
-        condition["type"]: condition["status"] for condition in vmi["status"].get("conditions", [])
-    }
-    return vmi["status"]["phase"] == "Running" and conditions.get("Ready") == "True"
+    return vmi["status"]["phase"] == "Running" and is_true(vmi, "Ready")
 
 
 def _now() -> str:

@@ -18,7 +18,7 @@ from testbed.readiness import READY_S, eventually
 
 # Snapshots and clones are beta, which KubeVirt leaves off.
 _FOR_DEVELOPERS = {"useEmulation": True, "featureGates": ["Snapshot"]}
-# There is no image of virt-launcher, so no node shall pull one.
+# There is no image of virt-launcher, so no node may pull one.
 _CONFIGURATION = {"developerConfiguration": _FOR_DEVELOPERS, "imagePullPolicy": "Never"}
 # The object that virt-operator writes. KubeVirt's programs wait until its phase is Deployed.
 _DEPLOYED = {
@@ -57,7 +57,7 @@ def start(cluster: ControlPlane) -> KubeVirt:
     find_kubevirt()  # all at once, so that one build makes all of them
     apply_crds(cluster.kubectl)
     progress = Progress("Starting virt-controller and virt-api")
-    declare(cluster.kubectl)
+    _declare(cluster.kubectl)
     virt_controller, virt_api = controller.launch(cluster), api.launch(cluster)
     virt_controller.wait_ready()
     virt_api.wait_ready()
@@ -69,20 +69,12 @@ def start(cluster: ControlPlane) -> KubeVirt:
     return KubeVirt(cluster, virt_controller, virt_api, Handler.of(cluster, kubelet))
 
 
-def declare(kubectl: Kubectl) -> None:
-    """Write the objects that KubeVirt's programs need at their start: its status and accounts."""
-    apply_accounts(kubectl)
-    client = kubectl.client
-    client.apply(_DEPLOYED)
-    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")
-
-
 def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
-    """Return when the garbage collector knows machines: up to 30 s after their CRDs have come.
+    """Return when the garbage collector knows machines: up to 30 s after their CRDs are there.
 
-    Until then it takes the instance of an orphaned machine for one whose owner is gone, and deletes
-    it. So this makes a machine whose owner never was, and waits until it is gone. It may take
-    `deadline_s` until virt-api can be reached, by which the API server admits machines.
+    Before that, it deletes the instance of an orphaned machine, because it does not find the owner.
+    So this creates a machine whose owner does not exist, and waits until the collector deletes it.
+    The API server admits machines when it reaches virt-api: at most `deadline_s` from now.
     """
     probe = manifest("collector-probe", run_strategy="Halted")
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "no-such-uid"}
@@ -102,3 +94,11 @@ def await_collector(kubectl: Kubectl, deadline_s: float = READY_S) -> None:
         "vm", lambda found: not found, "the probe collected", "default",
         name=probe["metadata"]["name"], deadline_s=120,
     )  # fmt: skip
+
+
+def _declare(kubectl: Kubectl) -> None:
+    """Write the objects that KubeVirt's programs need at their start: its status and accounts."""
+    apply_accounts(kubectl)
+    client = kubectl.client
+    client.apply(_DEPLOYED)
+    client.patch("kubevirt", "kubevirt", {"status": _STATUS}, NAMESPACE, subresource="status")

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 from testbed import versions
+from testbed.client import is_true
 from testbed.download import text
 from testbed.kubectl import Kubectl
 from testbed.kubevirt.crds import NAMESPACE
@@ -65,10 +66,8 @@ def found(kubectl: Kubectl) -> dict[str, bool]:
         return {}
     items = client.list("kubevirts.kubevirt.io")
     return {
-        f"{kubevirt['metadata']['namespace']}/{kubevirt['metadata']['name']}": _is_available(
-            kubevirt
-        )
-        for kubevirt in items
+        f"{item['metadata']['namespace']}/{item['metadata']['name']}": is_true(item, "Available")
+        for item in items
     }
 
 
@@ -114,14 +113,6 @@ def _kubevirt(*, kvm: bool) -> dict[str, Any]:
             "customizeComponents": {"patches": [] if kvm else [_IN_SOFTWARE]},
         },
     }
-
-
-def _is_available(kubevirt: dict[str, Any]) -> bool:
-    conditions = kubevirt.get("status", {}).get("conditions", [])
-    return any(
-        condition["type"] == "Available" and condition["status"] == "True"
-        for condition in conditions
-    )
 
 
 def _phase(kubectl: Kubectl) -> str:

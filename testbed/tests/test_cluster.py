@@ -11,7 +11,6 @@ import pytest
 
 from testbed import plan, processes
 from testbed.controlplane import ControlPlane, bring_up, ephemeral
-from testbed.kubectl import Kubectl
 from testbed.ports import free_ports
 from testbed.readiness import eventually
 
@@ -36,16 +35,6 @@ def command(*args: str, **env: str) -> "subprocess.CompletedProcess[str]":
         text=True,
         check=False,
     )
-
-
-def test_a_pod_can_be_created_and_rbac_applies(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("run", "web", "--image=none", "-n", namespace)
-
-    pod = kubectl.json("get", "pod", "web", "-n", namespace)
-    refusal = kubectl.fails("get", "pods", "-n", namespace, "--as=stranger")
-
-    assert pod["spec"]["serviceAccountName"] == "default"
-    assert "forbidden" in refusal
 
 
 def test_two_clusters_live_side_by_side(cluster: ControlPlane) -> None:

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from testbed.client import refusal
 from testbed.controlplane import ControlPlane
 from testbed.kubevirt import KubeVirt, VirtualMachines
-from testbed.kubevirt.virtualmachines import Interface, asked_for, manifest
-from testbed.processes import recorded
+from testbed.kubevirt.virtualmachines import Interface, asked_for
 from testbed.provider_external import OnExternal
 from testbed.readiness import NotReady
 
@@ -68,14 +66,6 @@ def test_a_vm_created_again_adopts_the_vmi_of_its_name(
     assert owners(vmi) == [("VirtualMachine", uid)]
 
 
-def test_virt_api_refuses_two_interfaces_of_one_name(vms: VirtualMachines) -> None:
-    twice = manifest("twice", [POD, POD])
-
-    said = refusal(lambda: vms.client.create(twice, vms.namespace))
-
-    assert "every network must have a unique name" in said
-
-
 def test_a_user_starts_and_stops_a_vm_through_virt_api(
     kubevirt: KubeVirt, vms: VirtualMachines
 ) -> None:
@@ -100,10 +90,3 @@ def test_a_kubevirt_of_another_owner_that_is_not_available_is_named_and_left_as_
         OnExternal(tmp_path).bring_kubevirt()
 
     assert cluster.kubectl.client.list("kubevirt") == before
-
-
-@pytest.mark.usefixtures("kubevirt")
-def test_both_programs_are_among_those_that_end_with_the_cluster(cluster: ControlPlane) -> None:
-    names = {process.name for process in recorded(cluster.state) if process.alive}
-
-    assert {"virt-controller", "virt-api"} <= names

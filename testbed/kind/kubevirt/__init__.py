@@ -1,7 +1,7 @@
-"""KubeVirt whole on a kind cluster: VMs boot, in software where the machine has no KVM.
+"""All of KubeVirt on a kind cluster: VMs boot, in software if the machine has no KVM.
 
-Its own operator brings it up: the released one where its images can be pulled; else everything is
-built once, from published Go modules and Debian's packages, and kept by the engine.
+Its own operator installs it: the released one if its images can be pulled. Otherwise everything is
+built once, from published Go modules and Debian's packages, and the engine keeps it.
 """
 
 from testbed.kind.kubevirt.images import at_hand, build_guest, fetch

@@ -19,9 +19,9 @@ _STORAGE = "ephemeral-storage"
 
 
 def install(cluster: KindCluster) -> None:
-    """Bring KubeVirt up; return when machines can boot.
+    """Install KubeVirt; return when machines can boot.
 
-    Where it is already, nothing changes but what nodes have forgotten since.
+    If it is installed already, only the settings that nodes lose at a restart are made again.
     """
     kubectl = cluster.kubectl
     if whole.is_available(kubectl):  # this status may be older than a restart of the nodes
@@ -35,7 +35,7 @@ def install(cluster: KindCluster) -> None:
 def count_storage(kubectl: Kubectl) -> None:
     """Allow launchers on nodes whose kubelet counts no ephemeral storage.
 
-    A kubelet that starts again takes it back, so this may be needed again.
+    A kubelet that starts again removes it, so this may be needed again.
     """
     for node in kubectl.json("get", "nodes")["items"]:
         if node["status"]["capacity"].get(_STORAGE, "0") == "0":
