@@ -125,14 +125,20 @@ def attach(state: Path) -> ControlPlane:
     return ControlPlane(state, Plan.load(state))
 
 
+# The clusters that `ephemeral` gives in this process: a failed test shows their logs.
+EPHEMERAL: list[ControlPlane] = []
+
+
 @contextmanager
 def ephemeral(*, audit_policy: str = "") -> Iterator[ControlPlane]:
     """Yield a new cluster, and remove it afterwards."""
     with tempfile.TemporaryDirectory(prefix="kubemacpool-") as folder:
         cluster = bring_up(Path(folder), audit_policy=audit_policy)
+        EPHEMERAL.append(cluster)
         try:
             yield cluster
         finally:
+            EPHEMERAL.remove(cluster)
             cluster.down()
 
 

@@ -6,16 +6,17 @@ runs them all, on one control plane.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from testbed import external
-from testbed.controlplane import ControlPlane, ephemeral
+from testbed.controlplane import EPHEMERAL, ControlPlane, ephemeral
 from testbed.kubectl import Kubectl
 from testbed.kubevirt import KubeVirt, VirtualMachines, start
-from testbed.release import apply_release, remove_release, stop
+from testbed.processes import tail
+from testbed.release import apply_release, program_logs, remove_release, stop
 
 _AUDIT_POLICY = Path(__file__).parents[1] / "docs" / "examples" / "audit-policy.yaml"
 _SHARED = {"bare_cluster": "bare", "audited_cluster": "audited"}
@@ -28,6 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture, group in _SHARED.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the ends of our programs' logs to the report of a failed test: its cluster goes."""
+    report = yield
+    if report.failed:
+        logs = [log for cluster in EPHEMERAL for log in program_logs(cluster)]
+        report.sections += [(f"{log.name} at the end of {call.when}", tail(log)) for log in logs]
+    return report
 
 
 @pytest.fixture(scope="session")

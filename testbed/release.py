@@ -102,6 +102,12 @@ def stop(cluster: ControlPlane) -> None:
             process.stop()
 
 
+def program_logs(cluster: ControlPlane) -> list[Path]:
+    """Return the logs of all our programs that have run beside the cluster."""
+    logs = cluster.state.glob("*.log")
+    return sorted(log for log in logs if log.name.startswith((_CONTROLLER, _WEBHOOK)))
+
+
 def wait_in_force(kubectl: Kubectl) -> None:
     """Wait until the API server asks the webhook and the policy: it learns of both with a delay."""
     client, namespace = kubectl.client, f"kubemacpool-probe-{secrets.token_hex(4)}"
