@@ -70,7 +70,8 @@ class Watched:
     async def _changes(self, within_s: float) -> bool:
         self._changed.clear()
         try:
-            return await asyncio.wait_for(self._changed.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                return await self._changed.wait()
         except TimeoutError:
             return False
 

@@ -156,8 +156,10 @@ class PeriodicTasks:
             except Exception as error:  # noqa: BLE001 # one task must not end the others
                 wait_s, retry_s = retry_s, min(2 * retry_s, _LONGEST_RETRY_S)
                 _warn(name, error, wait_s)
+            # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await event.wait()
 
     def _event(self, name: str) -> asyncio.Event:
         return self._asked.setdefault(name, asyncio.Event())

@@ -29,7 +29,7 @@ class Task:
         self.error: Exception | None = None
         self.due_s: float | None = None
         self.tasks = PeriodicTasks()
-        loop.create_task(self.tasks.run_every("pool", self._run, 600.0))
+        self.running = loop.create_task(self.tasks.run_every("pool", self._run, 600.0))
         loop.rest()
 
     async def _run(self) -> float | None:
@@ -88,3 +88,13 @@ def test_a_failed_task_is_retried_with_a_growing_delay(loop: SteeredLoop) -> Non
         assert task.runs == runs
         loop.pass_time(0.1)
         assert task.runs == runs + 1
+
+
+def test_a_task_that_is_asked_for_and_cancelled_at_once_ends(loop: SteeredLoop) -> None:
+    task = Task(loop)
+
+    task.tasks.run_soon("pool")
+    task.running.cancel()
+    loop.rest()
+
+    assert task.running.cancelled()
