@@ -1,6 +1,7 @@
 """One cluster for a whole test session, and a namespace for each test."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import pytest
 
@@ -45,10 +46,16 @@ def elsewhere(pods: PodNamespace) -> Iterator[PodNamespace]:
 
 @pytest.fixture
 def small_pool(release: Installed, kubectl: Kubectl) -> Iterator[str]:
-    """The pool cut down to 64 addresses, for one test."""
+    """The pool cut down to 64 addresses, all of them free, for one test."""
     assert release.webhooks
     start, end = "06:00:00:00:00:00", "06:00:00:00:00:3f"
     before = pool.configured(kubectl)
     pool.configure(kubectl, start, end)
+
+    def are_free(found: Collection[dict[str, Any]]) -> bool:
+        names = {allocation["metadata"]["name"] for allocation in found}
+        return names.isdisjoint(f"06-00-00-00-00-{last:02x}" for last in range(64))
+
+    kubectl.client.until("mac", are_free, "the addresses of earlier tests released")
     yield f"{start} - {end}"
     pool.configure(kubectl, *before)
