@@ -37,7 +37,7 @@ demo: venv ## Watch it work: a real control plane, the release manifest, pods an
 	@python -m e2e.demo
 
 .PHONY: check
-check: venv ## Before you send a change: the static checks and most tests (13 minutes on two cores)
+check: venv ## Before you send a change: the static checks and most tests (10 minutes on two cores)
 	@$(call timed,check,static test) && echo "make check-all runs the rest of the tests."
 
 .PHONY: check-all
