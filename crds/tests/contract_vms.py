@@ -81,10 +81,11 @@ class VmsContract:
         await world.install_kubevirt()
         assert await read_root(world.objects, DB, None) == ()
 
-        of_a_former_one = launcher("virt-launcher-db", "db", "uid-0", NIC, namespace="default")
-        pod = await world.store(of_a_former_one)
+        # Its VMI exists: otherwise the garbage collector would delete the launcher at any moment.
+        vmi = await world.store(vmi_manifest("db", NIC, namespace="default"))
+        pod = await world.store(launcher("launcher-db", "db", vmi.uid, NIC, namespace="default"))
 
-        assert await read_root(world.objects, DB, None) == (pod,)
+        assert await read_root(world.objects, DB, None) == (vmi, pod)
 
     async def test_a_pod_s_only_member_is_itself(self, world: World) -> None:
         _, _, launcher, *_ = await a_vm(world)
