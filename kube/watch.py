@@ -1,6 +1,4 @@
-"""Follows a large resource: lists it, then watches it, forever. A new list closes every gap.
-
-Both programs use it. controller/watched.py has the few objects that kopf watches instead.
+"""Follows a resource: lists it, then watches it, forever. A new list closes every gap.
 
 Law: after a list, a view gets all objects (`reset`), and then each change in order. If the version
 expires after a lost connection, the next list brings what the watch missed.
