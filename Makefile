@@ -52,7 +52,7 @@ static: venv ## The checks that run no test, two at a time
 venv: $(VENV)/.filled ## Create .venv with the locked requirements
 
 $(VENV)/.filled: requirements-dev.txt requirements.txt
-	@echo "Filling $(VENV) from requirements-dev.txt (about half a minute) ..."
+	@echo "Filling $(VENV) from requirements-dev.txt (one to two minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
